@@ -1,0 +1,95 @@
+/*
+ * tlb.h - the soft TLB that translated code probes inline.
+ *
+ * Three direct-mapped tables, one per enum mmu_idx, of 32-byte entries indexed by gla[21:12]. An entry
+ * allows a read of [gla, gla+n) when ((gla + n-1) & PAGE_MASK) == rd, with the index taken from gla: an access
+ * that crosses the page mismatches by itself. wr and ex likewise. A tag of TLB_INVALID never matches
+ * (low bits set). host address = gla + addend, in the always-RW alias of RAM.
+ *
+ * Tags are withheld, so that the slow path sees the access, from: device memory (all), ROM (wr),
+ * pages holding translated code (wr), display-tracked pages that are clean (wr), pages with D clear (wr),
+ * and pages with an armed data breakpoint (rd, wr).
+ *
+ * tlb_fill() runs under translated code with guest FP state live in host registers: tlb.c and walk.c
+ * are compiled for general registers only. Flushing lives in tlb_flush.c.
+ */
+#ifndef MMU_TLB_H
+#define MMU_TLB_H
+
+#include "mmu/walk.h"
+
+#define TLB_BITS 10
+#define TLB_SIZE (1u << TLB_BITS)
+#define TLB_INVALID 0xFFFull /* low bits set: equal to no page-aligned value */
+
+struct tlb_entry {
+	uint64_t rd, wr, ex; /* page-aligned gla, or TLB_INVALID */
+	uint64_t addend;     /* host pointer - gla (mod 2^64) */
+};
+
+/* Beside each entry, what the inline probe does not need. */
+struct tlb_side {
+	raddr_t ra;	/* page-aligned; RADDR_NONE for device memory */
+	gpa_t gpa;	/* page-aligned */
+	bool global, may_write; /* may_write: permission was there, the tag may still be withheld */
+	uint8_t page_shift;
+};
+
+struct mmu_fault { /* details of the last failed translation */
+	gla_t gla;
+	enum mmu_access acc;
+	enum mmu_idx idx;
+	struct walk w;
+};
+
+#define MMU_WATCH_MAX 4
+
+struct mmu {
+	struct tlb_entry tlb[MMU_IDX_COUNT][TLB_SIZE]; /* first: translated code addresses it by constant */
+	struct tlb_side side[MMU_IDX_COUNT][TLB_SIZE];
+	bool used[MMU_IDX_COUNT];    /* table has had a fill since its last flush */
+	bool large;		     /* a page larger than 4 KiB has been cached since the last flush */
+	struct paging pg;
+	struct space *mem;
+	struct ram *ram;
+	struct log *log;
+	struct mmu_fault fault;
+	uint64_t fills, flushes, page_flushes; /* info jit */
+	/* armed data watchpoints, linear; set through mmu_set_watch(), which flushes */
+	struct { gla_t gla; unsigned len; bool on_read, on_write; } watch[MMU_WATCH_MAX];
+	unsigned nwatch;
+	/* called by the slow paths for an access that overlaps a watchpoint; may be NULL */
+	void (*watch_hit)(void *opaque, unsigned i, gla_t gla, unsigned len, bool write);
+	void *watch_opaque;
+	/* linear->code mapping may have changed (any flush): @gla page, or all if TLB_FLUSH_ALL; may be NULL */
+	void (*flushed)(void *opaque, gla_t gla);
+	void *flushed_opaque;
+	/* lockstep: sees every slow-path access (mmu_read/mmu_write/mmu_slow_*), NULL otherwise */
+	struct mmu_tap *tap;
+};
+
+#define TLB_FLUSH_ALL UINT64_MAX
+
+enum mmu_fill {
+	FILL_OK,    /* the entry now allows the access: probe again */
+	FILL_FAULT, /* mmu->fault says why */
+	FILL_SLOW   /* allowed, but not by the fast path: device, code page, clean tracked page, watch */
+};
+
+static inline unsigned tlb_index(gla_t gla)
+{
+	return (gla >> PAGE_SHIFT) & (TLB_SIZE - 1);
+}
+
+/* tlb_fill() - walk for the page of @gla and load the entry, with what tags its state allows. */
+enum mmu_fill tlb_fill(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx);
+
+void mmu_init(struct mmu *m, struct space *mem, struct ram *ram, struct log *log);
+void tlb_flush(struct mmu *m, bool globals_too);	/* CR3 load / CR4 change */
+void tlb_flush_page(struct mmu *m, gla_t gla);		/* INVLPG: also drops large pages covering it */
+/* Withhold write tags of RAM page @ra again (code was translated there, or display dirty bit cleared). */
+void tlb_protect_page(struct mmu *m, raddr_t ra);
+void mmu_set_watch(struct mmu *m, unsigned i, gla_t gla, unsigned len, bool on_read, bool on_write);
+void mmu_clear_watch(struct mmu *m);
+
+#endif
