@@ -154,6 +154,9 @@ void pci_msix_init(struct pci_dev *d, unsigned nvec, unsigned bar);
 bool pci_msix_enabled(const struct pci_dev *d);
 bool pci_msix_notify(struct pci_dev *d, unsigned vec);
 
+/* pci.c's call after a configuration write: unmasked pending MSI-X messages go out. */
+void pci_msi_config_written(struct pci_dev *d, unsigned off, unsigned size);
+
 /* DMA by the function: nothing happens and false returns while bus mastering is off (reads give all-ones). */
 bool pci_dma_read(struct pci_dev *d, uint64_t addr, void *buf, uint64_t len);
 bool pci_dma_write(struct pci_dev *d, uint64_t addr, const void *buf, uint64_t len);
