@@ -79,7 +79,10 @@ static void pam_apply(struct i440fx_pam *p, uint8_t mode)
 		p->reg.ops = &pam_ops;
 		break;
 	}
-	space_move(fx->mem, &p->reg, p->base, mode != 0);
+	/* off and on again: the space must notice that the same range changed its meaning */
+	space_move(fx->mem, &p->reg, p->base, false);
+	if (mode)
+		space_move(fx->mem, &p->reg, p->base, true);
 }
 
 static void apply(struct i440fx *fx)
