@@ -32,6 +32,9 @@ struct ram {
 	/* jit's invalidation: drop translations in [ra, ra+len), within one page. Only called if code bits hit. */
 	void (*code_written)(void *opaque, raddr_t ra, unsigned len);
 	void *code_opaque;
+	/* clean tracked pages lie in [ra, ra+len): withhold write tags again. Set by mmu_init(). */
+	void (*protect)(void *opaque, raddr_t ra, uint64_t len);
+	void *protect_opaque;
 };
 
 /* ram_init() - reserve @size bytes (rounded up to pages; lazily committed). VM_ERR_NOMEM/IO. */
@@ -51,5 +54,16 @@ static inline uint64_t ram_code_mask(unsigned off, unsigned len)
 
 /* ram_written() - note that [ra, ra+len) was written: display dirty bits and exact code invalidation. */
 void ram_written(struct ram *r, raddr_t ra, uint64_t len);
+
+/*
+ * Display tracking, by page. ram_track() switches it on (pages start dirty) or off before the guest runs;
+ * afterwards the adapter looks at ram_dirty() and calls ram_clean() for the range it has drawn, once per frame.
+ */
+void ram_track(struct ram *r, raddr_t ra, uint64_t len, bool on);
+void ram_clean(struct ram *r, raddr_t ra, uint64_t len);
+static inline bool ram_dirty(const struct ram *r, raddr_t ra)
+{
+	return r->dirty[ra >> PAGE_SHIFT] & DIRTY_DISPLAY;
+}
 
 #endif

@@ -1,0 +1,120 @@
+/*
+ * host_mem.c - mmap, memfd and the dual mapping of code memory.
+ *
+ * No page is ever writable and executable at once: code is written through one mapping of a memory file and
+ * executed through another, which costs nothing at run time and survives hosts that forbid RWX.
+ */
+#define _GNU_SOURCE
+#include "mmu/base/host_mem.h"
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U /* Linux 6.3: the file may be mapped executable whatever vm.memfd_noexec says */
+#endif
+
+size_t host_page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static size_t round_up(size_t size)
+{
+	size_t mask = host_page_size() - 1;
+
+	return (size + mask) & ~mask;
+}
+
+static void *map_or_err(size_t size, int prot, int flags, int fd, uint64_t off, struct err *e)
+{
+	void *p = mmap(NULL, round_up(size), prot, flags, fd, (off_t)off);
+
+	if (p != MAP_FAILED)
+		return p;
+	err_errno(e, "cannot map %zu bytes", size);
+	return NULL;
+}
+
+void *host_map(size_t size, struct err *e)
+{
+	return map_or_err(size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, e);
+}
+
+void *host_reserve(size_t size, struct err *e)
+{
+	return map_or_err(size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, e);
+}
+
+void host_unmap(void *p, size_t size)
+{
+	if (p)
+		munmap(p, round_up(size));
+}
+
+static int make_memfd(const char *name, uint64_t size, unsigned flags, struct err *e)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | flags);
+
+	if (fd < 0 && flags && errno == EINVAL) /* an older kernel without MFD_EXEC */
+		fd = memfd_create(name, MFD_CLOEXEC);
+	if (fd < 0) {
+		err_errno(e, "cannot create memory file '%s'", name);
+		return -1;
+	}
+	if (ftruncate(fd, (off_t)size) < 0) {
+		err_errno(e, "cannot size memory file '%s' to %llu bytes", name,
+			(unsigned long long)size);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int host_memfd(const char *name, uint64_t size, struct err *e)
+{
+	return make_memfd(name, size, 0, e);
+}
+
+void *host_map_fd(int fd, uint64_t off, size_t size, struct err *e)
+{
+	return map_or_err(size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, off, e);
+}
+
+enum vm_err host_code_alloc(size_t size, uint8_t **rw, uint8_t **rx, struct err *e)
+{
+	int fd = make_memfd("dragoman-code", round_up(size), MFD_EXEC, e);
+	void *w, *x = NULL;
+
+	if (fd < 0)
+		return VM_ERR_IO;
+	w = host_map_fd(fd, 0, size, e);
+	if (w)
+		x = map_or_err(size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0, e);
+	close(fd); /* the mappings keep the file */
+	if (!x) {
+		host_unmap(w, size);
+		return VM_ERR_NOMEM;
+	}
+	*rw = w;
+	*rx = x;
+	return VM_OK;
+}
+
+void host_code_free(uint8_t *rw, uint8_t *rx, size_t size)
+{
+	host_unmap(rw, size);
+	host_unmap(rx, size);
+}
+
+void host_icache_flush(const uint8_t *rw, const uint8_t *rx, size_t len)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	(void)rw, (void)rx, (void)len; /* SDM Vol. 3A 11.6: stores reach the instruction stream by themselves */
+#else
+	/* clean the data side by the address written, then invalidate the side that fetches */
+	__builtin___clear_cache((char *)rw, (char *)rw + len);
+	__builtin___clear_cache((char *)rx, (char *)rx + len);
+#endif
+}

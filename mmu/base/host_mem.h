@@ -1,0 +1,39 @@
+/*
+ * host_mem.h - memory from the host: anonymous mappings, memory files, and code that is never writable where it runs.
+ *
+ * Sizes are bytes, rounded up to the host's page size by each call; pass the same size to the freeing call.
+ */
+#ifndef MMU_BASE_HOST_MEM_H
+#define MMU_BASE_HOST_MEM_H
+
+#include "mmu/base/types.h"
+#include "mmu/base/err.h"
+
+/* host_page_size() - bytes; 4096 on x86, up to 65536 elsewhere. */
+size_t host_page_size(void);
+
+/* host_map() - zeroed private memory, lazily committed; NULL and @e on failure. */
+void *host_map(size_t size, struct err *e);
+
+/* host_reserve() - address space without access rights, to map into later. */
+void *host_reserve(size_t size, struct err *e);
+
+void host_unmap(void *p, size_t size);
+
+/* host_memfd() - a memory file of @size zero bytes, lazily committed. Return: descriptor, or -1 and @e. */
+int host_memfd(const char *name, uint64_t size, struct err *e);
+
+/* host_map_fd() - a shared read-write view of [off, off+size) of @fd (off: host page aligned); NULL and @e. */
+void *host_map_fd(int fd, uint64_t off, size_t size, struct err *e);
+
+/**
+ * host_code_alloc() - memory for translated code, mapped twice (W^X): write at *rw, run at *rx
+ * Byte i of one is byte i of the other. After writing, host_icache_flush() before running.
+ */
+enum vm_err host_code_alloc(size_t size, uint8_t **rw, uint8_t **rx, struct err *e);
+void host_code_free(uint8_t *rw, uint8_t *rx, size_t size);
+
+/* host_icache_flush() - make [rx, rx+len), written through @rw, visible to instruction fetch; nothing on x86. */
+void host_icache_flush(const uint8_t *rw, const uint8_t *rx, size_t len);
+
+#endif

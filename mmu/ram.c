@@ -1,0 +1,102 @@
+/*
+ * ram.c - the RAM file, its allocator, and the one invalidation point.
+ */
+#include "mmu/ram.h"
+#include "mmu/base/host_mem.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum vm_err ram_init(struct ram *r, uint64_t size, struct err *e)
+{
+	uint64_t npages;
+
+	memset(r, 0, sizeof(*r));
+	r->fd = -1;
+	if (!size || size > BIT(46))
+		return err_set(e, VM_ERR_USAGE, "cannot have %llu bytes of memory",
+			(unsigned long long)size);
+	size = (size + PAGE_SIZE - 1) & PAGE_MASK;
+	npages = size >> PAGE_SHIFT;
+	r->fd = host_memfd("dragoman-ram", size, e);
+	if (r->fd < 0)
+		return VM_ERR_IO;
+	r->host = host_map_fd(r->fd, 0, size, e);
+	r->code = calloc(npages, sizeof(*r->code));
+	r->dirty = calloc(npages, 1);
+	r->size = size;
+	if (!r->host || !r->code || !r->dirty) {
+		ram_fini(r);
+		return err_set(e, VM_ERR_NOMEM, "cannot get %llu MiB of memory",
+			(unsigned long long)(size >> 20));
+	}
+	return VM_OK;
+}
+
+void ram_fini(struct ram *r)
+{
+	if (r->host)
+		host_unmap(r->host, r->size);
+	if (r->fd >= 0)
+		close(r->fd);
+	free(r->code);
+	free(r->dirty);
+	memset(r, 0, sizeof(*r));
+	r->fd = -1;
+}
+
+raddr_t ram_alloc(struct ram *r, uint64_t size)
+{
+	raddr_t at = r->used;
+
+	if (!size || size > r->size - r->used)
+		return RADDR_NONE;
+	r->used += (size + PAGE_SIZE - 1) & PAGE_MASK; /* r->size is a multiple of pages */
+	return at;
+}
+
+void ram_written(struct ram *r, raddr_t ra, uint64_t len)
+{
+	BUG_ON(ra > r->size || len > r->size - ra);
+	while (len) {
+		uint64_t page = ra >> PAGE_SHIFT;
+		unsigned off = ra & (PAGE_SIZE - 1);
+		unsigned n = len < PAGE_SIZE - off ? (unsigned)len : PAGE_SIZE - off;
+
+		if (r->dirty[page] & DIRTY_TRACKED)
+			r->dirty[page] |= DIRTY_DISPLAY;
+		if (UNLIKELY(r->code[page] & ram_code_mask(off, n)) && r->code_written)
+			r->code_written(r->code_opaque, ra, n);
+		ra += n;
+		len -= n;
+	}
+}
+
+void ram_track(struct ram *r, raddr_t ra, uint64_t len, bool on)
+{
+	BUG_ON(ra > r->size || len > r->size - ra);
+	if (!len)
+		return;
+	for (uint64_t p = ra >> PAGE_SHIFT; p <= (ra + len - 1) >> PAGE_SHIFT; p++)
+		r->dirty[p] = on ? DIRTY_TRACKED | DIRTY_DISPLAY : 0;
+}
+
+void ram_clean(struct ram *r, raddr_t ra, uint64_t len)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+
+	BUG_ON(ra > r->size || len > r->size - ra);
+	if (!len)
+		return;
+	for (uint64_t p = ra >> PAGE_SHIFT; p <= (ra + len - 1) >> PAGE_SHIFT; p++) {
+		if (!(r->dirty[p] & DIRTY_DISPLAY))
+			continue;
+		r->dirty[p] &= (uint8_t)~DIRTY_DISPLAY;
+		if (first == UINT64_MAX)
+			first = p;
+		last = p;
+	}
+	if (first != UINT64_MAX && r->protect)
+		r->protect(r->protect_opaque, first << PAGE_SHIFT,
+			(last - first + 1) << PAGE_SHIFT);
+}
