@@ -30,7 +30,7 @@ struct region {
 	const char *name;
 	enum region_kind kind;
 	uint64_t base, len; /* in the space; len 0 means unmapped */
-	int prio;	    /* higher wins where regions overlap */
+	int prio;	    /* higher wins where regions overlap, the later added among equals */
 	bool enabled;
 	raddr_t ra;	    /* RAM, ROM: where byte 0 lives; page aligned together with base */
 	const struct io_ops *ops; /* IO; also receives writes of a ROM region when set (flash) */
@@ -51,6 +51,7 @@ struct space {
 	unsigned hint;	/* last range found */
 	int batch;	/* > 0 while between space_begin() and space_commit() */
 	bool stale;
+	unsigned depth; /* device accesses in progress, one inside the other */
 	uint64_t limit; /* last address: 0xFFFF for ports, 2^52-1 for memory */
 	uint64_t gen;
 	struct ram *ram; /* NULL for the port space */

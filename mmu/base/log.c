@@ -104,6 +104,7 @@ static bool site_first(struct log *l, const void *site)
 
 void log_once(struct log *l, enum log_cat c, const void *site, const char *fmt, ...)
 {
+	size_t n = strlen(fmt);
 	va_list ap;
 
 	if (!l || !site_first(l, site) || !log_on(l, c) || !l->out)
@@ -111,6 +112,6 @@ void log_once(struct log *l, enum log_cat c, const void *site, const char *fmt, 
 	va_start(ap, fmt);
 	vfprintf(l->out, fmt, ap);
 	va_end(ap);
-	if (*fmt && fmt[strlen(fmt) - 1] != '\n')
+	if (!n || fmt[n - 1] != '\n')
 		fputc('\n', l->out);
 }
