@@ -1,0 +1,45 @@
+/*
+ * block.h - a translated block, and the cache of them.
+ *
+ * Lookup is by (raddr of the first byte, mode key). A block lies in one page, or in two if its last
+ * instruction straddles (then it begins with GUARD and ra2 is the second page). Links go directly from
+ * block to block only within a page; everything else goes through the jump cache, keyed by
+ * IP value ^ cpu->jc_key. Invalidation is exact: by 64-byte granules of the RAM page.
+ */
+#ifndef JIT_CACHE_BLOCK_H
+#define JIT_CACHE_BLOCK_H
+
+#include "jit/ir/ir.h"
+
+struct block;
+
+/* A direct exit of a block: 0 = taken / only, 1 = fall-through. */
+struct block_exit {
+	int64_t off;		/* target page offset, as ir_term */
+	bool linkable;		/* inside the page: 0 <= off < 4096 */
+	struct block *to;	/* linked target, or NULL */
+	struct block *owner;	/* this block */
+	struct block_exit *next_in; /* list of exits linked to the same target */
+	uint8_t *patch;		/* backend's: where the jump is (writable view), NULL if none */
+};
+
+struct block {
+	raddr_t ra;		/* first byte */
+	raddr_t ra2;		/* page of the straddling part, or RADDR_NONE */
+	uint32_t mode;
+	uint16_t len;		/* guest bytes */
+	uint16_t ninsns;
+	bool dead;		/* invalidated: out of every list, code not to be entered */
+	uint8_t start_fl;	/* reserved for entry-state variants */
+	uint32_t runs;		/* executions counted by the run loop or by the backend's profile */
+	struct block *hash_next;
+	struct block *page_next[2]; /* lists of the first and second page */
+	struct block_exit exit[2];
+	struct block_exit *incoming; /* exits of other blocks linked to us */
+	const uint8_t *code;	/* backend: host entry point (executable view), NULL for the interpreter */
+	uint32_t code_len;
+	struct ir_block *ir;	/* kept for the interpreter and lockstep; NULL otherwise */
+	void *priv;		/* backend's side tables */
+};
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * backend.h - what a host backend does: turn an ir_block into something that runs.
+ *
+ * The x86-64 backend emits code; the interpreter keeps the IR. Everything above (fetch, decode, lift, passes,
+ * cache, links, run loop) is shared. A backend never looks blocks up by itself except through the jump cache.
+ */
+#ifndef JIT_HOST_BACKEND_H
+#define JIT_HOST_BACKEND_H
+
+#include "jit/cache/block.h"
+#include "jit/jit.h"
+
+/* Host features, maskable with jit_options.host_mask. */
+enum { HOSTF_SSE3 = 1, HOSTF_SSSE3 = 2, HOSTF_SSE41 = 4, HOSTF_SSE42 = 8, HOSTF_AES = 16, HOSTF_PCLMUL = 32, HOSTF_AVX = 64,
+	HOSTF_AVX2 = 128, HOSTF_BMI1 = 256, HOSTF_BMI2 = 512, HOSTF_POPCNT = 1024, HOSTF_LZCNT = 2048, HOSTF_MOVBE = 4096,
+	HOSTF_ADX = 8192, HOSTF_SHA = 16384, HOSTF_FMA = 32768, HOSTF_F16C = 65536 };
+
+/* How a run of translated code ended. */
+enum run_exit {
+	RUN_LOOKUP, /* cpu->rip is the next instruction; find its block. *last: exit to link, or NULL */
+	RUN_FAULT,  /* an event was raised at cpu->rip */
+	RUN_STOP,   /* a helper or terminal says: look at the world (cpu->rip is the next instruction) */
+	RUN_REQ,    /* cpu->req was seen non-zero at a poll (cpu->rip is the next instruction) */
+	RUN_ONE     /* execute the one instruction at cpu->rip in the interpreter (the backend cannot: RMW on a device ...) */
+};
+
+struct jit_backend {
+	const char *name;
+	/* @opt lifts until freed. Private state in *priv. */
+	enum vm_err (*init)(struct vcpu *cpu, const struct jit_options *opt, void **priv, struct err *e);
+	void (*fini)(void *priv);
+	/* Compile @ir into @blk (code, code_len, exit[].patch, priv). false: the code cache is full; caller flushes and retries. */
+	bool (*compile)(void *priv, struct block *blk, const struct ir_block *ir);
+	/* Run from @blk until something above is needed. *last = exit of the last block run that may be linked to the next, or NULL. */
+	enum run_exit (*run)(void *priv, struct vcpu *cpu, struct block *blk, struct block_exit **last);
+	void (*link)(void *priv, struct block_exit *from, struct block *to);
+	void (*unlink)(void *priv, struct block_exit *from);
+	/* Make sure nobody enters @blk any more (jump cache, return stack): e.g. patch its entry. */
+	void (*kill)(void *priv, struct block *blk);
+	/* @blk was just found for IP value @ip under cpu->jc_key: put it in the jump cache. May be NULL. */
+	void (*note)(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);
+	/* Linear-to-code mapping changed (TLB flush of a page or all; mode or segment change bumps jc_key by itself). May be NULL. */
+	void (*flushed)(void *priv, struct vcpu *cpu, gla_t gla);
+	void (*flush)(void *priv);  /* all blocks are gone: start the code cache afresh */
+	void (*dump)(void *priv, FILE *out); /* for info jit */
+	uint32_t (*host_features)(void *priv); /* HOSTF_* in use */
+	/* May NATIVE run this instruction natively here? else lift with h_fpu. */
+	bool (*can_native)(void *priv, const struct insn *in);
+};
+
+extern const struct jit_backend interp_backend;
+#if defined(__x86_64__)
+extern const struct jit_backend x64_backend;
+#endif
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * jit.h - the translator as the machine sees it: a run loop over blocks, with a choice of backend.
+ *
+ * Blocks are keyed by (raddr, mode key). jit_run() looks one up (translating on a miss), lets the backend run
+ * it and whatever it is linked to, and comes back here for events, misses and requests.
+ */
+#ifndef JIT_JIT_H
+#define JIT_JIT_H
+
+#include "cpu/vcpu.h"
+#include <stdio.h>
+
+enum jit_accel { ACCEL_JIT, ACCEL_INTERP, ACCEL_LOCKSTEP };
+
+struct jit_options {
+	enum jit_accel accel;
+	uint64_t cache_bytes;	/* host code; 0: default */
+	bool one_insn, no_link; /* developer switches */
+	uint32_t passes_off;	/* bit n: pass n of ir_passes[] is off */
+	uint64_t ra_random;	/* seed; 0: off */
+	uint32_t host_mask;	/* host features to pretend absent (jit/host/backend.h HOSTF_*) */
+};
+
+struct jit;
+
+enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options *opt, struct err *e);
+void jit_free(struct jit *j);
+
+/**
+ * jit_run() - run until REQ_STOP, a triple fault, or HLT with nothing to do
+ * Return: why. The caller runs timers, waits for time to pass, resets, and calls again.
+ */
+enum jit_stop { JIT_STOPPED, JIT_HALTED, JIT_TRIPLE, JIT_DIVERGED /* lockstep: report printed to the log */ };
+enum jit_stop jit_run(struct jit *j);
+
+void jit_flush(struct jit *j);			/* drop every translation */
+void jit_dump_info(const struct jit *j, FILE *out); /* info jit */
+
+#endif
