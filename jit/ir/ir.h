@@ -56,6 +56,7 @@ struct ir_mem {
 	uint8_t asize;	    /* 2 4 8: the sum wraps to it before the segment base is added */
 	uint8_t seg;	    /* SEG_x whose base is added, or IR_NOSEG: base is 0 by the mode key (or address is linear) */
 	uint8_t idx;	    /* enum mmu_idx to use */
+	uint8_t sreg;	    /* SEG_x the program named: SEG_SS makes a non-canonical address #SS, others #GP */
 	int64_t disp;
 };
 #define IR_NOSEG 0xFF
