@@ -31,7 +31,11 @@ struct tlb_entry {
 struct tlb_side {
 	raddr_t ra;	/* page-aligned; RADDR_NONE for device memory */
 	gpa_t gpa;	/* page-aligned */
-	bool global, may_write; /* may_write: permission was there, the tag may still be withheld */
+	gla_t page;	/* the page this entry is about, whatever tags are withheld; or TLB_INVALID */
+	/* may_*: permission was there, the tag may still be withheld (may_write: and D is set) */
+	bool global, may_read, may_write, may_exec;
+	bool rom;	/* ra is good to read and run; writes go to the space */
+	bool watched;	/* a data watchpoint lies in the page */
 	uint8_t page_shift;
 };
 
@@ -48,12 +52,15 @@ struct mmu {
 	struct tlb_entry tlb[MMU_IDX_COUNT][TLB_SIZE]; /* first: translated code addresses it by constant */
 	struct tlb_side side[MMU_IDX_COUNT][TLB_SIZE];
 	bool used[MMU_IDX_COUNT];    /* table has had a fill since its last flush */
+	bool globals[MMU_IDX_COUNT]; /* a global page has been cached in it */
 	bool large;		     /* a page larger than 4 KiB has been cached since the last flush */
+	gla_t large_lo, large_hi;    /* all such pages lie in here (inclusive) */
 	struct paging pg;
 	struct space *mem;
 	struct ram *ram;
 	struct log *log;
 	struct mmu_fault fault;
+	struct walk scratch; /* of the fill in progress: fault keeps the last failure */
 	uint64_t fills, flushes, page_flushes; /* info jit */
 	/* armed data watchpoints, linear; set through mmu_set_watch(), which flushes */
 	struct { gla_t gla; unsigned len; bool on_read, on_write; } watch[MMU_WATCH_MAX];
@@ -81,14 +88,25 @@ static inline unsigned tlb_index(gla_t gla)
 	return (gla >> PAGE_SHIFT) & (TLB_SIZE - 1);
 }
 
-/* tlb_fill() - walk for the page of @gla and load the entry, with what tags its state allows. */
+/*
+ * tlb_fill() - walk for the page of @gla and load the entry, with what tags its state allows. For translated
+ * code: touches general registers only, and gives FILL_SLOW for all that needs more (walk_fast(), -d mmu).
+ */
 enum mmu_fill tlb_fill(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx);
 
+/* tlb_fill_c() - the same from C context, where nothing needs to be put off. */
+enum mmu_fill tlb_fill_c(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx);
+
+/* tlb_grant_write() - give back the write tag of @page if nothing withholds it any more (after a slow write). */
+void tlb_grant_write(struct mmu *m, gla_t page, enum mmu_idx idx);
+
+/* mmu_init() - empty TLB, paging off, 36 address bits; hooks mem->changed (if free) and ram->protect. */
 void mmu_init(struct mmu *m, struct space *mem, struct ram *ram, struct log *log);
 void tlb_flush(struct mmu *m, bool globals_too);	/* CR3 load / CR4 change */
 void tlb_flush_page(struct mmu *m, gla_t gla);		/* INVLPG: also drops large pages covering it */
 /* Withhold write tags of RAM page @ra again (code was translated there, or display dirty bit cleared). */
 void tlb_protect_page(struct mmu *m, raddr_t ra);
+void tlb_protect_range(struct mmu *m, raddr_t ra, uint64_t len);
 void mmu_set_watch(struct mmu *m, unsigned i, gla_t gla, unsigned len, bool on_read, bool on_write);
 void mmu_clear_watch(struct mmu *m);
 

@@ -62,6 +62,7 @@ struct walk {
 	gpa_t gpa;	      /* translation of the very address asked for (A20 applied) */
 	uint8_t page_shift;   /* 12, 21, 22, 30; 12 without paging */
 	bool r, w, x;	      /* what mmu_idx may do to this page now; w false while D is clear unless written */
+	bool need_c;	      /* walk_fast() gave up: see there; nothing else is meaningful */
 	bool global, user;    /* effective G (leaf, CR4.PGE) and U/S (all levels) */
 	uint8_t levels;	      /* trace for explain: entries read, from the root */
 	struct { gpa_t at; uint64_t entry; } trace[4];
@@ -74,6 +75,14 @@ struct walk {
  */
 bool walk(const struct paging *pg, struct space *mem, gla_t gla, enum mmu_access acc, enum mmu_idx idx,
 	bool probe, struct walk *out);
+
+/**
+ * walk_fast() - as walk() without probe, for use under translated code: general registers only
+ * It gives up - false with out->need_c - when an entry is not in plain RAM, or when A or D would have to be set
+ * in a page that holds translated code or is tracked. walk() from C context then does it all.
+ */
+bool walk_fast(const struct paging *pg, struct space *mem, gla_t gla, enum mmu_access acc,
+	enum mmu_idx idx, struct walk *out);
 
 /**
  * walk_load_pdptes() - read the four PDPTEs of @cr3 into @pg->pdpte

@@ -1,0 +1,135 @@
+/*
+ * tlb.c - filling the soft TLB.
+ *
+ * Runs under translated code with the guest's FP registers live in the host's: general registers only, and nothing
+ * called but the walk and the space lookup. Flushing and setting up live in tlb_flush.c.
+ */
+#include "mmu/tlb.h"
+
+/* Writes to the page at @ra must be seen: it holds translated code, or the display waits for its first write. */
+static bool write_withheld(const struct ram *ram, raddr_t ra)
+{
+	uint64_t p = ra >> PAGE_SHIFT;
+
+	return ram->code[p] || (ram->dirty[p] & (DIRTY_TRACKED | DIRTY_DISPLAY)) == DIRTY_TRACKED;
+}
+
+static bool page_watched(const struct mmu *m, gla_t page)
+{
+	for (unsigned i = 0; i < m->nwatch; i++)
+		if (m->watch[i].len && m->watch[i].gla + (m->watch[i].len - 1) >= page &&
+			m->watch[i].gla <= page + (PAGE_SIZE - 1))
+			return true;
+	return false;
+}
+
+static void note_large(struct mmu *m, gla_t gla, unsigned shift)
+{
+	gla_t lo = gla & ~(BIT(shift) - 1), hi = lo | (BIT(shift) - 1);
+
+	if (!m->large || lo < m->large_lo)
+		m->large_lo = lo;
+	if (!m->large || hi > m->large_hi)
+		m->large_hi = hi;
+	m->large = true;
+}
+
+/* Where the page at @gpa lives; RADDR_NONE if any part of it is not one stretch of RAM or ROM. */
+static raddr_t page_raddr(struct mmu *m, gpa_t gpa, bool *rom)
+{
+	const struct range *r = space_lookup(m->mem, gpa);
+
+	*rom = false;
+	if (!r->reg || r->last - gpa < PAGE_SIZE - 1)
+		return RADDR_NONE;
+	if (r->reg->kind != REGION_RAM && r->reg->kind != REGION_ROM)
+		return RADDR_NONE;
+	*rom = r->reg->kind == REGION_ROM;
+	return r->reg->ra + (gpa - r->reg->base);
+}
+
+static void set_tags(struct mmu *m, struct tlb_entry *t, const struct tlb_side *s)
+{
+	bool mem = s->ra != RADDR_NONE;
+
+	t->rd = mem && s->may_read && !s->watched ? s->page : TLB_INVALID;
+	t->ex = mem && s->may_exec ? s->page : TLB_INVALID;
+	t->wr = mem && s->may_write && !s->watched && !s->rom && !write_withheld(m->ram, s->ra)
+			? s->page
+			: TLB_INVALID;
+}
+
+static enum mmu_fill load(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx,
+	const struct walk *w)
+{
+	unsigned i = tlb_index(gla);
+	struct tlb_entry *t = &m->tlb[idx][i];
+	struct tlb_side *s = &m->side[idx][i];
+
+	s->page = gla & PAGE_MASK;
+	s->gpa = w->gpa & PAGE_MASK;
+	s->ra = page_raddr(m, s->gpa, &s->rom);
+	s->global = w->global;
+	s->may_read = w->r;
+	s->may_write = w->w;
+	s->may_exec = w->x;
+	s->page_shift = w->page_shift;
+	s->watched = page_watched(m, s->page);
+	t->addend = s->ra == RADDR_NONE ? 0 : (uint64_t)(uintptr_t)m->ram->host + s->ra - s->page;
+	set_tags(m, t, s);
+	m->used[idx] = true;
+	m->globals[idx] |= w->global;
+	m->fills++;
+	if (w->page_shift > PAGE_SHIFT)
+		note_large(m, gla, w->page_shift);
+	if (acc == MMU_READ)
+		return t->rd == s->page ? FILL_OK : FILL_SLOW;
+	if (acc == MMU_WRITE)
+		return t->wr == s->page ? FILL_OK : FILL_SLOW;
+	return t->ex == s->page ? FILL_OK : FILL_SLOW;
+}
+
+static void note_fault(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx)
+{
+	m->fault.gla = gla;
+	m->fault.acc = acc;
+	m->fault.idx = idx;
+}
+
+enum mmu_fill tlb_fill(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx)
+{
+	if (log_on(m->log, LOG_MMU))
+		return FILL_SLOW;
+	if (walk_fast(&m->pg, m->mem, gla, acc, idx, &m->scratch))
+		return load(m, gla, acc, idx, &m->scratch);
+	if (m->scratch.need_c)
+		return FILL_SLOW;
+	/* walked again rather than copied: a copy might be a call of memcpy, with its vector registers */
+	walk_fast(&m->pg, m->mem, gla, acc, idx, &m->fault.w);
+	note_fault(m, gla, acc, idx);
+	return FILL_FAULT;
+}
+
+enum mmu_fill tlb_fill_c(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx)
+{
+	struct walk *w = &m->scratch;
+	bool ok = walk(&m->pg, m->mem, gla, acc, idx, false, w);
+
+	if (log_on(m->log, LOG_MMU))
+		log_printf(m->log, LOG_MMU, "mmu: %#llx %c for %u -> %#llx why %u code %#x\n",
+			(unsigned long long)gla, "rwx"[acc], idx, (unsigned long long)w->gpa,
+			w->why, w->code);
+	if (ok)
+		return load(m, gla, acc, idx, w);
+	m->fault.w = *w;
+	note_fault(m, gla, acc, idx);
+	return FILL_FAULT;
+}
+
+void tlb_grant_write(struct mmu *m, gla_t page, enum mmu_idx idx)
+{
+	unsigned i = tlb_index(page);
+
+	if (m->side[idx][i].page == page)
+		set_tags(m, &m->tlb[idx][i], &m->side[idx][i]);
+}

@@ -1,0 +1,145 @@
+/*
+ * tlb_flush.c - dropping what the soft TLB knows, and the hooks by which others ask for it.
+ *
+ * Always called from C. Tables without a fill since their last flush are skipped, so a guest
+ * that never leaves ring 0 pays for one table only.
+ */
+#include "mmu/tlb.h"
+#include <string.h>
+
+static void drop(struct mmu *m, unsigned idx, unsigned i)
+{
+	struct tlb_entry *t = &m->tlb[idx][i];
+
+	t->rd = t->wr = t->ex = TLB_INVALID;
+	m->side[idx][i].page = TLB_INVALID;
+	m->side[idx][i].ra = RADDR_NONE;
+}
+
+static void flush_table(struct mmu *m, unsigned idx, bool globals_too)
+{
+	if (!m->used[idx])
+		return;
+	if (!globals_too && m->globals[idx]) {
+		for (unsigned i = 0; i < TLB_SIZE; i++)
+			if (!m->side[idx][i].global)
+				drop(m, idx, i);
+		return; /* still in use */
+	}
+	for (unsigned i = 0; i < TLB_SIZE; i++)
+		drop(m, idx, i);
+	m->used[idx] = false;
+	m->globals[idx] = false;
+}
+
+void tlb_flush(struct mmu *m, bool globals_too)
+{
+	bool any = false;
+
+	for (unsigned idx = 0; idx < MMU_IDX_COUNT; idx++) {
+		flush_table(m, idx, globals_too);
+		any |= m->used[idx];
+	}
+	if (!any)
+		m->large = false;
+	m->flushes++;
+	if (m->flushed)
+		m->flushed(m->flushed_opaque, TLB_FLUSH_ALL);
+}
+
+/* Drop every cached piece of a large page that covers @gla, whatever its size. */
+static void flush_large(struct mmu *m, gla_t gla)
+{
+	for (unsigned idx = 0; idx < MMU_IDX_COUNT; idx++) {
+		if (!m->used[idx])
+			continue;
+		for (unsigned i = 0; i < TLB_SIZE; i++) {
+			const struct tlb_side *s = &m->side[idx][i];
+
+			if (s->page != TLB_INVALID && s->page_shift > PAGE_SHIFT &&
+				s->page >> s->page_shift == gla >> s->page_shift)
+				drop(m, idx, i);
+		}
+	}
+}
+
+void tlb_flush_page(struct mmu *m, gla_t gla)
+{
+	gla_t page = gla & PAGE_MASK;
+	bool large = m->large && gla >= m->large_lo && gla <= m->large_hi;
+
+	for (unsigned idx = 0; idx < MMU_IDX_COUNT; idx++)
+		if (m->side[idx][tlb_index(gla)].page == page)
+			drop(m, idx, tlb_index(gla));
+	if (large)
+		flush_large(m, gla);
+	m->page_flushes++;
+	if (m->flushed) /* the listener knows pages, not sizes */
+		m->flushed(m->flushed_opaque, large ? TLB_FLUSH_ALL : page);
+}
+
+void tlb_protect_range(struct mmu *m, raddr_t ra, uint64_t len)
+{
+	for (unsigned idx = 0; idx < MMU_IDX_COUNT; idx++) {
+		if (!m->used[idx])
+			continue;
+		for (unsigned i = 0; i < TLB_SIZE; i++) /* RADDR_NONE - ra is beyond any len */
+			if (m->side[idx][i].ra - (ra & PAGE_MASK) < len)
+				m->tlb[idx][i].wr = TLB_INVALID;
+	}
+}
+
+void tlb_protect_page(struct mmu *m, raddr_t ra)
+{
+	tlb_protect_range(m, ra & PAGE_MASK, PAGE_SIZE);
+}
+
+static void on_space_changed(void *opaque)
+{
+	tlb_flush(opaque, true);
+}
+
+static void on_protect(void *opaque, raddr_t ra, uint64_t len)
+{
+	tlb_protect_range(opaque, ra, len);
+}
+
+void mmu_init(struct mmu *m, struct space *mem, struct ram *ram, struct log *log)
+{
+	memset(m, 0, sizeof(*m));
+	for (unsigned idx = 0; idx < MMU_IDX_COUNT; idx++)
+		for (unsigned i = 0; i < TLB_SIZE; i++)
+			drop(m, idx, i);
+	m->mem = mem;
+	m->ram = ram;
+	m->log = log;
+	m->pg.a20_mask = ~0ull;
+	m->pg.maxphyaddr = 36;
+	if (!mem->changed) {
+		mem->changed = on_space_changed;
+		mem->changed_opaque = m;
+	}
+	ram->protect = on_protect;
+	ram->protect_opaque = m;
+}
+
+void mmu_set_watch(struct mmu *m, unsigned i, gla_t gla, unsigned len, bool on_read, bool on_write)
+{
+	BUG_ON(i >= MMU_WATCH_MAX);
+	m->watch[i].gla = gla;
+	m->watch[i].len = len;
+	m->watch[i].on_read = on_read;
+	m->watch[i].on_write = on_write;
+	if (i >= m->nwatch)
+		m->nwatch = i + 1;
+	tlb_flush(m, true);
+}
+
+void mmu_clear_watch(struct mmu *m)
+{
+	if (!m->nwatch)
+		return;
+	memset(m->watch, 0, sizeof(m->watch));
+	m->nwatch = 0;
+	tlb_flush(m, true);
+}
