@@ -366,6 +366,8 @@ void vga_update(struct vga *v, struct frame *f, bool full)
 	if (sig_changed(v))
 		all = true;
 	fit_frame(f, &vw, &all);
+	if (!f->pix) /* the host had no memory for it */
+		return;
 	if (vw.kind == VGA_BLANK) {
 		draw_blank(f, all);
 		return;
