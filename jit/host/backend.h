@@ -31,7 +31,8 @@ struct jit_backend {
 	void (*fini)(void *priv);
 	/* Compile @ir into @blk (code, code_len, exit[].patch, priv). false: the code cache is full; caller flushes and retries. */
 	bool (*compile)(void *priv, struct block *blk, const struct ir_block *ir);
-	/* Run from @blk until something above is needed. *last = exit of the last block run that may be linked to the next, or NULL. */
+	void (*free_block)(void *priv, struct block *blk); /* release blk->priv; its code space may be lost until flush */
+	/* Entered with cpu->rip = IP value of @blk's first byte (the backend derives ip_base). Run until something above is needed. *last = exit of the last block run that may be linked to the next, or NULL. */
 	enum run_exit (*run)(void *priv, struct vcpu *cpu, struct block *blk, struct block_exit **last);
 	void (*link)(void *priv, struct block_exit *from, struct block *to);
 	void (*unlink)(void *priv, struct block_exit *from);
