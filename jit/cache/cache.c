@@ -1,0 +1,103 @@
+/*
+ * cache.c - finding, keeping and dropping translated blocks.
+ *
+ * Two indices: a hash on (raddr, mode key) for the run loop, and per RAM page the list of blocks that
+ * touch it, for invalidation. A dropped block goes through one checklist: out of the hash, out of its page
+ * lists, links undone both ways, backend told to let nobody in; its memory is freed when nothing runs.
+ */
+#include "jit/priv.h"
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned hash_of(raddr_t ra, uint32_t mode)
+{
+	uint64_t h = (ra ^ (uint64_t)mode << 32) * 0x9E3779B97F4A7C15ull;
+
+	return h >> (64 - JIT_HASH_BITS);
+}
+
+struct block *cache_find(struct jit *j, raddr_t ra, uint32_t mode)
+{
+	struct block *b = j->hash[hash_of(ra, mode)];
+
+	while (b && (b->ra != ra || b->mode != mode))
+		b = b->hash_next;
+	return b;
+}
+
+/* Which of the block's two page links belongs to @page. */
+static unsigned page_slot(const struct block *b, uint64_t page)
+{
+	return b->ra >> PAGE_SHIFT == page ? 0 : 1;
+}
+
+static void page_add(struct jit *j, struct block *b, uint64_t page)
+{
+	b->page_next[page_slot(b, page)] = j->page[page];
+	j->page[page] = b;
+}
+
+static void page_del(struct jit *j, struct block *b, uint64_t page)
+{
+	struct block **p = &j->page[page];
+
+	while (*p && *p != b)
+		p = &(*p)->page_next[page_slot(*p, page)];
+	BUG_ON(!*p);
+	*p = b->page_next[page_slot(b, page)];
+}
+
+void cache_insert(struct jit *j, struct block *b)
+{
+	unsigned h = hash_of(b->ra, b->mode);
+
+	b->hash_next = j->hash[h];
+	j->hash[h] = b;
+	page_add(j, b, b->ra >> PAGE_SHIFT);
+	if (b->ra2 != RADDR_NONE)
+		page_add(j, b, b->ra2 >> PAGE_SHIFT);
+	smc_protect(j, b);
+}
+
+void cache_remove(struct jit *j, struct block *b)
+{
+	struct block **p = &j->hash[hash_of(b->ra, b->mode)];
+
+	BUG_ON(b->dead);
+	while (*p != b)
+		p = &(*p)->hash_next;
+	*p = b->hash_next;
+	page_del(j, b, b->ra >> PAGE_SHIFT);
+	if (b->ra2 != RADDR_NONE)
+		page_del(j, b, b->ra2 >> PAGE_SHIFT);
+	unlink_block(j, b);
+	j->be->kill(j->be_priv, b);
+	b->dead = true;
+	b->hash_next = j->graveyard;
+	j->graveyard = b;
+}
+
+void cache_bury(struct jit *j)
+{
+	while (j->graveyard) {
+		struct block *b = j->graveyard;
+
+		j->graveyard = b->hash_next;
+		j->be->free_block(j->be_priv, b);
+		if (b->ir)
+			free(b->ir);
+		free(b);
+	}
+}
+
+void cache_flush(struct jit *j)
+{
+	for (unsigned h = 0; h < 1u << JIT_HASH_BITS; h++)
+		while (j->hash[h])
+			cache_remove(j, j->hash[h]);
+	memset(j->cpu->mmu.ram->code, 0,
+		(j->cpu->mmu.ram->size >> PAGE_SHIFT) * sizeof(j->cpu->mmu.ram->code[0]));
+	cache_bury(j);
+	j->be->flush(j->be_priv);
+	j->st.flushes++;
+}

@@ -1,0 +1,57 @@
+/*
+ * dump.c - what -d in,ir,opt,out print: guest code, IR, host code of each block. Host code by capstone.
+ */
+#include "jit/priv.h"
+#include <capstone/capstone.h>
+#include <inttypes.h>
+
+static bool wanted(const struct jit *j, enum log_cat c)
+{
+	const struct log *l = j->cpu->log;
+	uint64_t at;
+
+	if (!log_on(l, c))
+		return false;
+	at = j->cpu->seg[SEG_CS].base + j->cpu->rip;
+	return at >= l->lo && at <= l->hi;
+}
+
+void dump_block(const struct jit *j, const struct block *b, const struct ir_block *ir, bool optimised)
+{
+	const struct vcpu *cpu = j->cpu;
+	uint64_t ip = cpu->rip;
+
+	if (!optimised && wanted(j, LOG_IN)) {
+		fprintf(cpu->log->out, "IN: %04x:%" PRIx64 " ra %" PRIx64 " mode %08x\n",
+			cpu->seg[SEG_CS].sel, ip, b->ra, b->mode);
+		for (unsigned i = 0; i < ir->ninsns; i++) {
+			char text[96];
+
+			insn_text(&ir->insns[i], ip, text, sizeof(text));
+			fprintf(cpu->log->out, "  0x%08" PRIx64 ":  %s\n", ip, text);
+			ip += ir->insns[i].len;
+		}
+	}
+	if (wanted(j, optimised ? LOG_OPT : LOG_IR))
+		ir_print(ir, cpu->log->out);
+}
+
+void dump_code(const struct jit *j, const struct block *b)
+{
+	cs_insn *in;
+	csh cs;
+	size_t n;
+
+	if (!b->code || !wanted(j, LOG_OUT))
+		return;
+	fprintf(j->cpu->log->out, "OUT: [%u bytes for %u]\n", b->code_len, b->len);
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
+		return;
+	n = cs_disasm(cs, b->code, b->code_len, (uintptr_t)b->code, 0, &in);
+	for (size_t i = 0; i < n; i++)
+		fprintf(j->cpu->log->out, "  0x%" PRIx64 ":  %s %s\n", in[i].address,
+			in[i].mnemonic, in[i].op_str);
+	if (n)
+		cs_free(in, n);
+	cs_close(&cs);
+}

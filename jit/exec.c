@@ -1,0 +1,230 @@
+/*
+ * exec.c - the run loop: find the block at RIP, run it, look at what happened, again.
+ */
+#include "jit/priv.h"
+#include "cpu/ring0/ring0.h"
+#include <inttypes.h>
+
+/*
+ * The mode to translate with: the CPU's, plus MODE_ONE where a block must not be longer than one
+ * instruction: interrupt shadow, stepping, or a page that the code-segment limit cuts.
+ */
+static uint32_t run_mode(const struct jit *j)
+{
+	const struct vcpu *cpu = j->cpu;
+	uint32_t mode = cpu->mode;
+	uint64_t first;
+
+	if (cpu->shadow || cpu->one || (cpu->eflags & FL_TF) || (cpu->dr[7] & 0xFF))
+		mode |= MODE_ONE;
+	if (mode_code_size(mode) != 8) {
+		first = cpu->rip - ((cpu->seg[SEG_CS].base + cpu->rip) & (PAGE_SIZE - 1));
+		if (first > UINT32_MAX || first + PAGE_SIZE - 1 > cpu->seg[SEG_CS].limit)
+			mode |= MODE_ONE;
+	}
+	return mode;
+}
+
+/* A straddling block is right only while the next linear page is still the RAM page it was made from. */
+static enum exit check_second_page(struct jit *j, struct block **b)
+{
+	struct vcpu *cpu = j->cpu;
+	gla_t next = ((cpu->seg[SEG_CS].base + cpu->rip) & PAGE_MASK) + PAGE_SIZE;
+	const uint8_t *host;
+	raddr_t ra2;
+
+	if (mode_code_size(cpu->mode) != 8)
+		next = (uint32_t)next;
+	if (mmu_fetch_page(&cpu->mmu, next, cpu->cpl == 3 ? MMU_USER : MMU_SUP, &ra2, &host))
+		return cpu_page_fault(cpu);
+	if ((ra2 & PAGE_MASK) != (*b)->ra2) {
+		cache_remove(j, *b);
+		*b = NULL;
+	}
+	return EXIT_NONE;
+}
+
+struct block *exec_lookup(struct jit *j, uint32_t mode)
+{
+	struct vcpu *cpu = j->cpu;
+	gla_t gla = cpu->seg[SEG_CS].base + cpu->rip;
+	const uint8_t *host;
+	struct block *b;
+	raddr_t ra;
+
+	if (mode_code_size(mode) != 8)
+		gla = (uint32_t)gla;
+	if (ring0_fetch_check(cpu))
+		return NULL;
+	if (mmu_fetch_page(&cpu->mmu, gla, cpu->cpl == 3 ? MMU_USER : MMU_SUP, &ra, &host)) {
+		cpu_page_fault(cpu);
+		return NULL;
+	}
+	/* Code in device memory or nowhere: the bus answers all ones, which is an invalid opcode. */
+	if (ra == RADDR_NONE) {
+		GUEST_ERR(cpu->log, "instruction fetch from device memory at %" PRIx64 "\n", gla);
+		cpu_raise(cpu, CHECK_UD_OPCODE, 0);
+		return NULL;
+	}
+	j->st.lookups++;
+	b = cache_find(j, ra, mode);
+	if (b && b->ra2 != RADDR_NONE && check_second_page(j, &b))
+		return NULL;
+	if (b) {
+		j->st.hits++;
+		return b;
+	}
+	return translate(j, ra, host, mode);
+}
+
+/* Give (mode, CS base) its id for the jump-cache tags; a new one after every flush of linear mappings. */
+static void set_context(struct jit *j)
+{
+	struct vcpu *cpu = j->cpu;
+	struct jit_context *c;
+
+	for (unsigned i = 0; i < JIT_CONTEXTS; i++) {
+		c = &j->ctx[i];
+		if (c->id && c->mode == cpu->mode && c->cs_base == cpu->seg[SEG_CS].base) {
+			cpu->jc_key = (uint64_t)c->id << 48;
+			return;
+		}
+	}
+	if (++j->ctx_last_id == 0) {
+		/* ids used up: forget every tag that carries one */
+		for (unsigned i = 0; i < JIT_CONTEXTS; i++)
+			j->ctx[i].id = 0;
+		if (j->be->flushed)
+			j->be->flushed(j->be_priv, cpu, TLB_FLUSH_ALL);
+		j->ctx_last_id = 1;
+	}
+	c = &j->ctx[j->ctx_next++ % JIT_CONTEXTS];
+	c->id = j->ctx_last_id;
+	c->mode = cpu->mode;
+	c->cs_base = cpu->seg[SEG_CS].base;
+	cpu->jc_key = (uint64_t)c->id << 48;
+}
+
+static void log_entry(const struct jit *j, const struct block *b)
+{
+	const struct vcpu *cpu = j->cpu;
+
+	log_printf(cpu->log, LOG_EXEC, "exec %04x:%" PRIx64 " mode %08x ra %" PRIx64 "\n",
+		cpu->seg[SEG_CS].sel, cpu->rip, b->mode, b->ra);
+	if (!log_on(cpu->log, LOG_CPU))
+		return;
+	for (unsigned i = 0; i < 16; i++)
+		log_printf(cpu->log, LOG_CPU, "%s%" PRIx64, i ? " " : "  regs ", cpu->gpr[i]);
+	log_printf(cpu->log, LOG_CPU, " fl %08x\n", cpu->eflags);
+}
+
+/* Run the one instruction at RIP in the interpreter: what the backend could not do itself. */
+static enum run_exit run_one(struct jit *j)
+{
+	struct vcpu *cpu = j->cpu;
+	const struct jit_backend *be = j->be;
+	void *priv = j->be_priv;
+	struct block_exit *last;
+	struct block *b;
+	enum run_exit r = RUN_FAULT;
+
+	j->st.ones++;
+	j->be = &interp_backend;
+	j->be_priv = j->interp;
+	b = exec_lookup(j, run_mode(j) | MODE_ONE | MODE_ICOUNT);
+	if (b)
+		r = interp_backend.run(j->interp, cpu, b, &last);
+	if (b && !b->dead)
+		cache_remove(j, b);
+	cache_bury(j);
+	j->be = be;
+	j->be_priv = priv;
+	return r;
+}
+
+static enum run_exit run_block(struct jit *j, struct block *b, struct block_exit **last)
+{
+	struct vcpu *cpu = j->cpu;
+	bool step = b->mode & MODE_ONE;
+	uint32_t eflags = cpu->eflags;
+	enum run_exit r;
+
+	if (log_on(cpu->log, LOG_EXEC))
+		log_entry(j, b);
+	if (step)
+		cpu->shadow = cpu->one = 0;
+	if (j->lock) {
+		*last = NULL;
+		r = lockstep_run(j, b);
+	} else {
+		r = j->be->run(j->be_priv, cpu, b, last);
+	}
+	j->st.entries++;
+	if (r == RUN_ONE) {
+		*last = NULL;
+		r = run_one(j);
+	}
+	if (step) {
+		*last = NULL;
+		if (r != RUN_FAULT && (eflags & FL_TF))
+			ring0_after_one(cpu, eflags);
+		vcpu_update_req(cpu);
+	}
+	return r;
+}
+
+/* Why the loop must end, once ring0_boundary() has said stop. */
+static enum jit_stop stop_reason(const struct vcpu *cpu)
+{
+	if (cpu->triple)
+		return JIT_TRIPLE;
+	return cpu->halted && !(cpu->req & REQ_STOP) ? JIT_HALTED : JIT_STOPPED;
+}
+
+enum jit_stop jit_run(struct jit *j)
+{
+	struct vcpu *cpu = j->cpu;
+	struct block_exit *last = NULL;
+
+	for (;;) {
+		struct block *b;
+		enum run_exit r;
+
+		if (j->graveyard) {
+			last = NULL;
+			cache_bury(j);
+		}
+		if (UNLIKELY(cpu->req || cpu->dr6_pending || cpu->shadow || cpu->halted)) {
+			last = NULL;
+			if (ring0_boundary(cpu) == EXIT_STOP)
+				return stop_reason(cpu);
+		}
+		if (UNLIKELY(cpu->dr[7] & 0xFF) &&
+			ring0_insn_breakpoint(cpu, cpu->seg[SEG_CS].base + cpu->rip)) {
+			last = NULL;
+			goto deliver;
+		}
+		b = exec_lookup(j, run_mode(j));
+		if (!b)
+			goto deliver;
+		if (j->graveyard)
+			last = NULL; /* the lookup dropped blocks: the exit may be among them */
+		if (last)
+			link_exit(j, last, b);
+		set_context(j);
+		if (j->be->note && !(b->mode & MODE_ONE) && b->ra2 == RADDR_NONE)
+			j->be->note(j->be_priv, cpu, cpu->rip, b);
+		r = run_block(j, b, &last);
+		if (j->lock && r == RUN_ONE)
+			return JIT_DIVERGED;
+		if (r != RUN_LOOKUP)
+			last = NULL;
+		if (r != RUN_FAULT)
+			continue;
+deliver:
+		last = NULL;
+		j->st.faults++;
+		if (ring0_deliver(cpu) == EXIT_STOP)
+			return stop_reason(cpu);
+	}
+}

@@ -1,0 +1,120 @@
+/*
+ * jit.c - making and freeing a translator, choosing its backend, and what info jit shows.
+ */
+#include "jit/priv.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A flush of linear mappings: tags with the old context ids no longer match anything. */
+static void mmu_flushed(void *opaque, gla_t gla)
+{
+	struct jit *j = opaque;
+
+	(void)gla;
+	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
+		j->ctx[i].id = 0;
+	j->cpu->jc_key = (uint64_t)0xFFFF << 48; /* no id: matches nothing until set_context() */
+}
+
+static enum vm_err choose_backend(struct jit *j, struct err *e)
+{
+	enum vm_err r = interp_backend.init(j->cpu, &j->opt, &j->interp, e);
+
+	if (r)
+		return r;
+	j->be = &interp_backend;
+	j->be_priv = j->interp;
+#if defined(__x86_64__)
+	if (j->opt.accel != ACCEL_INTERP) {
+		j->be = &x64_backend;
+		return x64_backend.init(j->cpu, &j->opt, &j->be_priv, e);
+	}
+#endif
+	return VM_OK;
+}
+
+enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options *opt, struct err *e)
+{
+	struct jit *j = calloc(1, sizeof(*j));
+	struct ram *ram = cpu->mmu.ram;
+	enum vm_err r;
+
+	*out = NULL;
+	if (!j)
+		return err_set(e, VM_ERR_NOMEM, "no memory for the translator");
+	j->cpu = cpu;
+	j->opt = *opt;
+	j->npages = ram->size >> PAGE_SHIFT;
+	j->hash = calloc(1u << JIT_HASH_BITS, sizeof(*j->hash));
+	j->page = calloc(j->npages, sizeof(*j->page));
+	if (!j->hash || !j->page) {
+		r = err_set(e, VM_ERR_NOMEM, "no memory for the translator's tables");
+		goto fail;
+	}
+	r = choose_backend(j, e);
+	if (r)
+		goto fail;
+	ram->code_written = smc_written;
+	ram->code_opaque = j;
+	cpu->mmu.flushed = mmu_flushed;
+	cpu->mmu.flushed_opaque = j;
+	cpu->jit = j;
+	if (opt->accel == ACCEL_LOCKSTEP) {
+		r = lockstep_new(j, e);
+		if (r)
+			goto fail;
+	}
+	*out = j;
+	return VM_OK;
+fail:
+	jit_free(j);
+	return r;
+}
+
+void jit_free(struct jit *j)
+{
+	if (!j)
+		return;
+	if (j->be && j->be_priv)
+		cache_flush(j);
+	lockstep_free(j);
+	if (j->be && j->be_priv && j->be != &interp_backend)
+		j->be->fini(j->be_priv);
+	if (j->interp)
+		interp_backend.fini(j->interp);
+	if (j->cpu->jit == j) {
+		j->cpu->jit = NULL;
+		j->cpu->mmu.flushed = NULL;
+		j->cpu->mmu.ram->code_written = NULL;
+	}
+	free(j->hash);
+	free(j->page);
+	free(j);
+}
+
+void jit_flush(struct jit *j)
+{
+	cache_flush(j);
+	mmu_flushed(j, TLB_FLUSH_ALL);
+}
+
+void jit_dump_info(const struct jit *j, FILE *out)
+{
+	const struct jit_stats *s = &j->st;
+	const struct mmu *m = &j->cpu->mmu;
+
+	fprintf(out, "backend            %s%s\n", j->be->name, j->lock ? " in lockstep with interp" : "");
+	fprintf(out, "blocks translated  %" PRIu64 " (%" PRIu64 " instructions, %" PRIu64
+		" bytes -> %" PRIu64 " host bytes)\n", s->blocks, s->insns_in, s->bytes_in, s->bytes_out);
+	fprintf(out, "run-loop entries   %" PRIu64 "\n", s->entries);
+	fprintf(out, "lookups            %" PRIu64 " (%" PRIu64 " found)\n", s->lookups, s->hits);
+	fprintf(out, "links made         %" PRIu64 "\n", s->links);
+	fprintf(out, "faults delivered   %" PRIu64 "\n", s->faults);
+	fprintf(out, "single by interp   %" PRIu64 "\n", s->ones);
+	fprintf(out, "blocks dropped by writes %" PRIu64 ", cache flushes %" PRIu64 "\n", s->smc, s->flushes);
+	fprintf(out, "TLB fills          %" PRIu64 ", flushes %" PRIu64 ", page flushes %" PRIu64 "\n",
+		m->fills, m->flushes, m->page_flushes);
+	if (j->be->dump)
+		j->be->dump(j->be_priv, out);
+}

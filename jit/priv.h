@@ -1,0 +1,70 @@
+/*
+ * priv.h - the inside of struct jit, for the files of this layer only.
+ */
+#ifndef JIT_PRIV_H
+#define JIT_PRIV_H
+
+#include "jit/host/backend.h"
+#include "jit/lift/lift.h"
+
+#define JIT_HASH_BITS 16
+#define JIT_CONTEXTS 8
+
+/* What besides IP decides which block runs: each distinct one has a 16-bit id in the jump-cache tags. */
+struct jit_context {
+	uint64_t cs_base;
+	uint32_t mode;
+	uint16_t id; /* 0: free */
+};
+
+struct jit_stats {
+	uint64_t blocks, insns_in, bytes_in, bytes_out; /* translated */
+	uint64_t lookups, hits, links, smc, flushes, faults, ones, entries;
+	uint64_t translate_ns;
+};
+
+struct jit {
+	struct vcpu *cpu;
+	struct jit_options opt;
+	const struct jit_backend *be; /* what runs blocks */
+	void *be_priv;
+	void *interp;		  /* interpreter's private state, for RUN_ONE and lockstep */
+	struct block **hash;	  /* by (ra, mode) */
+	struct block **page;	  /* per RAM page: blocks whose first or second page it is */
+	uint64_t npages;
+	struct block *graveyard;  /* dead, to be freed when nothing runs */
+	struct ir_block ir;	  /* being translated */
+	struct jit_context ctx[JIT_CONTEXTS];
+	unsigned ctx_next;
+	uint16_t ctx_last_id;
+	struct lockstep *lock;
+	struct jit_stats st;
+};
+
+/* cache/cache.c */
+struct block *cache_find(struct jit *j, raddr_t ra, uint32_t mode);
+void cache_insert(struct jit *j, struct block *b);
+void cache_remove(struct jit *j, struct block *b); /* invalidate: unlink, kill, to the graveyard */
+void cache_bury(struct jit *j);			    /* free the graveyard; nothing may be running */
+void cache_flush(struct jit *j);
+/* cache/link.c */
+void link_exit(struct jit *j, struct block_exit *from, struct block *to);
+void unlink_block(struct jit *j, struct block *b); /* both directions */
+/* cache/smc.c */
+void smc_written(void *opaque, raddr_t ra, unsigned len);
+void smc_protect(struct jit *j, const struct block *b);
+/* cache/check.c: BUG_ON any broken invariant; debug builds call it after every change */
+void cache_check(const struct jit *j);
+/* translate.c: block at cpu->rip, whose first byte is RAM byte @ra at @host; NULL: event raised */
+struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode);
+/* dump.c */
+void dump_block(const struct jit *j, const struct block *b, const struct ir_block *ir, bool optimised);
+void dump_code(const struct jit *j, const struct block *b);
+/* exec.c */
+struct block *exec_lookup(struct jit *j, uint32_t mode); /* for cpu->rip; NULL: event raised */
+/* lockstep.c */
+enum vm_err lockstep_new(struct jit *j, struct err *e);
+void lockstep_free(struct jit *j);
+enum run_exit lockstep_run(struct jit *j, struct block *blk);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * translate.c - from bytes in RAM to a compiled block: fetch, decode, lift, passes, backend.
+ *
+ * A block runs from its first byte to the first instruction that ends it, to the end of its page, or to the
+ * size limit. An instruction that straddles the page end is a block of its own, guarded at run time.
+ * With MODE_ONE a block is one instruction.
+ */
+#include "jit/priv.h"
+#include "cpu/ring0/ring0.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_MAX_INSNS 40
+
+struct fetch {
+	struct jit *j;
+	raddr_t ra;	     /* of the block's first byte */
+	const uint8_t *page; /* host bytes of the first page, from its byte 0; NULL outside RAM */
+	uint32_t mode;
+	raddr_t ra2;	     /* second page, once needed */
+};
+
+/* Bytes the code segment's limit leaves from IP on; the limit only matters for MODE_ONE blocks. */
+static unsigned limit_left(const struct vcpu *cpu, uint32_t mode, uint64_t ip)
+{
+	uint64_t left;
+
+	if (mode_code_size(mode) == 8 || !(mode & MODE_ONE))
+		return INSN_MAX_LEN;
+	if (ip > cpu->seg[SEG_CS].limit)
+		return 0;
+	left = (uint64_t)cpu->seg[SEG_CS].limit - ip + 1;
+	return left < INSN_MAX_LEN ? (unsigned)left : INSN_MAX_LEN;
+}
+
+/* Decode the straddling (or non-RAM) instruction at page offset @off, fetching byte by byte as silicon would. */
+static enum exit decode_slow(struct fetch *f, unsigned off, struct insn *in, enum decode_status *st)
+{
+	struct vcpu *cpu = f->j->cpu;
+	enum mmu_idx idx = cpu->cpl == 3 ? MMU_USER : MMU_SUP;
+	gla_t gla = cpu->seg[SEG_CS].base + cpu->rip;
+	unsigned have = PAGE_SIZE - off, max = limit_left(cpu, f->mode, cpu->rip);
+	const uint8_t *second;
+	uint8_t buf[INSN_MAX_LEN];
+	raddr_t ra2;
+
+	have = have < INSN_MAX_LEN ? have : INSN_MAX_LEN;
+	memcpy(buf, f->page + off, have);
+	*st = insn_decode(cpu->index, buf, have < max ? have : max, mode_code_size(f->mode), in);
+	if (*st != DECODE_MORE)
+		return EXIT_NONE;
+	/* #GP(0): instruction bytes beyond the code-segment limit */
+	if (max <= have)
+		return cpu_raise(cpu, CHECK_GP_CS_LIMIT, 0);
+	gla = (gla & PAGE_MASK) + PAGE_SIZE;
+	if (mode_code_size(f->mode) != 8)
+		gla = (uint32_t)gla;
+	if (mmu_fetch_page(&cpu->mmu, gla, idx, &ra2, &second))
+		return cpu_page_fault(cpu);
+	if (ra2 == RADDR_NONE)
+		memset(buf + have, 0xFF, INSN_MAX_LEN - have);
+	else
+		memcpy(buf + have, second, INSN_MAX_LEN - have);
+	f->ra2 = ra2 == RADDR_NONE ? ra2 : ra2 & PAGE_MASK;
+	*st = insn_decode(cpu->index, buf, max, mode_code_size(f->mode), in);
+	if (*st == DECODE_MORE)
+		return cpu_raise(cpu, CHECK_GP_CS_LIMIT, 0);
+	return EXIT_NONE;
+}
+
+/* An instruction longer than 15 bytes: #GP(0) before anything else. */
+static void lift_toolong(struct ir_block *b, unsigned off, struct insn *in)
+{
+	struct ir_term t = {.kind = TERM_RIP};
+	struct ir_op *o;
+
+	in->id = INSN_UD;
+	in->len = INSN_MAX_LEN;
+	ir_insn(b, off, in);
+	o = ir_helper(b, HELPER_raise, IR_NONE, IR_IMM, IR_NONE, IR_NONE, CHECK_GP_TOO_LONG);
+	(void)o;
+	ir_end(b, &t);
+}
+
+static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode_status st)
+{
+	struct jit *j = f->j;
+	struct lift l = {.b = &j->ir, .in = in, .features = &j->cpu->features, .mode = f->mode,
+		.off = off, .next_off = off + in->len};
+
+	if (st == DECODE_TOOLONG) {
+		lift_toolong(&j->ir, off, in);
+		return;
+	}
+	if (st == DECODE_UD)
+		in->id = INSN_UD;
+	l.no_native = in->id == INSN_UD || !j->be->can_native(j->be_priv, in);
+	lift_insn(&l);
+}
+
+/* Put GUARD behind the first INSN marker of a straddling block. */
+static void insert_guard(struct ir_block *b, raddr_t ra2)
+{
+	struct ir_op *o;
+
+	BUG_ON(b->nops < 1 || b->nops >= IR_MAX_OPS - 1);
+	memmove(&b->op[2], &b->op[1], (b->nops - 1) * sizeof(b->op[0]));
+	b->nops++;
+	o = &b->op[1];
+	memset(o, 0, sizeof(*o));
+	o->op = IR_GUARD;
+	o->d = o->a = o->b = o->c = o->m.base = o->m.index = IR_NONE;
+	o->m.seg = IR_NOSEG;
+	o->flive = o->fobs = IRF_ALL;
+	o->imm = (int64_t)ra2;
+}
+
+/* Fill j->ir. EXIT_FAULT: the very first instruction cannot be fetched. */
+static enum exit lift_block(struct fetch *f, unsigned off)
+{
+	struct jit *j = f->j;
+	struct ir_block *b = &j->ir;
+	unsigned max = f->mode & MODE_ONE || j->opt.one_insn ? 1 : BLOCK_MAX_INSNS;
+
+	ir_block_init(b, f->mode, off);
+	while (b->term.kind == TERM_NONE && b->ninsns < max && off < PAGE_SIZE) {
+		unsigned avail = PAGE_SIZE - off;
+		unsigned nops = b->nops, ninsns = b->ninsns;
+		enum decode_status st = DECODE_MORE;
+		struct insn in;
+
+		if (!(f->mode & MODE_ONE))
+			st = insn_decode(j->cpu->index, f->page + off,
+				avail < INSN_MAX_LEN ? avail : INSN_MAX_LEN, mode_code_size(f->mode), &in);
+		if (st == DECODE_MORE) {
+			if (b->ninsns)
+				break; /* the straddler gets its own block */
+			enum exit x = decode_slow(f, off, &in, &st);
+
+			if (x)
+				return x;
+		}
+		lift_one(f, off, &in, st);
+		if (b->overflow && ninsns) {
+			/* did not fit: end the block before it */
+			b->overflow = false;
+			b->nops = nops;
+			b->ninsns = ninsns;
+			b->term.kind = TERM_NONE;
+			break;
+		}
+		BUG_ON(b->overflow);
+		off += in.len;
+	}
+	b->end_off = off;
+	if (b->term.kind == TERM_NONE)
+		lift_fallthrough(b, off);
+	if (f->ra2 != RADDR_NONE)
+		insert_guard(b, f->ra2);
+	return EXIT_NONE;
+}
+
+static void set_exits(struct block *b, const struct ir_block *ir)
+{
+	const struct ir_term *t = &ir->term;
+	bool two = t->kind == TERM_JCC || t->kind == TERM_JNZ;
+	bool whole = !(ir->mode & MODE_ONE);
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct block_exit *x = &b->exit[i];
+
+		x->owner = b;
+		x->off = i ? t->f_off : t->t_off;
+		x->linkable = whole && (two || (t->kind == TERM_JMP && i == 0)) && x->off >= 0 &&
+			x->off < PAGE_SIZE;
+	}
+}
+
+struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode)
+{
+	unsigned off = ra & (PAGE_SIZE - 1);
+	struct fetch f = {j, ra, host - off, mode, RADDR_NONE};
+	struct ir_block *ir = &j->ir;
+	struct block *b;
+
+	if (lift_block(&f, off))
+		return NULL;
+	b = calloc(1, sizeof(*b));
+	BUG_ON(!b);
+	b->ra = ra;
+	b->ra2 = f.ra2;
+	b->mode = mode;
+	b->len = ir->end_off - off;
+	b->ninsns = ir->ninsns;
+	set_exits(b, ir);
+	dump_block(j, b, ir, false);
+#ifdef DRAGOMAN_CHECKS
+	char why[160];
+
+	if (ir_verify(ir, why, sizeof(why))) {
+		fprintf(stderr, "%s\n", why);
+		ir_print(ir, stderr);
+		BUG_ON("IR breaks a rule");
+	}
+#endif
+	ir_optimise(ir, j->opt.passes_off);
+	dump_block(j, b, ir, true);
+	if (!j->be->compile(j->be_priv, b, ir)) {
+		cache_flush(j);
+		BUG_ON(!j->be->compile(j->be_priv, b, ir));
+	}
+	dump_code(j, b);
+	cache_insert(j, b);
+	j->st.blocks++;
+	j->st.insns_in += ir->ninsns;
+	j->st.bytes_in += b->len;
+	j->st.bytes_out += b->code_len;
+	return b;
+}
