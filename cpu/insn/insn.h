@@ -94,12 +94,13 @@ struct insn {
 struct insn_row {
 	const char *id, *mnemonic; /* "ADD_EbGb", "add" */
 	uint8_t map, opcode;
-	uint32_t match;
+	uint64_t match;		   /* MATCH_x of rows.h */
 	const char *semantics;	   /* name of the lift_ function */
 	uint32_t f_read, f_write, f_undef; /* f_undef is a subset of f_write */
 	uint8_t feature;	   /* enum cpu_feature (cpu/features.h) */
 	uint8_t trap;		   /* enum trap_class */
 	bool lockable;
+	uint8_t op[3];		   /* enum opnd_code of rows.h */
 };
 
 extern const struct insn_row insn_rows[INSN_COUNT];
