@@ -118,9 +118,7 @@ struct decode_row {
 enum {
 	ROW_LOCKABLE = 1, /* LOCK with memory destination */
 	ROW_VVVV = 2,	  /* VEX.vvvv is an operand; otherwise it must be 1111 */
-	ROW_PP = 4,	  /* 66, F3 or F2 is part of the opcode */
-	ROW_MEMONLY = 8,
-	ROW_REGONLY = 16
+	ROW_PP = 4	  /* 66, F3 or F2 is part of the opcode */
 };
 
 /* Facts about the bytes, one bit or field each; computed once per instruction, before the row is known. */
@@ -147,7 +145,7 @@ struct decode_bucket {
 	uint8_t osz;	/* 0, OSZ_D64, OSZ_F64 */
 };
 
-enum { SLOT_MODRM = 1, SLOT_GROUP = 2, SLOT_NOMODRM_MIX = 4 };
+enum { SLOT_USED = 1, SLOT_MODRM = 2, SLOT_GROUP = 4 };
 enum { OSZ_D64 = 1, OSZ_F64 = 2 };
 
 #define DECODE_MAPS 8 /* 0..3 and, with VEX, 4..7 */
