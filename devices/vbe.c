@@ -132,11 +132,19 @@ void vbe_write(struct vga *v, unsigned reg, uint16_t val)
 	}
 }
 
+/*
+ * A word at 1CFh, where most programs access the data, is odd and arrives as bytes at 1CFh (low) and 1D0h (high);
+ * a word at 1D0h arrives whole.
+ */
 static uint64_t port_read(void *opaque, uint64_t off, unsigned size)
 {
 	struct vga *v = opaque;
+	uint16_t val;
 
-	return off == 0 ? v->st.vbe_index : vbe_read(v, v->st.vbe_index);
+	if (off == 0)
+		return v->st.vbe_index;
+	val = vbe_read(v, v->st.vbe_index);
+	return off == 2 && size == 1 ? val >> 8 : val;
 }
 
 static void port_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
@@ -145,7 +153,11 @@ static void port_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 
 	if (off == 0)
 		v->st.vbe_index = (uint16_t)val < VBE_NREGS ? (uint16_t)val : VBE_NREGS;
-	else if (size == 2)
+	else if (off == 1)
+		v->st.vbe_low = val & 0xFF;
+	else if (off == 2 && size == 1)
+		vbe_write(v, v->st.vbe_index, (uint16_t)(val << 8 | v->st.vbe_low));
+	else if (off == 2)
 		vbe_write(v, v->st.vbe_index, (uint16_t)val);
 }
 

@@ -58,7 +58,8 @@ struct vga_state {
 	uint8_t latch[4];
 	uint8_t seq[8], gfx[16], crtc[32], attr[32];
 	uint8_t dac[768];
-	uint16_t vbe_index, pad;
+	uint16_t vbe_index;
+	uint16_t vbe_low; /* low byte of a data word that comes in two halves */
 	uint16_t vbe[16];
 };
 
