@@ -26,6 +26,7 @@ static enum vm_err post_load(struct device *d, struct err *e)
 	if (s->dac_sub > 2 || s->seq_index > 7 || s->gfx_index > 15 || s->crtc_index > 31 ||
 		s->vbe_index >= 0xFFFF)
 		return err_set(e, VM_ERR_FORMAT, "VGA: saved register indices are out of range");
+	s->attr_data = !!s->attr_data;
 	vbe_fix(v);
 	v->cache.sig.valid = 0;
 	return VM_OK;

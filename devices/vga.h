@@ -72,6 +72,7 @@ struct vga_sig {
 
 /* What the frame shows now; not part of the state, rebuilt by a full redraw. */
 struct vga_cache {
+	const uint32_t *pix; /* the frame's buffer last drawn into: another one is drawn in full */
 	struct vga_sig sig;
 	uint32_t lut[256];	     /* DAC colours as 0x00RRGGBB, pel mask applied */
 	uint32_t lut16[16];	     /* attribute palette through the DAC */

@@ -368,6 +368,9 @@ void vga_update(struct vga *v, struct frame *f, bool full)
 	fit_frame(f, &vw, &all);
 	if (!f->pix) /* the host had no memory for it */
 		return;
+	if (f->pix != v->cache.pix)
+		all = true;
+	v->cache.pix = f->pix;
 	if (vw.kind == VGA_BLANK) {
 		draw_blank(f, all);
 		return;

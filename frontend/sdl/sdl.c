@@ -31,6 +31,7 @@ struct sdl *sdl_open(const struct sdl_options *o, struct err *e)
 	s->integer = o->integer;
 	/* signals are the program's: Ctrl-C ends the machine cleanly */
 	SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
+	SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1"); /* while grabbed, Alt-Tab is the guest's */
 	SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
 	if (SDL_InitSubSystem(SDL_INIT_VIDEO) < 0) {
 		err_set(e, VM_ERR_IO, "cannot open a display: %s", SDL_GetError());

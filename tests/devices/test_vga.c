@@ -558,6 +558,14 @@ START_TEST(blank_and_full)
 	assert_pix(r, 5, 5, want_rgb(0));
 	update(r, true);
 	ck_assert_uint_eq(r->f.y1 - r->f.y0, 400);
+	/* a second frame (a screenshot's) takes nothing away from the first */
+	struct frame other = {0};
+	poke(r, 0xA0000, 0x42);
+	r->disp.update(r->disp.opaque, &other, false);
+	ck_assert_uint_eq(other.pix[0], want_rgb(0x42));
+	update(r, false);
+	assert_pix(r, 0, 0, want_rgb(0x42));
+	frame_free(&other);
 	seq(r, 1, 0x21); /* screen off */
 	update(r, false);
 	assert_size(r, 640, 400);
