@@ -130,6 +130,7 @@ void vbe_write(struct vga *v, unsigned reg, uint16_t val)
 	default: /* the virtual height follows from the rest; memory size is fixed */
 		break;
 	}
+	vga_window_changed(v);
 }
 
 /*

@@ -15,6 +15,7 @@ static void reset(struct device *d)
 	v->st.dac_mask = 0xFF;
 	v->st.gfx[GFX_BIT_MASK] = 0xFF;
 	vbe_reset(v);
+	vga_window_changed(v);
 	v->cache.sig.valid = 0;
 }
 
@@ -28,6 +29,7 @@ static enum vm_err post_load(struct device *d, struct err *e)
 		return err_set(e, VM_ERR_FORMAT, "VGA: saved register indices are out of range");
 	s->attr_data = !!s->attr_data;
 	vbe_fix(v);
+	vga_window_changed(v);
 	v->cache.sig.valid = 0;
 	return VM_OK;
 }
@@ -91,10 +93,10 @@ struct vga *vga_create(struct log *log, struct clock *clock, struct space *mem, 
 	v->dirty_opaque = dirty_opaque;
 	for (uint64_t p = 0; p < VGA_VRAM_SIZE / PAGE_SIZE; p++)
 		ram->dirty[(ra >> PAGE_SHIFT) + p] |= DIRTY_TRACKED;
+	vga_map_window(v);
 	reset(&v->dev);
 	vga_edid(v->edid, 1280, 800);
 	vga_map_ports(v);
-	vga_map_window(v);
 	vbe_map_ports(v);
 	return v;
 }

@@ -96,6 +96,7 @@ struct vga {
 	uint8_t *vram; /* VGA_VRAM_SIZE bytes at ram->host + vram_ra */
 	struct vga_ports ports[5];
 	struct region window; /* A0000h-BFFFFh */
+	struct region direct; /* A0000h-AFFFFh as plain RAM, while the registers make it that */
 	struct region dispi;  /* 1CEh-1D1h */
 	/* DIRTY_DISPLAY of [ra, ra+len) was cleared: the CPU must take away write permission */
 	void (*dirty_cleared)(void *opaque, raddr_t ra, uint64_t len);
@@ -109,7 +110,7 @@ struct vga {
 };
 
 /**
- * vga_create() - the adapter with its ports and its A0000h window (priority 1) mapped
+ * vga_create() - the adapter with its ports and its A0000h window (priorities 0 and 1) mapped
  * @dirty_cleared: see struct vga; may be NULL
  * Video memory comes from ram_alloc(), every page DIRTY_TRACKED.
  * Return: the device, or NULL if the RAM file has no room for VGA_VRAM_SIZE more bytes.

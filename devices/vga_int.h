@@ -77,6 +77,7 @@ void vga_map_ports(struct vga *v);
 /* vga_mem.c */
 extern const uint32_t vga_planes[16]; /* byte mask of a set of planes */
 void vga_map_window(struct vga *v);
+void vga_window_changed(struct vga *v); /* after writes of registers that shape the window */
 
 /* vbe.c */
 void vbe_map_ports(struct vga *v);

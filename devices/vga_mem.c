@@ -5,6 +5,10 @@
  * The four planes at one address are one little-endian 32-bit word of video memory (plane 0 in the low
  * byte), so every operation works on four planes at once.
  *
+ * While the registers make the 64 KiB window a plain copy of consecutive bytes (chain-4 as the BIOS sets it for
+ * mode 13h, or a VBE bank), a RAM region over it lets the CPU reach video memory without us.
+ * Reads then leave the latches alone; nothing that uses latches works in those states.
+ *
  * Source: IBM PS/2 Hardware Interface Technical Reference, "Video Subsystem", graphics controller.
  */
 #include "devices/vga_int.h"
@@ -215,13 +219,50 @@ static const struct io_ops window_ops = {
 	.max = 8,
 };
 
+/* Is the A0000h window plain memory for reads and writes alike, and where does it begin? */
+static bool direct_at(const struct vga *v, raddr_t *ra)
+{
+	const struct vga_state *s = &v->st;
+
+	*ra = v->vram_ra;
+	if (!(s->misc & MISC_RAM) || (s->gfx[GFX_MISC] >> 2 & 3) != 1 || !plain_copy(v))
+		return false;
+	if (vbe_linear(v)) {
+		*ra += (raddr_t)s->vbe[VBE_BANK] << 16;
+		return true;
+	}
+	return !vbe_on(v) && !(s->gfx[GFX_MODE] & 8);
+}
+
+void vga_window_changed(struct vga *v)
+{
+	raddr_t ra;
+	bool on = direct_at(v, &ra);
+
+	if (on == v->direct.enabled && (!on || ra == v->direct.ra))
+		return;
+	space_begin(v->mem);
+	space_move(v->mem, &v->direct, 0xA0000, false);
+	v->direct.ra = ra;
+	space_move(v->mem, &v->direct, 0xA0000, on);
+	space_commit(v->mem);
+}
+
 void vga_map_window(struct vga *v)
 {
 	v->window.name = "vga-lowmem";
 	v->window.kind = REGION_IO;
 	v->window.len = 0x20000;
-	v->window.prio = 1;
 	v->window.ops = &window_ops;
 	v->window.opaque = v;
+	v->direct.name = "vga-direct";
+	v->direct.kind = REGION_RAM;
+	v->direct.len = 0x10000;
+	v->direct.prio = 1;
+	v->direct.ra = v->vram_ra;
+	space_begin(v->mem);
 	space_add(v->mem, &v->window, 0xA0000);
+	space_add(v->mem, &v->direct, 0xA0000);
+	space_move(v->mem, &v->direct, 0xA0000, false);
+	space_commit(v->mem);
 }

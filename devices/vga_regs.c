@@ -178,12 +178,14 @@ void vga_port_write(struct vga *v, unsigned port, uint8_t val)
 		break;
 	case 0x3C2:
 		s->misc = val & 0xEF;
+		vga_window_changed(v);
 		break;
 	case 0x3C4:
 		s->seq_index = val & 7;
 		break;
 	case 0x3C5:
 		s->seq[s->seq_index & 7] = val & seq_bits[s->seq_index & 7];
+		vga_window_changed(v);
 		break;
 	case 0x3C6:
 		s->dac_mask = val;
@@ -206,6 +208,7 @@ void vga_port_write(struct vga *v, unsigned port, uint8_t val)
 		break;
 	case 0x3CF:
 		s->gfx[s->gfx_index & 15] = val & gfx_bits[s->gfx_index & 15];
+		vga_window_changed(v);
 		break;
 	case 0x3B4:
 	case 0x3D4:

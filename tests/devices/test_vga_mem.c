@@ -148,6 +148,36 @@ START_TEST(window_maps)
 }
 END_TEST
 
+START_TEST(direct_window)
+{
+	struct rig *r = rig_new();
+	raddr_t ra;
+
+	set_mode(r, &mode_12);
+	ck_assert_ptr_null(space_host(&r->mem, 0xA0000, 0x10000, &ra));
+	set_mode(r, &mode_13);
+	ck_assert_ptr_eq(space_host(&r->mem, 0xA0000, 0x10000, &ra), r->v->vram);
+	gfx(r, 8, 0x0F); /* bit mask: no plain memory any more */
+	ck_assert_ptr_null(space_host(&r->mem, 0xA0000, 0x10000, &ra));
+	gfx(r, 8, 0xFF);
+	ck_assert_ptr_nonnull(space_host(&r->mem, 0xA0000, 0x10000, &ra));
+	seq(r, 4, 6); /* unchained */
+	ck_assert_ptr_null(space_host(&r->mem, 0xA0000, 0x10000, &ra));
+	seq(r, 4, 0xE);
+	r->v->dev.ops->reset(&r->v->dev);
+	ck_assert_ptr_null(space_host(&r->mem, 0xA0000, 0x10000, &ra));
+	set_mode(r, &mode_13);
+	vbe(r, VBE_XRES, 640);
+	vbe(r, VBE_YRES, 480);
+	vbe(r, VBE_ENABLE, VBE_ENABLED);
+	vbe(r, VBE_BANK, 7);
+	ck_assert_ptr_eq(space_host(&r->mem, 0xA0000, 0x10000, &ra), r->v->vram + 0x70000);
+	vbe(r, VBE_ENABLE, 0);
+	ck_assert_ptr_eq(space_host(&r->mem, 0xA0000, 0x10000, &ra), r->v->vram);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(ports)
 {
 	struct rig *r = rig_new();
@@ -356,6 +386,7 @@ int main(void)
 	tcase_add_test(t, write_modes);
 	tcase_add_test(t, read_modes);
 	tcase_add_test(t, window_maps);
+	tcase_add_test(t, direct_window);
 	tcase_add_test(t, ports);
 	tcase_add_test(t, retrace_timing);
 	tcase_add_test(t, pci_function);
