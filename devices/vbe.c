@@ -1,8 +1,8 @@
 /*
  * vbe.c - the Bochs DISPI registers: index at port 1CEh, data at 1CFh (and 1D0h), all 16 bits wide.
  *
- * They replace the CRTC's geometry while VBE_ENABLED is set. Every register of an enabled mode is kept in
- * range when it is written, so that drawing may trust them.
+ * They replace the CRTC's geometry while VBE_ENABLED is set. Every register of an enabled mode
+ * is kept in range when it is written, so that drawing may trust them.
  *
  * Source: Bochs VBE display API (vbe_display_api.txt), interface version B0C5h.
  */
@@ -134,8 +134,8 @@ void vbe_write(struct vga *v, unsigned reg, uint16_t val)
 }
 
 /*
- * A word at 1CFh, where most programs access the data, is odd and arrives as bytes at 1CFh (low) and 1D0h (high);
- * a word at 1D0h arrives whole.
+ * A word at 1CFh, where most programs access the data, is odd and arrives as bytes at 1CFh
+ * (low) and 1D0h (high); a word at 1D0h arrives whole.
  */
 static uint64_t port_read(void *opaque, uint64_t off, unsigned size)
 {

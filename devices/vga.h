@@ -1,15 +1,17 @@
 /*
- * vga.h - the display adapter guests know as QEMU's "VGA": a standard VGA with Bochs VBE extensions.
+ * vga.h - the display adapter guests know as QEMU's "VGA": a standard VGA with Bochs VBE
+ * extensions.
  *
  * One struct vga holds the IBM VGA register file, the Bochs DISPI registers, 16 MiB of video memory
  * (a range of the RAM file, so the linear frame buffer is plain RAM to the CPU) and the
  * display's redraw cache. vga_create() gives the ISA-visible part: ports 3B4h-3DAh, 1CEh-1D1h
  * and the A0000h window. vga_pci_attach() adds the PCI function 1234:1111.
  *
- * Video memory layout: byte (offset * 4 + plane) is the byte of @plane at plane address @offset. Chain-4
- * and odd/even address the same bytes compactly (A >> 2 and A >> 1 as plane address, where IBM's VGA leaves
- * gaps and its CRTC's doubleword and word modes skip them), so that a chain-4 picture is
- * linear in memory. The CRTC's word and doubleword modes are therefore no multipliers here.
+ * Video memory layout: byte (offset * 4 + plane) is the byte of @plane at plane address
+ * @offset. Chain-4 and odd/even address the same bytes compactly (A >> 2 and A >> 1 as plane
+ * address, where IBM's VGA leaves gaps and its CRTC's doubleword and word modes skip them), so
+ * that a chain-4 picture is linear in memory. The CRTC's word and doubleword modes are
+ * therefore no multipliers here.
  *
  * Sources: IBM PS/2 Hardware Interface Technical Reference, "Video Subsystem" (1992); Bochs VBE
  * DISPI interface description (vbe_display_api.txt); VESA E-EDID 1.4.

@@ -1,10 +1,10 @@
 /*
  * vga_draw.c - from video memory to the frame: redraws the lines whose memory or look changed.
  *
- * An update takes the dirty bits of the displayed pages first (so a write during the next slice marks them
- * again), then walks the frame's scan lines with the CRTC's counters. Graphics lines are
- * redrawn when one of their pages was dirty, text rows when the checksum of their cells differs,
- * everything when a register that affects all pixels changed.
+ * An update takes the dirty bits of the displayed pages first (so a write during the next
+ * slice marks them again), then walks the frame's scan lines with the CRTC's counters.
+ * Graphics lines are redrawn when one of their pages was dirty, text rows when the checksum of
+ * their cells differs, everything when a register that affects all pixels changed.
  */
 #include "devices/vga_int.h"
 #include <string.h>

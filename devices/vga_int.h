@@ -1,5 +1,6 @@
 /*
- * vga_int.h - what the vga_*.c and vbe.c files share: register names and the decoded picture geometry.
+ * vga_int.h - what the vga_*.c and vbe.c files share: register names and the decoded picture
+ * geometry.
  */
 #ifndef DEVICES_VGA_INT_H
 #define DEVICES_VGA_INT_H

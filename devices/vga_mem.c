@@ -2,12 +2,13 @@
  * vga_mem.c - the CPU's window A0000h-BFFFFh: latches, write modes 0-3, read modes 0-1, and the
  * addressing forms planar, odd/even, chain-4 and banked linear (VBE).
  *
- * The four planes at one address are one little-endian 32-bit word of video memory (plane 0 in the low
- * byte), so every operation works on four planes at once.
+ * The four planes at one address are one little-endian 32-bit word of video memory (plane 0 in
+ * the low byte), so every operation works on four planes at once.
  *
- * While the registers make the 64 KiB window a plain copy of consecutive bytes (chain-4 as the BIOS sets it for
- * mode 13h, or a VBE bank), a RAM region over it lets the CPU reach video memory without us.
- * Reads then leave the latches alone; nothing that uses latches works in those states.
+ * While the registers make the 64 KiB window a plain copy of consecutive bytes (chain-4 as the
+ * BIOS sets it for mode 13h, or a VBE bank), a RAM region over it lets the CPU reach video
+ * memory without us. Reads then leave the latches alone; nothing that uses latches works in
+ * those states.
  *
  * Source: IBM PS/2 Hardware Interface Technical Reference, "Video Subsystem", graphics controller.
  */

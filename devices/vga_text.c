@@ -1,8 +1,8 @@
 /*
  * vga_text.c - text modes: cells to dots with two fonts, ninth dot, underline, blinking and cursor.
  *
- * A cell is one word of video memory: character in plane 0, attribute in plane 1; fonts lie in plane 2,
- * 32 bytes a character, 8 KiB a font. Blinking follows the virtual clock at 60 fields a
+ * A cell is one word of video memory: character in plane 0, attribute in plane 1; fonts lie in
+ * plane 2, 32 bytes a character, 8 KiB a font. Blinking follows the virtual clock at 60 fields a
  * second: the cursor changes every 8, characters every 16.
  *
  * Source: IBM PS/2 Hardware Interface Technical Reference, "Video Subsystem".

@@ -1,6 +1,6 @@
 /*
- * test_vga_mem.c - the A0000h window against a bit-by-bit model, the ports, retrace timing, the PCI function,
- * saved state, and a fuzz of everything a guest can reach.
+ * test_vga_mem.c - the A0000h window against a bit-by-bit model, the ports, retrace timing,
+ * the PCI function, saved state, and a fuzz of everything a guest can reach.
  */
 #include "tests/devices/vga_fixture.h"
 

@@ -1,5 +1,6 @@
 /*
- * vga_fixture.h - an adapter on bare spaces, port shorthands and IBM's register tables of the BIOS modes.
+ * vga_fixture.h - an adapter on bare spaces, port shorthands and IBM's register tables of the
+ * BIOS modes.
  */
 #ifndef TESTS_DEVICES_VGA_FIXTURE_H
 #define TESTS_DEVICES_VGA_FIXTURE_H

@@ -1,6 +1,7 @@
 /*
- * test_sdl.c - the window under a real X server (Xvfb will do), and what needs none: keymap, scaling,
- * screenshots, text screens. Without DISPLAY the window tests are skipped with a line that says so.
+ * test_sdl.c - the window under a real X server (Xvfb will do), and what needs none: keymap,
+ * scaling, screenshots, text screens. Without DISPLAY the window tests are skipped with a line
+ * that says so.
  */
 #include "devices/host/input.h"
 #include "frontend/screen_text.h"
