@@ -183,6 +183,7 @@ struct vcpu {
 	uint8_t nchain;
 	struct feature_set features;
 	const struct cpu_model *model; /* cpuid.c */
+	uint64_t rng;		  /* RDRAND/RDSEED generator; the owner may seed it */
 	uint8_t maxphyaddr;	  /* bits */
 	struct insn_index *index;
 	struct space *ports;

@@ -1,0 +1,156 @@
+/*
+ * fpu.c - FP state at reset, and the instructions by which an operating system probes, saves and restores it.
+ *
+ * Source: Intel SDM Vol. 1 8.1, 10.2, 13.4; Vol. 2 FNINIT, FNSTCW, FNSTSW, FLDCW, FXSAVE, FXRSTOR, LDMXCSR, STMXCSR.
+ */
+#include "cpu/fpu/fpu.h"
+#include "cpu/ring0/priv.h"
+#include "mmu/base/log.h"
+#include <string.h>
+
+#define MXCSR_MASK 0xFFFFu
+
+static void fninit(struct vcpu *cpu)
+{
+	cpu->fpu.fcw = 0x37F;
+	cpu->fpu.fsw = 0;
+	cpu->fpu.ftw = 0;
+	cpu->fpu.fop = 0;
+	cpu->fpu.fip = cpu->fpu.fdp = 0;
+}
+
+void fpu_reset(struct vcpu *cpu, bool init)
+{
+	if (init) /* INIT leaves FP state alone, SDM Vol. 3A table 9-1 */
+		return;
+	memset(&cpu->fpu, 0, sizeof(cpu->fpu));
+	fninit(cpu);
+	cpu->fpu.mxcsr = 0x1F80;
+	cpu->fpu.mxcsr_mask = MXCSR_MASK;
+	cpu->xcr0 = 1;
+}
+
+void fpu_mode_changed(struct vcpu *cpu)
+{
+	cpu->mode = mode_key(cpu);
+}
+
+static enum exit x87_ready(struct vcpu *cpu)
+{
+	/* If CR0.EM[bit 2] or CR0.TS[bit 3] = 1. */
+	if (cpu->cr0 & (CR0_EM | CR0_TS))
+		return cpu_raise(cpu, CHECK_NM_EM_TS, 0);
+	return EXIT_NONE;
+}
+
+static enum exit load_mxcsr(struct vcpu *cpu, gla_t gla)
+{
+	uint64_t v;
+
+	/* If CR0.EM = 1; if CR4.OSFXSR = 0; if CR0.TS = 1. */
+	if (cpu->cr0 & CR0_EM)
+		return cpu_raise(cpu, CHECK_UD_EM, 0);
+	if (!(cpu->cr4 & CR4_OSFXSR))
+		return cpu_raise(cpu, CHECK_UD_OSFXSR, 0);
+	TRY(x87_ready(cpu));
+	TRY(lin_read(cpu, gla, 4, vcpu_mmu_idx(cpu), &v));
+	/* For an attempt to set reserved bits in MXCSR. */
+	if (v & ~MXCSR_MASK)
+		return cpu_raise_aux(cpu, CHECK_GP_MXCSR, 0, v, MXCSR_MASK);
+	cpu->fpu.mxcsr = v;
+	fpu_mode_changed(cpu);
+	return EXIT_NONE;
+}
+
+static enum exit fxsave(struct vcpu *cpu, gla_t gla)
+{
+	TRY(x87_ready(cpu));
+	/* If the memory operand is not aligned on a 16-byte boundary. */
+	if (gla & 15)
+		return cpu_raise_aux(cpu, CHECK_GP_ALIGN16, 0, gla, 0);
+	if (mmu_write_buf(&cpu->mmu, gla, &cpu->fpu, 416, vcpu_mmu_idx(cpu)) != EXIT_NONE)
+		return cpu_page_fault(cpu);
+	return EXIT_NONE;
+}
+
+static enum exit fxrstor(struct vcpu *cpu, gla_t gla)
+{
+	struct fpu_state s = cpu->fpu;
+
+	TRY(x87_ready(cpu));
+	if (gla & 15)
+		return cpu_raise_aux(cpu, CHECK_GP_ALIGN16, 0, gla, 0);
+	if (mmu_read_buf(&cpu->mmu, gla, &s, 416, vcpu_mmu_idx(cpu)) != EXIT_NONE)
+		return cpu_page_fault(cpu);
+	if (s.mxcsr & ~MXCSR_MASK)
+		return cpu_raise_aux(cpu, CHECK_GP_MXCSR, 0, s.mxcsr, MXCSR_MASK);
+	s.mxcsr_mask = MXCSR_MASK;
+	cpu->fpu = s;
+	fpu_mode_changed(cpu);
+	return EXIT_NONE;
+}
+
+static enum exit unknown(struct vcpu *cpu, const struct insn *in)
+{
+	UNIMP(cpu->log, "FP instruction %s: #UD\n", in->id < INSN_COUNT ? insn_rows[in->id].id : "?");
+	return cpu_raise(cpu, CHECK_UD_INVALID, 0);
+}
+
+static enum exit x87_control(struct vcpu *cpu, const struct insn *in, gla_t gla)
+{
+	unsigned op = in->opcode, ext = in->reg & 7;
+	uint64_t v;
+
+	if (op == 0xDB && !in->has_mem && in->modrm == 0xE3) {
+		TRY(x87_ready(cpu));
+		fninit(cpu);
+		fpu_mode_changed(cpu);
+		return EXIT_NONE;
+	}
+	if (op == 0xD9 && in->has_mem && ext == 7) {
+		TRY(x87_ready(cpu));
+		return lin_write(cpu, gla, 2, vcpu_mmu_idx(cpu), cpu->fpu.fcw);
+	}
+	if (op == 0xD9 && in->has_mem && ext == 5) {
+		TRY(x87_ready(cpu));
+		TRY(lin_read(cpu, gla, 2, vcpu_mmu_idx(cpu), &v));
+		cpu->fpu.fcw = v;
+		fpu_mode_changed(cpu);
+		return EXIT_NONE;
+	}
+	if (op == 0xDD && in->has_mem && ext == 7) {
+		TRY(x87_ready(cpu));
+		return lin_write(cpu, gla, 2, vcpu_mmu_idx(cpu), cpu->fpu.fsw);
+	}
+	if (op == 0xDF && in->modrm == 0xE0) {
+		TRY(x87_ready(cpu));
+		cpu->gpr[GPR_RAX] = (cpu->gpr[GPR_RAX] & ~0xFFFFull) | cpu->fpu.fsw;
+		return EXIT_NONE;
+	}
+	return unknown(cpu, in);
+}
+
+enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla)
+{
+	if (in->map == 0 && in->opcode >= 0xD8 && in->opcode <= 0xDF)
+		return x87_control(cpu, in, gla);
+	if (in->map == 1 && in->opcode == 0xAE && in->has_mem && !in->vex && !in->pp) {
+		switch (in->reg & 7) {
+		case 0:
+			return fxsave(cpu, gla);
+		case 1:
+			return fxrstor(cpu, gla);
+		case 2:
+			return load_mxcsr(cpu, gla);
+		case 3:
+			TRY(x87_ready(cpu));
+			return lin_write(cpu, gla, 4, vcpu_mmu_idx(cpu), cpu->fpu.mxcsr);
+		}
+	}
+	if (in->map == 1 && in->opcode == 0x77 && !in->vex) { /* EMMS */
+		TRY(x87_ready(cpu));
+		cpu->fpu.ftw = 0;
+		return EXIT_NONE;
+	}
+	return unknown(cpu, in);
+}

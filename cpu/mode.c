@@ -1,0 +1,81 @@
+/*
+ * mode.c - the mode key: what the registers say about how code must be translated.
+ */
+#include "cpu/ring0/priv.h"
+#include "cpu/mode.h"
+
+static uint32_t flat_bits(const struct vcpu *cpu)
+{
+	uint32_t key = 0;
+
+	for (unsigned i = 0; i < SEG_COUNT; i++) {
+		const struct seg *s = &cpu->seg[i];
+		bool nolim = s->rlo == 0 && s->rhi == UINT32_MAX &&
+			(i == SEG_CS || (s->wlo == 0 && s->whi == UINT32_MAX));
+
+		if (nolim && s->base == 0)
+			key |= MODE_FLAT_ES << i;
+		if (nolim && i == SEG_FS)
+			key |= MODE_NOLIM_FS;
+		if (nolim && i == SEG_GS)
+			key |= MODE_NOLIM_GS;
+	}
+	return key;
+}
+
+static uint32_t flat_bits_64(const struct vcpu *cpu) /* base is 0 but for FS and GS, limits are ignored */
+{
+	uint32_t key = MODE_FLAT_ES | MODE_FLAT_CS | MODE_FLAT_SS | MODE_FLAT_DS | MODE_NOLIM_FS | MODE_NOLIM_GS;
+
+	if (!cpu->seg[SEG_FS].base)
+		key |= MODE_FLAT_FS;
+	if (!cpu->seg[SEG_GS].base)
+		key |= MODE_FLAT_GS;
+	return key;
+}
+
+static uint32_t fp_bits(const struct vcpu *cpu)
+{
+	uint32_t key = 0;
+	unsigned unmasked = ~cpu->fpu.fcw & 0x3F;
+
+	if (cpu->cr0 & (CR0_EM | CR0_TS))
+		key |= MODE_NOX87 | MODE_NOSSE;
+	if (!(cpu->cr4 & CR4_OSFXSR))
+		key |= MODE_NOSSE;
+	if ((key & MODE_NOSSE) || !(cpu->cr4 & CR4_OSXSAVE) || (cpu->xcr0 & 6) != 6)
+		key |= MODE_NOAVX;
+	if (unmasked || (cpu->fpu.fsw & 0x80))
+		key |= MODE_X87SLOW;
+	if (~cpu->fpu.mxcsr & 0x1F80)
+		key |= MODE_SSESLOW;
+	return key;
+}
+
+uint32_t mode_key(const struct vcpu *cpu)
+{
+	bool c64 = is_code64(cpu);
+	uint32_t key = (uint32_t)cpu->cpl << MODE_CPL_SHIFT;
+
+	key |= c64 ? MODE_CODE64 : cpu->seg[SEG_CS].attr & SEGA_DB ? MODE_CODE32 : MODE_CODE16;
+	key |= c64 ? flat_bits_64(cpu) : flat_bits(cpu);
+	if (cpu->seg[SEG_SS].attr & SEGA_DB)
+		key |= MODE_SS32;
+	if (cpu->cr0 & CR0_PE)
+		key |= MODE_PE;
+	if (cpu->eflags & FL_VM) {
+		key |= MODE_VM;
+		if (iopl(cpu) == 3)
+			key |= MODE_V8086_IOPL3;
+	}
+	if (cpu->efer & EFER_LMA)
+		key |= MODE_LMA;
+	key |= fp_bits(cpu);
+	if ((cpu->eflags & FL_TF) || cpu->shadow || cpu->one || debug_armed(cpu))
+		key |= MODE_ONE;
+	if (vcpu_mmu_idx(cpu) == MMU_SMAP)
+		key |= MODE_SMAP;
+	if ((cpu->cr0 & CR0_AM) && (cpu->eflags & FL_AC) && cpu->cpl == 3)
+		key |= MODE_AC;
+	return key | (cpu->mode & MODE_ICOUNT);
+}

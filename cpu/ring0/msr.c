@@ -1,0 +1,245 @@
+/*
+ * msr.c - RDMSR, WRMSR and the time-stamp counter.
+ *
+ * Plain registers are rows of msr.def; the rest - banks, time, EFER, segment bases, the local APIC - is below.
+ *
+ * Source: Intel SDM Vol. 4 table 2-2 "IA-32 Architectural MSRs"; Vol. 2 RDMSR, WRMSR, RDTSC; Vol. 3A 11.11 (MTRRs).
+ */
+#include "cpu/ring0/priv.h"
+#include "mmu/base/log.h"
+
+enum msr_kind { MSR_RW, MSR_RO, MSR_CANON, MSR_MEMTYPES };
+
+static const struct msr_row {
+	uint32_t num;
+	const char *name;
+	uint32_t offset;
+	uint8_t feature, kind;
+	uint64_t mask;
+} rows[] = {
+#define MSR(num, name, field, feature, mask, kind)                                                 \
+	{ num, name, offsetof(struct vcpu, msr.field), FEAT_##feature, MSR_##kind, mask },
+#include "cpu/ring0/msr.def"
+#undef MSR
+};
+
+static const struct msr_row *find(const struct vcpu *cpu, uint32_t num)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].num == num)
+			return feature_has(&cpu->features, rows[i].feature) ? &rows[i] : NULL;
+	return NULL;
+}
+
+static uint64_t *field(struct vcpu *cpu, const struct msr_row *r)
+{
+	return (uint64_t *)((char *)cpu + r->offset);
+}
+
+uint64_t vcpu_tsc(struct vcpu *cpu)
+{
+	uint64_t t = cpu->wires.tsc ? cpu->wires.tsc(cpu->wires.opaque) : cpu->insns;
+
+	return t + cpu->msr.tsc_offset;
+}
+
+enum exit h_rdtsc(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t t;
+
+	TRY(ring0_gate(cpu, GATE_RDTSC));
+	t = vcpu_tsc(cpu);
+	cpu->gpr[GPR_RAX] = (uint32_t)t;
+	cpu->gpr[GPR_RDX] = t >> 32;
+	return EXIT_NONE;
+}
+
+enum exit h_rdtscp(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+	TRY(h_rdtsc(cpu, 0, 0, 0));
+	cpu->gpr[GPR_RCX] = (uint32_t)cpu->msr.tsc_aux;
+	return EXIT_NONE;
+}
+
+enum exit h_rdpmc(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+	TRY(ring0_gate(cpu, GATE_RDPMC));
+	/* If an invalid performance counter index is specified: CPUID leaf 0AH promises none. */
+	return cpu_raise_aux(cpu, CHECK_GP_RDPMC, 0, cpu->gpr[GPR_RCX], 0);
+}
+
+static bool is_apic_msr(const struct vcpu *cpu, uint32_t n)
+{
+	return cpu->wires.apic_read && (n == 0x1B || (n >= 0x800 && n <= 0x8FF));
+}
+
+/* Machine-check banks and variable-range MTRRs: where MSR @n is kept, or NULL. */
+static uint64_t *banked(struct vcpu *cpu, uint32_t n)
+{
+	if (n >= 0x200 && n <= 0x20F && feature_has(&cpu->features, FEAT_MTRR))
+		return n & 1 ? &cpu->msr.mtrr_mask[(n - 0x200) / 2] : &cpu->msr.mtrr_base[(n - 0x200) / 2];
+	if (n >= 0x400 && n < 0x410 && feature_has(&cpu->features, FEAT_MCA))
+		return &cpu->msr.mc[(n - 0x400) / 4][n & 3];
+	return NULL;
+}
+
+static bool read_special(struct vcpu *cpu, uint32_t n, uint64_t *v)
+{
+	bool lm = feature_has(&cpu->features, FEAT_LM);
+
+	*v = 0;
+	switch (n) {
+	case 0x10:
+		*v = vcpu_tsc(cpu);
+		return feature_has(&cpu->features, FEAT_TSC);
+	case 0x3B:
+		*v = cpu->msr.tsc_adjust;
+		return true;
+	case 0xFE: /* IA32_MTRRCAP: 8 variable ranges, fixed ranges, write-combining */
+		*v = 0x508;
+		return feature_has(&cpu->features, FEAT_MTRR);
+	case 0x179: /* IA32_MCG_CAP: 4 banks, MCG_CTL */
+		*v = 0x104;
+		return feature_has(&cpu->features, FEAT_MCA);
+	case 0x17: case 0x2A: case 0x8B: case 0xCE: case 0x198: case 0x199: case 0x19A: case 0x19C: case 0x1D9:
+	case 0x79: case 0x2C: case 0xCD: /* platform, microcode, frequency, thermal, DEBUGCTL: zero */
+		return true;
+	case 0xC0000080:
+		*v = cpu->efer;
+		return lm || feature_has(&cpu->features, FEAT_NX);
+	case 0xC0000100:
+		*v = cpu->seg[SEG_FS].base;
+		return lm;
+	case 0xC0000101:
+		*v = cpu->seg[SEG_GS].base;
+		return lm;
+	}
+	return false;
+}
+
+static bool read_msr(struct vcpu *cpu, uint32_t n, uint64_t *v)
+{
+	const struct msr_row *r;
+	uint64_t *b = banked(cpu, n);
+
+	if (is_apic_msr(cpu, n))
+		return cpu->wires.apic_read(cpu->wires.opaque, n, v);
+	r = find(cpu, n);
+	if (r || b) {
+		*v = r ? *field(cpu, r) : *b;
+		return true;
+	}
+	return read_special(cpu, n, v);
+}
+
+enum exit h_rdmsr(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+	uint32_t n = cpu->gpr[GPR_RCX];
+	uint64_t v;
+
+	TRY(ring0_gate(cpu, GATE_RDMSR));
+	/* If the value in ECX specifies a reserved or unimplemented MSR address. */
+	if (!read_msr(cpu, n, &v)) {
+		UNIMP(cpu->log, "RDMSR %#x: #GP\n", n);
+		return cpu_raise_aux(cpu, CHECK_GP_MSR_UNKNOWN, 0, n, 0);
+	}
+	cpu->gpr[GPR_RAX] = (uint32_t)v;
+	cpu->gpr[GPR_RDX] = v >> 32;
+	return EXIT_NONE;
+}
+
+static bool memtypes_ok(uint64_t v)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned t = v >> i * 8 & 0xFF;
+
+		if (t > 7 || t == 2 || t == 3)
+			return false;
+	}
+	return true;
+}
+
+static enum exit write_row(struct vcpu *cpu, const struct msr_row *r, uint64_t v)
+{
+	bool ok = !(v & ~r->mask);
+
+	if (r->kind == MSR_RO)
+		ok = false;
+	else if (r->kind == MSR_CANON)
+		ok = canonical(v);
+	else if (r->kind == MSR_MEMTYPES)
+		ok = ok && memtypes_ok(v);
+	/* If an attempt is made to set reserved bits, a non-canonical address, or to write a read-only MSR. */
+	if (!ok)
+		return cpu_raise_aux(cpu, CHECK_GP_MSR_RESERVED, 0, r->num, v);
+	*field(cpu, r) = v;
+	return EXIT_NONE;
+}
+
+static enum exit write_base(struct vcpu *cpu, unsigned seg, uint64_t v)
+{
+	if (!canonical(v))
+		return cpu_raise_aux(cpu, CHECK_GP_MSR_RESERVED, 0, 0xC0000100 + seg - SEG_FS, v);
+	cpu->seg[seg].base = v;
+	mode_refresh(cpu);
+	return EXIT_NONE;
+}
+
+static enum exit write_special(struct vcpu *cpu, uint32_t n, uint64_t v, bool *known)
+{
+	bool lm = feature_has(&cpu->features, FEAT_LM);
+
+	*known = true;
+	switch (n) {
+	case 0x10:
+		cpu->msr.tsc_offset += v - vcpu_tsc(cpu);
+		return EXIT_NONE;
+	case 0x3B:
+		cpu->msr.tsc_offset += v - cpu->msr.tsc_adjust;
+		cpu->msr.tsc_adjust = v;
+		return EXIT_NONE;
+	case 0x79: case 0x8B: case 0x2A: case 0x199: case 0x19A: case 0x1D9: /* ignored */
+		return EXIT_NONE;
+	case 0xC0000080:
+		if (lm || feature_has(&cpu->features, FEAT_NX))
+			return control_write_efer(cpu, v);
+		break;
+	case 0xC0000100: case 0xC0000101:
+		if (lm)
+			return write_base(cpu, SEG_FS + (n & 1), v);
+		break;
+	}
+	*known = false;
+	return EXIT_NONE;
+}
+
+enum exit h_wrmsr(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+	uint32_t n = cpu->gpr[GPR_RCX];
+	uint64_t v = (uint32_t)cpu->gpr[GPR_RAX] | cpu->gpr[GPR_RDX] << 32, *bank = banked(cpu, n);
+	const struct msr_row *r = find(cpu, n);
+	bool known;
+	enum exit ex;
+
+	TRY(ring0_gate(cpu, GATE_WRMSR));
+	if (is_apic_msr(cpu, n)) {
+		if (!cpu->wires.apic_write || !cpu->wires.apic_write(cpu->wires.opaque, n, v))
+			return cpu_raise_aux(cpu, CHECK_GP_MSR_RESERVED, 0, n, v);
+		if (n == 0x1B)
+			cpu->msr.apic_base = v;
+		return EXIT_NONE;
+	}
+	if (r)
+		return write_row(cpu, r, v);
+	if (bank) {
+		*bank = v;
+		return EXIT_NONE;
+	}
+	ex = write_special(cpu, n, v, &known);
+	/* If the value in ECX specifies a reserved or unimplemented MSR address. */
+	if (!known) {
+		UNIMP(cpu->log, "WRMSR %#x: #GP\n", n);
+		return cpu_raise_aux(cpu, CHECK_GP_MSR_UNKNOWN, 0, n, v);
+	}
+	return ex;
+}

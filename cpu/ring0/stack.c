@@ -1,0 +1,82 @@
+/*
+ * stack.c - frames on guest stacks, all or nothing.
+ *
+ * A struct stack is a stack segment, a pointer and the rights to use; it need not be the current one, so that a
+ * frame on an inner stack can be checked before the processor switches to it.
+ *
+ * Source: Intel SDM Vol. 1 6.2 "Stacks", Vol. 3A 6.12.1.
+ */
+#include "cpu/ring0/priv.h"
+
+void stack_current(struct vcpu *cpu, struct stack *st)
+{
+	st->ss = cpu->seg[SEG_SS];
+	st->asize = stack_asize(cpu);
+	st->sp = cpu->gpr[GPR_RSP] & size_mask(st->asize);
+	st->idx = vcpu_mmu_idx(cpu);
+	st->room = st->asize == 8 ? CHECK_SS_NONCANONICAL : CHECK_SS_LIMIT;
+	st->code = 0;
+}
+
+static enum exit stack_linear(struct vcpu *cpu, const struct stack *st, uint64_t sp, unsigned size, bool write,
+	gla_t *gla)
+{
+	if (st->asize == 8) {
+		*gla = sp;
+		/* If the stack address is in a non-canonical form. */
+		if (!canonical(sp) || !canonical(sp + size - 1))
+			return cpu_raise_aux(cpu, st->room, st->code, sp, size);
+		return EXIT_NONE;
+	}
+	{
+		uint32_t lo = write ? st->ss.wlo : st->ss.rlo, hi = write ? st->ss.whi : st->ss.rhi;
+		uint64_t last = sp + size - 1;
+
+		/* If the bounds of the stack segment are exceeded. */
+		if (sp < lo || last > hi)
+			return cpu_raise_aux(cpu, st->room, st->code, sp, st->ss.limit);
+	}
+	*gla = (uint32_t)(st->ss.base + sp);
+	return EXIT_NONE;
+}
+
+enum exit stack_probe(struct vcpu *cpu, const struct stack *st, unsigned n, unsigned size)
+{
+	uint64_t sp = st->sp, mask = size_mask(st->asize);
+	gla_t gla;
+
+	for (unsigned i = 0; i < n; i++) {
+		sp = (sp - size) & mask;
+		TRY(stack_linear(cpu, st, sp, size, true, &gla));
+		if (mmu_probe(&cpu->mmu, gla, size, MMU_WRITE, st->idx) != EXIT_NONE)
+			return cpu_page_fault(cpu);
+	}
+	return EXIT_NONE;
+}
+
+enum exit stack_push(struct vcpu *cpu, struct stack *st, const uint64_t *v, unsigned n, unsigned size)
+{
+	uint64_t mask = size_mask(st->asize);
+	gla_t gla;
+
+	TRY(stack_probe(cpu, st, n, size));
+	for (unsigned i = 0; i < n; i++) {
+		st->sp = (st->sp - size) & mask;
+		TRY(stack_linear(cpu, st, st->sp, size, true, &gla));
+		TRY(lin_write(cpu, gla, size, st->idx, v[i] & size_mask(size)));
+	}
+	return EXIT_NONE;
+}
+
+enum exit stack_read(struct vcpu *cpu, const struct stack *st, unsigned off, unsigned size, uint64_t *v)
+{
+	gla_t gla;
+
+	TRY(stack_linear(cpu, st, (st->sp + off) & size_mask(st->asize), size, false, &gla));
+	return lin_read(cpu, gla, size, st->idx, v);
+}
+
+void stack_set_sp(struct vcpu *cpu, uint64_t sp, unsigned asize)
+{
+	gpr_merge(&cpu->gpr[GPR_RSP], sp, asize);
+}
