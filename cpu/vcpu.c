@@ -135,9 +135,10 @@ void vcpu_update_req(struct vcpu *cpu)
 {
 	uint32_t want = 0;
 
+	if (UNLIKELY(cpu->mode & MODE_ONE)) /* the run loop has cleared shadow or one */
+		cpu->mode = mode_key(cpu);
 	if (cpu->intr_line && (cpu->eflags & FL_IF) && !cpu->shadow)
 		want |= REQ_INTR;
-	/* virtual-8086 mode extensions and PVI: VIP with VIF is a #GP between instructions; vm86.c raises it */
 	if (cpu->nmi_line && !cpu->nmi_blocked)
 		want |= REQ_NMI;
 	if ((cpu->req & (REQ_INTR | REQ_NMI)) == want)

@@ -93,7 +93,7 @@ static enum exit fxrstor(struct vcpu *cpu, gla_t gla)
 static enum exit unknown(struct vcpu *cpu, const struct insn *in)
 {
 	UNIMP(cpu->log, "FP instruction %s: #UD\n", in->id < INSN_COUNT ? insn_rows[in->id].id : "?");
-	return cpu_raise(cpu, CHECK_UD_INVALID, 0);
+	return cpu_raise(cpu, CHECK_UD_OPCODE, 0);
 }
 
 static enum exit x87_control(struct vcpu *cpu, const struct insn *in, gla_t gla)

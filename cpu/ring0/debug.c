@@ -113,7 +113,7 @@ enum exit ring0_fetch_check(struct vcpu *cpu)
 		return cpu_raise_aux(cpu, CHECK_GP_RIP_NONCANON, 0, cpu->rip, 0);
 	/* If the instruction pointer exceeds the code segment limit. */
 	if (!c64 && cpu->rip > cs->limit)
-		return cpu_raise_aux(cpu, CHECK_GP_EIP_LIMIT, 0, cpu->rip, cs->limit);
+		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, cpu->rip, cs->limit);
 	cpu->eflags &= ~(uint32_t)FL_RF; /* it covers this instruction only; a fault in it pushes RF = 1 anyway */
 	return EXIT_NONE;
 }

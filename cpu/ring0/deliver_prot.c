@@ -99,7 +99,7 @@ static enum exit check_eip(struct vcpu *cpu, const struct desc *cs, uint32_t eip
 {
 	/* If the instruction pointer in the gate is beyond the code segment limit. */
 	if (eip > desc_limit(cs))
-		return cpu_raise_aux(cpu, CHECK_GP_EIP_LIMIT, 0, eip, desc_limit(cs));
+		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, eip, desc_limit(cs));
 	return EXIT_NONE;
 }
 

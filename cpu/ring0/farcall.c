@@ -23,7 +23,7 @@ static enum exit check_target_ip(struct vcpu *cpu, const struct desc *cs, uint64
 		return cpu_raise_aux(cpu, CHECK_GP_RIP_NONCANON, 0, ip, 0);
 	/* If the target offset is beyond the new code segment limit. */
 	if (!l && (ip & UINT32_MAX) > desc_limit(cs))
-		return cpu_raise_aux(cpu, CHECK_GP_EIP_LIMIT, 0, ip, desc_limit(cs));
+		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, ip, desc_limit(cs));
 	return EXIT_NONE;
 }
 
@@ -40,7 +40,7 @@ static enum exit far_simple(struct vcpu *cpu, const struct far *f) /* real-addre
 
 	/* If the target offset is beyond the code segment limit. */
 	if (f->ip > cpu->seg[SEG_CS].limit)
-		return cpu_raise_aux(cpu, CHECK_GP_EIP_LIMIT, 0, f->ip, cpu->seg[SEG_CS].limit);
+		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, f->ip, cpu->seg[SEG_CS].limit);
 	if (f->call) {
 		stack_current(cpu, &st);
 		TRY(stack_push(cpu, &st, frame, 2, f->osize));

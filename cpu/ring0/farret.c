@@ -13,7 +13,7 @@ static enum exit ret_simple(struct vcpu *cpu, struct stack *st, unsigned osize, 
 	TRY(stack_read(cpu, st, osize, osize, &cs));
 	/* If the return instruction pointer is not within the return code segment limit. */
 	if (ip > cpu->seg[SEG_CS].limit)
-		return cpu_raise_aux(cpu, CHECK_GP_EIP_LIMIT, 0, ip, cpu->seg[SEG_CS].limit);
+		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, ip, cpu->seg[SEG_CS].limit);
 	stack_set_sp(cpu, st->sp + 2 * osize + release, st->asize);
 	if (is_vm86(cpu))
 		seg_load_vm86(cpu, SEG_CS, cs);

@@ -55,7 +55,7 @@ enum exit ret_check_ip(struct vcpu *cpu, const struct far_ret *r)
 		return cpu_raise_aux(cpu, CHECK_GP_RIP_NONCANON, 0, r->ip, 0);
 	/* If the return instruction pointer is not within the return code segment limit. */
 	if (!l && (r->ip & UINT32_MAX) > desc_limit(&r->cs_d))
-		return cpu_raise_aux(cpu, CHECK_GP_EIP_LIMIT, 0, r->ip, desc_limit(&r->cs_d));
+		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, r->ip, desc_limit(&r->cs_d));
 	return EXIT_NONE;
 }
 
@@ -140,7 +140,7 @@ static enum exit iret_real(struct vcpu *cpu, unsigned osize, struct stack *st)
 	TRY(pop3(cpu, st, osize, &p));
 	/* If the return instruction pointer is not within the return code segment limit. */
 	if (p.ip > cpu->seg[SEG_CS].limit)
-		return cpu_raise_aux(cpu, CHECK_GP_EIP_LIMIT, 0, p.ip, cpu->seg[SEG_CS].limit);
+		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, p.ip, cpu->seg[SEG_CS].limit);
 	stack_set_sp(cpu, st->sp + 3 * osize, st->asize);
 	seg_load_real(cpu, SEG_CS, p.cs);
 	cpu->rip = p.ip;
@@ -162,7 +162,7 @@ static enum exit iret_vm86(struct vcpu *cpu, unsigned osize, struct stack *st)
 	if (vme && ((p.flags & FL_TF) || ((p.flags & FL_IF) && (cpu->eflags & FL_VIP))))
 		return cpu_raise_aux(cpu, CHECK_GP_VME_VIP, 0, p.flags, cpu->eflags);
 	if (p.ip > cpu->seg[SEG_CS].limit)
-		return cpu_raise_aux(cpu, CHECK_GP_EIP_LIMIT, 0, p.ip, cpu->seg[SEG_CS].limit);
+		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, p.ip, cpu->seg[SEG_CS].limit);
 	stack_set_sp(cpu, st->sp + 3 * osize, st->asize);
 	seg_load_vm86(cpu, SEG_CS, p.cs);
 	cpu->rip = p.ip;
@@ -185,7 +185,7 @@ static enum exit iret_to_vm86(struct vcpu *cpu, const struct popped *p, const st
 		TRY(stack_read(cpu, st, 20 + i * 4, 4, &sel[i]));
 	/* If the return instruction pointer is not within the return code segment limit (64 KBytes). */
 	if (p->ip > 0xFFFF)
-		return cpu_raise_aux(cpu, CHECK_GP_EIP_LIMIT, 0, p->ip, 0xFFFF);
+		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, p->ip, 0xFFFF);
 	cpu->eflags = (p->flags & (FL_ARITH | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC |
 		FL_VIF | FL_VIP | FL_ID)) | FL_1;
 	cpu->cpl = 3;

@@ -293,7 +293,7 @@ enum exit seg_linear(struct vcpu *cpu, unsigned seg, uint64_t ea, unsigned size,
 		*gla = ea + (seg >= SEG_FS ? s->base : 0);
 		/* If the memory address is in a non-canonical form (#SS if it references the SS segment). */
 		if (!canonical(*gla) || !canonical(*gla + size - 1))
-			return cpu_raise_aux(cpu, seg == SEG_SS ? CHECK_SS_NONCANONICAL : CHECK_GP_NONCANONICAL, 0,
+			return cpu_raise_aux(cpu, seg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL, 0,
 				*gla, size);
 		return EXIT_NONE;
 	}

@@ -14,7 +14,7 @@ void stack_current(struct vcpu *cpu, struct stack *st)
 	st->asize = stack_asize(cpu);
 	st->sp = cpu->gpr[GPR_RSP] & size_mask(st->asize);
 	st->idx = vcpu_mmu_idx(cpu);
-	st->room = st->asize == 8 ? CHECK_SS_NONCANONICAL : CHECK_SS_LIMIT;
+	st->room = st->asize == 8 ? CHECK_SS_CANONICAL : CHECK_SS_LIMIT;
 	st->code = 0;
 }
 

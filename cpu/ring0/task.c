@@ -213,7 +213,7 @@ static enum exit load_segments(struct vcpu *cpu, const struct tss_image *t)
 	}
 	/* If EIP in the new TSS is not within the code segment limit. */
 	if (cpu->rip > cpu->seg[SEG_CS].limit)
-		return cpu_raise_aux(cpu, CHECK_GP_EIP_LIMIT, 0, cpu->rip, cpu->seg[SEG_CS].limit);
+		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, cpu->rip, cpu->seg[SEG_CS].limit);
 	return EXIT_NONE;
 }
 
@@ -257,7 +257,7 @@ static enum exit switch_checks(struct vcpu *cpu, const struct desc *d, uint16_t 
 enum exit task_switch(struct vcpu *cpu, uint16_t sel, struct desc *d, enum task_how how, uint64_t next_ip)
 {
 	bool nested = how == TASK_CALL || how == TASK_EVENT, old32 = cpu->tr.attr & 8;
-	gla_t old_base = (uint32_t)(cpu->tr.base + (old32 ? 0x20 : 0x0E)), new_base = (uint32_t)desc_base(d), old_at;
+	gla_t old_base = (uint32_t)(cpu->tr.base + (old32 ? 0x20 : 0x0E)), new_base = (uint32_t)desc_base(d), old_at = 0;
 	uint32_t flags = cpu->eflags & (how == TASK_IRET ? ~(uint32_t)FL_NT : ~0u);
 	uint16_t old_sel = cpu->tr.sel;
 	struct tss_image t;
