@@ -13,7 +13,6 @@
 #define STS_TMR 0x0001
 #define STS_PWRBTN 0x0100
 #define STS_WAK 0x8000
-#define STS_ALL 0x8F31
 #define EN_ALL 0x0721
 #define CNT_SCI_EN 0x0001
 #define CNT_GBL_RLS 0x0004
