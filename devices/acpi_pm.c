@@ -4,8 +4,9 @@
  * The PM timer is computed from virtual time. Its status bit is set when bit 23 toggles; that is
  * noticed when somebody looks, and by a timer only while the guest wants an interrupt from it.
  *
- * Sources: ACPI specification 6.4, 4.8.3 "PM1 Event, Control", 4.8.2.1 "Power Management Timer", 4.8.5
- * "GPE"; 82371AB data sheet chapter 7; QEMU's ACPI_ENABLE / DISABLE values and GPE address.
+ * Sources: ACPI specification 6.4, 4.8.3 "PM1 Event, Control", 4.8.2.1 "Power Management
+ * Timer", 4.8.5 "GPE"; 82371AB data sheet chapter 7; QEMU's ACPI_ENABLE / DISABLE values and GPE
+ * address.
  */
 #include "devices/acpi_pm.h"
 #include <string.h>
@@ -61,7 +62,8 @@ static void pm_timer(void *opaque)
 
 static void write_cnt(struct acpi_pm *pm, uint16_t val)
 {
-	/* SCI_EN is not for the guest's hand on a PIIX4 with SMI; software may write it, as QEMU allows. */
+	/* SCI_EN is not for the guest's hand on a PIIX4 with SMI; software may write it, as QEMU
+	 * allows. */
 	pm->s.cnt = val & CNT_KEEP;
 	update(pm);
 	if (!(val & CNT_SLP_EN))
@@ -89,17 +91,24 @@ static uint16_t clear_ones(uint16_t old, uint64_t off, uint8_t val)
 static uint8_t pm_read_byte(struct acpi_pm *pm, uint64_t off, uint64_t tmr)
 {
 	switch (off) {
-	case 0x0: case 0x1:
+	case 0x0:
+	case 0x1:
 		return half(pm->s.sts, off);
-	case 0x2: case 0x3:
+	case 0x2:
+	case 0x3:
 		return half(pm->s.en, off);
-	case 0x4: case 0x5:
+	case 0x4:
+	case 0x5:
 		return half(pm->s.cnt, off);
-	case 0x8: case 0x9: case 0xA: /* 24 bits */
+	case 0x8:
+	case 0x9:
+	case 0xA: /* 24 bits */
 		return (uint8_t)(tmr >> (8 * (off - 8)));
-	case 0xC: case 0xD:
+	case 0xC:
+	case 0xD:
 		return half(pm->s.gpe_sts, off);
-	case 0xE: case 0xF:
+	case 0xE:
+	case 0xF:
 		return half(pm->s.gpe_en, off);
 	default:
 		return 0;
@@ -121,16 +130,20 @@ static uint64_t pm_read(void *opaque, uint64_t off, unsigned size)
 static void pm_write_byte(struct acpi_pm *pm, uint64_t off, uint8_t val)
 {
 	switch (off) {
-	case 0x0: case 0x1:
+	case 0x0:
+	case 0x1:
 		pm->s.sts = clear_ones(pm->s.sts, off, val);
 		break;
-	case 0x2: case 0x3:
+	case 0x2:
+	case 0x3:
 		pm->s.en = with_half(pm->s.en, off, val) & EN_ALL;
 		break;
-	case 0xC: case 0xD:
+	case 0xC:
+	case 0xD:
 		pm->s.gpe_sts = clear_ones(pm->s.gpe_sts, off, val);
 		break;
-	case 0xE: case 0xF:
+	case 0xE:
+	case 0xF:
 		pm->s.gpe_en = with_half(pm->s.gpe_en, off, val);
 		break;
 	}
@@ -256,7 +269,8 @@ static void pm_dump(struct device *d, FILE *out)
 {
 	struct acpi_pm *pm = container_of(d, struct acpi_pm, dev);
 
-	fprintf(out, "acpi-pm: base=%04x%s sts=%04x en=%04x cnt=%04x gpe=%04x/%04x timer=%06x sci=%u\n",
+	fprintf(out,
+		"acpi-pm: base=%04x%s sts=%04x en=%04x cnt=%04x gpe=%04x/%04x timer=%06x sci=%u\n",
 		(unsigned)pm->pm.base, pm->pm.enabled ? "" : " (unmapped)", pm->s.sts, pm->s.en,
 		pm->s.cnt, pm->s.gpe_sts, pm->s.gpe_en, (unsigned)ticks(pm) & 0xFFFFFF, pm->s.sci);
 }
@@ -279,8 +293,9 @@ static const struct device_ops acpi_pm_ops = {
 	.dump = pm_dump,
 };
 
-struct acpi_pm *acpi_pm_create(struct log *log, struct clock *clock, struct space *io, struct irq sci,
-	struct irq smi, void (*sleep)(void *opaque, unsigned type), void *sleep_opaque)
+struct acpi_pm *acpi_pm_create(struct log *log, struct clock *clock, struct space *io,
+	struct irq sci, struct irq smi, void (*sleep)(void *opaque, unsigned type),
+	void *sleep_opaque)
 {
 	struct acpi_pm *pm = device_new(sizeof(*pm), &acpi_pm_ops, log);
 

@@ -1,5 +1,6 @@
 /*
- * acpi_pm.h - the ACPI fixed hardware of a PIIX4: PM1a event and control, PM timer, GPE0, SMI command port.
+ * acpi_pm.h - the ACPI fixed hardware of a PIIX4: PM1a event and control, PM timer, GPE0, SMI
+ * command port.
  *
  *   PM base +0  PM1_STS  +2 PM1_EN  +4 PM1_CNT  +8 PM_TMR  +Ch GPE0_STS  +Eh GPE0_EN
  *   AFE0h   +0  GPE0_STS +2 GPE0_EN (where QEMU's ACPI tables look for it)
@@ -46,8 +47,9 @@ struct acpi_pm {
  * @smi: pulsed by writes to B2h while acpi_pm_enable_smi() is on
  * @sleep: may be NULL; called in mid-instruction, so it may only note the request
  */
-struct acpi_pm *acpi_pm_create(struct log *log, struct clock *clock, struct space *io, struct irq sci,
-	struct irq smi, void (*sleep)(void *opaque, unsigned type), void *sleep_opaque);
+struct acpi_pm *acpi_pm_create(struct log *log, struct clock *clock, struct space *io,
+	struct irq sci, struct irq smi, void (*sleep)(void *opaque, unsigned type),
+	void *sleep_opaque);
 
 /* acpi_pm_map() - @pm is a struct acpi_pm; 64 ports at @base. Fits struct piix4_pm_hooks.map. */
 void acpi_pm_map(void *pm, uint16_t base, bool enabled);

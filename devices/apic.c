@@ -59,7 +59,8 @@ static int deliverable(const struct apic *a)
 	return v >= 0 && ((unsigned)v >> 4) > (apic_ppr(a) >> 4) ? v : -1;
 }
 
-/* The 8259 is heard: APIC off (INTR pin), or LINT0 unmasked in ExtINT mode, or an ExtINT message. */
+/* The 8259 is heard: APIC off (INTR pin), or LINT0 unmasked in ExtINT mode, or an ExtINT message.
+ */
 static bool extint_pending(const struct apic *a)
 {
 	uint32_t lint0 = a->s.lvt[LVT_LINT0];
@@ -187,7 +188,7 @@ void apic_local(struct apic *a, enum apic_lvt n)
 		return;
 	if (n == LVT_TIMER || n == LVT_ERROR)
 		mode = APIC_FIXED; /* these entries have no delivery mode field */
-	if (mode == APIC_EXTINT) /* a wire, not a message: see extint_pending() */
+	if (mode == APIC_EXTINT)   /* a wire, not a message: see extint_pending() */
 		apic_update(a);
 	else if (mode == APIC_FIXED || mode == APIC_SMI || mode == APIC_NMI || mode == APIC_INIT)
 		apic_accept(a, mode, lvt & 0xFF, n == LVT_LINT0 && (lvt & 0x8000));
@@ -252,7 +253,8 @@ bool apic_set_base(struct apic *a, uint64_t val)
 	if (val & ~(0xFFFFFFFFFF000ull | mode | APIC_BASE_BSP))
 		return false;
 	/* #GP: x2APIC without the enable bit, or a transition figure 11-27 does not have */
-	if ((val & mode) == APIC_BASE_EXTD || ((old & APIC_BASE_EXTD) && (val & mode) == APIC_BASE_EN) ||
+	if ((val & mode) == APIC_BASE_EXTD ||
+		((old & APIC_BASE_EXTD) && (val & mode) == APIC_BASE_EN) ||
 		(!was_on && (val & mode) == mode))
 		return false;
 	a->s.base = (val & ~APIC_BASE_BSP) | (old & APIC_BASE_BSP);
@@ -316,10 +318,12 @@ static void dump_vectors(FILE *out, const char *name, const uint32_t *v)
 static void apic_dump(struct device *d, FILE *out)
 {
 	struct apic *a = container_of(d, struct apic, dev);
-	static const char *const names[LVT_COUNT] = {"timer", "thermal", "perf", "lint0", "lint1",
-		"error"};
+	static const char *const names[LVT_COUNT] = {
+		"timer", "thermal", "perf", "lint0", "lint1", "error"};
 
-	fprintf(out, "lapic%u: base=%llx svr=%03x tpr=%02x ppr=%02x ldr=%08x dfr=%08x esr=%02x icr=%016llx\n",
+	fprintf(out,
+		"lapic%u: base=%llx svr=%03x tpr=%02x ppr=%02x ldr=%08x dfr=%08x esr=%02x "
+		"icr=%016llx\n",
 		a->s.id, (unsigned long long)a->s.base, a->s.svr, a->s.tpr, apic_ppr(a), a->s.ldr,
 		a->s.dfr, a->s.esr, (unsigned long long)a->s.icr);
 	for (unsigned i = 0; i < LVT_COUNT; i++)

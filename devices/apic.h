@@ -51,10 +51,11 @@ struct apic_cpu {
 	struct irq intr; /* level of apic_intr_pending() */
 	void (*nmi)(void *opaque);
 	void (*smi)(void *opaque);
-	void (*init)(void *opaque);                  /* the APIC has reset itself already */
+	void (*init)(void *opaque);		     /* the APIC has reset itself already */
 	void (*sipi)(void *opaque, unsigned vector); /* start at vector << 12 */
-	uint64_t (*tsc_to_ns)(void *opaque, uint64_t tsc); /* virtual time at which TSC reaches @tsc */
-	int (*extint_ack)(void *opaque); /* the 8259's acknowledge: i8259_ack() */
+	uint64_t (*tsc_to_ns)(
+		void *opaque, uint64_t tsc); /* virtual time at which TSC reaches @tsc */
+	int (*extint_ack)(void *opaque);     /* the 8259's acknowledge: i8259_ack() */
 	void *extint_opaque;
 };
 
@@ -69,9 +70,9 @@ struct apic_state {
 	uint32_t esr, esr_pending;
 	uint32_t lvt[LVT_COUNT];
 	uint32_t initial, divide;
-	uint8_t lint[2];    /* wire levels */
-	uint8_t extint;	    /* an ExtINT message waits (I/O APIC in ExtINT mode) */
-	uint8_t intr;	    /* level told to the CPU */
+	uint8_t lint[2]; /* wire levels */
+	uint8_t extint;	 /* an ExtINT message waits (I/O APIC in ExtINT mode) */
+	uint8_t intr;	 /* level told to the CPU */
 	uint8_t bsp;
 	uint8_t pad[3];
 };
@@ -85,7 +86,8 @@ struct apic {
 	struct timer timer;
 };
 
-/* apic_bus_init() - @bus owned by the board; maps the register page at FEE00000h of @mem, priority 2. */
+/* apic_bus_init() - @bus owned by the board; maps the register page at FEE00000h of @mem,
+ * priority 2. */
 void apic_bus_init(struct apic_bus *bus, struct space *mem);
 
 /**
@@ -104,7 +106,8 @@ bool apic_intr_pending(const struct apic *a);
 /* apic_ack() - take it. Return: vector 0..255 (the spurious vector if it has gone). */
 int apic_ack(struct apic *a);
 
-/* apic_base() / apic_set_base() - IA32_APIC_BASE; set returns false for #GP (reserved bits, bad transition). */
+/* apic_base() / apic_set_base() - IA32_APIC_BASE; set returns false for #GP (reserved bits, bad
+ * transition). */
 uint64_t apic_base(const struct apic *a);
 bool apic_set_base(struct apic *a, uint64_t val);
 
@@ -129,10 +132,11 @@ void apic_reg_write(struct apic *a, unsigned off, uint32_t val);
  * @dest: 8-bit (xAPIC) destination; @logical: as a logical destination
  * @mode: enum apic_mode; @level: trigger mode, true: EOI is to be broadcast
  */
-void apic_bus_deliver(void *bus, unsigned dest, bool logical, unsigned mode, unsigned vector,
-	bool level);
+void apic_bus_deliver(
+	void *bus, unsigned dest, bool logical, unsigned mode, unsigned vector, bool level);
 
-/* apic_bus_msi() - a message-signalled interrupt: write of @data to @addr (FEExxxxxh). SDM 3A 11.11. */
+/* apic_bus_msi() - a message-signalled interrupt: write of @data to @addr (FEExxxxxh). SDM
+ * 3A 11.11. */
 void apic_bus_msi(void *bus, uint64_t addr, uint32_t data);
 
 /* Between the files of the APIC (apic.c, apic_regs.c, apic_timer.c, apic_bus.c). */

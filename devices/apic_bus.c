@@ -50,8 +50,8 @@ static void deliver(struct apic_bus *b, uint32_t dest, bool logical, bool wide, 
 		apic_accept(best, APIC_FIXED, vector, level);
 }
 
-void apic_bus_deliver(void *bus, unsigned dest, bool logical, unsigned mode, unsigned vector,
-	bool level)
+void apic_bus_deliver(
+	void *bus, unsigned dest, bool logical, unsigned mode, unsigned vector, bool level)
 {
 	deliver(bus, dest & 0xFF, logical, false, mode & 7, vector & 0xFF, level);
 }
@@ -132,7 +132,11 @@ static const struct io_ops mmio_io = {"apic", mmio_read, mmio_write, 4, 4};
 void apic_bus_init(struct apic_bus *bus, struct space *mem)
 {
 	*bus = (struct apic_bus){.mem = mem};
-	bus->mmio = (struct region){.name = "apic", .kind = REGION_IO, .len = PAGE_SIZE, .prio = 2,
-		.ops = &mmio_io, .opaque = bus};
+	bus->mmio = (struct region){.name = "apic",
+		.kind = REGION_IO,
+		.len = PAGE_SIZE,
+		.prio = 2,
+		.ops = &mmio_io,
+		.opaque = bus};
 	space_add(mem, &bus->mmio, APIC_BASE_DEFAULT);
 }

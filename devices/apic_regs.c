@@ -12,16 +12,36 @@
 #define VERSION (0x14u | (LVT_COUNT - 1) << 16)
 
 enum {
-	R_ID = 0x2, R_VERSION = 0x3, R_TPR = 0x8, R_APR = 0x9, R_PPR = 0xA, R_EOI = 0xB, R_LDR = 0xD,
-	R_DFR = 0xE, R_SVR = 0xF, R_ISR = 0x10, R_TMR = 0x18, R_IRR = 0x20, R_ESR = 0x28,
-	R_ICR = 0x30, R_ICR2 = 0x31, R_LVT = 0x32, R_INITIAL = 0x38, R_CURRENT = 0x39,
-	R_DIVIDE = 0x3E, R_SELF = 0x3F
+	R_ID = 0x2,
+	R_VERSION = 0x3,
+	R_TPR = 0x8,
+	R_APR = 0x9,
+	R_PPR = 0xA,
+	R_EOI = 0xB,
+	R_LDR = 0xD,
+	R_DFR = 0xE,
+	R_SVR = 0xF,
+	R_ISR = 0x10,
+	R_TMR = 0x18,
+	R_IRR = 0x20,
+	R_ESR = 0x28,
+	R_ICR = 0x30,
+	R_ICR2 = 0x31,
+	R_LVT = 0x32,
+	R_INITIAL = 0x38,
+	R_CURRENT = 0x39,
+	R_DIVIDE = 0x3E,
+	R_SELF = 0x3F
 };
 
 /* Writable bits of each LVT entry (figure 11-8). */
 static const uint32_t lvt_mask[LVT_COUNT] = {
-	[LVT_TIMER] = 0x700FF,   [LVT_THERMAL] = 0x107FF, [LVT_PERF] = 0x107FF,
-	[LVT_LINT0] = 0x1A7FF,   [LVT_LINT1] = 0x1A7FF,   [LVT_ERROR] = 0x100FF,
+	[LVT_TIMER] = 0x700FF,
+	[LVT_THERMAL] = 0x107FF,
+	[LVT_PERF] = 0x107FF,
+	[LVT_LINT0] = 0x1A7FF,
+	[LVT_LINT1] = 0x1A7FF,
+	[LVT_ERROR] = 0x100FF,
 };
 
 static void write_lvt(struct apic *a, unsigned n, uint32_t val)
@@ -30,7 +50,8 @@ static void write_lvt(struct apic *a, unsigned n, uint32_t val)
 
 	val &= lvt_mask[n];
 	if (!(a->s.svr & 0x100))
-		val |= LVT_MASKED; /* 11.4.7.2: mask bits cannot be cleared while software disabled */
+		val |= LVT_MASKED; /* 11.4.7.2: mask bits cannot be cleared while software disabled
+				    */
 	a->s.lvt[n] = val;
 	if (n == LVT_TIMER)
 		apic_timer_lvt_changed(a, old);
@@ -74,21 +95,51 @@ static bool reg_get(struct apic *a, unsigned r, uint32_t *v)
 		*v = s->lvt[r - R_LVT];
 	else
 		switch (r) {
-		case R_ID: *v = read_id(a); break;
-		case R_VERSION: *v = VERSION; break;
-		case R_TPR: *v = s->tpr; break;
-		case R_APR: *v = read_apr(a); break;
-		case R_PPR: *v = apic_ppr(a); break;
-		case R_LDR: *v = s->ldr; break;
-		case R_DFR: *v = s->dfr; break;
-		case R_SVR: *v = s->svr; break;
-		case R_ESR: *v = s->esr; break;
-		case R_ICR: *v = (uint32_t)s->icr; break;
-		case R_ICR2: *v = (uint32_t)(s->icr >> 32); break;
-		case R_INITIAL: *v = s->initial; break;
-		case R_CURRENT: *v = apic_timer_current(a); break;
-		case R_DIVIDE: *v = s->divide; break;
-		default: *v = 0; return false;
+		case R_ID:
+			*v = read_id(a);
+			break;
+		case R_VERSION:
+			*v = VERSION;
+			break;
+		case R_TPR:
+			*v = s->tpr;
+			break;
+		case R_APR:
+			*v = read_apr(a);
+			break;
+		case R_PPR:
+			*v = apic_ppr(a);
+			break;
+		case R_LDR:
+			*v = s->ldr;
+			break;
+		case R_DFR:
+			*v = s->dfr;
+			break;
+		case R_SVR:
+			*v = s->svr;
+			break;
+		case R_ESR:
+			*v = s->esr;
+			break;
+		case R_ICR:
+			*v = (uint32_t)s->icr;
+			break;
+		case R_ICR2:
+			*v = (uint32_t)(s->icr >> 32);
+			break;
+		case R_INITIAL:
+			*v = s->initial;
+			break;
+		case R_CURRENT:
+			*v = apic_timer_current(a);
+			break;
+		case R_DIVIDE:
+			*v = s->divide;
+			break;
+		default:
+			*v = 0;
+			return false;
 		}
 	return true;
 }
@@ -190,12 +241,18 @@ static uint64_t msr_valid_bits(unsigned r)
 		return lvt_mask[r - R_LVT] | 0x5000; /* status bits are read only, not reserved */
 	switch (r) {
 	case R_TPR:
-	case R_SELF: return 0xFF;
-	case R_SVR: return 0x1FF;
-	case R_ICR: return 0xFFFFFFFF000CDFFFull;
-	case R_INITIAL: return 0xFFFFFFFF;
-	case R_DIVIDE: return 0xB;
-	default: return 0; /* EOI and ESR take only 0 */
+	case R_SELF:
+		return 0xFF;
+	case R_SVR:
+		return 0x1FF;
+	case R_ICR:
+		return 0xFFFFFFFF000CDFFFull;
+	case R_INITIAL:
+		return 0xFFFFFFFF;
+	case R_DIVIDE:
+		return 0xB;
+	default:
+		return 0; /* EOI and ESR take only 0 */
 	}
 }
 
@@ -207,7 +264,11 @@ bool apic_msr_write(struct apic *a, uint32_t msr, uint64_t val)
 	if (!(a->s.base & APIC_BASE_EXTD) || r > 0x3F || (val & ~msr_valid_bits(r)))
 		return false;
 	switch (r) {
-	case R_ID: case R_VERSION: case R_LDR: case R_DFR: case R_ICR2:
+	case R_ID:
+	case R_VERSION:
+	case R_LDR:
+	case R_DFR:
+	case R_ICR2:
 		return false; /* #GP: read only, or not there */
 	case R_ICR:
 		a->s.icr = val & ~0x1000ull;

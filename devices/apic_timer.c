@@ -1,8 +1,8 @@
 /*
  * apic_timer.c - the local APIC's timer: one-shot, periodic and TSC-deadline.
  *
- * The current count is computed from when the count was started. A periodic timer is re-armed from the
- * ideal deadline; periods that passed while nobody looked are skipped, not replayed.
+ * The current count is computed from when the count was started. A periodic timer is re-armed from
+ * the ideal deadline; periods that passed while nobody looked are skipped, not replayed.
  *
  * Source: Intel SDM Vol. 3A 11.5.4 "APIC Timer", 11.5.4.1 "TSC-Deadline Mode".
  */

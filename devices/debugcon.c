@@ -45,7 +45,8 @@ static const struct device_ops debugcon_ops = {
 	.dump = debugcon_dump,
 };
 
-struct debugcon *debugcon_create(struct log *log, struct space *io, uint16_t iobase, struct chr *chr)
+struct debugcon *debugcon_create(
+	struct log *log, struct space *io, uint16_t iobase, struct chr *chr)
 {
 	struct debugcon *d = device_new(sizeof(*d), &debugcon_ops, log);
 

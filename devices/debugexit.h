@@ -1,5 +1,6 @@
 /*
- * debugexit.h - a port by which a guest ends the emulator with an exit status (QEMU's isa-debug-exit).
+ * debugexit.h - a port by which a guest ends the emulator with an exit status (QEMU's
+ * isa-debug-exit).
  */
 #ifndef DEVICES_DEBUGEXIT_H
 #define DEVICES_DEBUGEXIT_H
@@ -24,7 +25,8 @@ struct debugexit {
  * @iosize: 1, 2 or 4
  * @fn: told the value of each write, little endian, 1 to 4 bytes; the exit status by
  *      custom is (value << 1) | 1. It may only note the request: the guest is in mid-instruction.
- *      A write across the bus's alignment (2 bytes at 501h) comes as several calls: the first counts.
+ *      A write across the bus's alignment (2 bytes at 501h) comes as several calls: the first
+ * counts.
  */
 struct debugexit *debugexit_create(struct log *log, struct space *io, uint16_t iobase,
 	unsigned iosize, void (*fn)(void *opaque, uint32_t value), void *opaque);

@@ -14,7 +14,8 @@
 #include "devices/i8254.h"
 #include <string.h>
 
-#define MIN_EDGE_TICKS 24u /* about 20 us: closest spacing of the edges that we simulate one by one */
+#define MIN_EDGE_TICKS                                                                             \
+	24u /* about 20 us: closest spacing of the edges that we simulate one by one */
 
 static uint64_t ticks_at(uint64_t ns)
 {
@@ -403,7 +404,8 @@ void i8254_enable_irq(struct i8254 *p, bool on)
 
 static const struct io_ops i8254_io = {"pit", i8254_io_read, i8254_io_write, 1, 1};
 
-/* The chip has no reset input; firmware finds it as QEMU leaves it: mode 3, count 65536, running. */
+/* The chip has no reset input; firmware finds it as QEMU leaves it: mode 3, count 65536, running.
+ */
 static void i8254_reset(struct device *d)
 {
 	struct i8254 *p = container_of(d, struct i8254, dev);
@@ -446,11 +448,12 @@ static void i8254_dump(struct device *d, FILE *out)
 		struct i8254_channel *c = &p->s.ch[i];
 
 		sync_channel(c, now);
-		fprintf(out,
-			"pit%u: mode=%u%s gate=%u out=%d reload=%u count=%04x%s\n", i, c->mode,
+		fprintf(out, "pit%u: mode=%u%s gate=%u out=%d reload=%u count=%04x%s\n", i, c->mode,
 			c->bcd ? " bcd" : "", c->gate, channel_out(c, now), c->reload,
 			channel_count(c, now),
-			!c->loaded ? " (not counting)" : c->suspended ? " (gated)" : "");
+			!c->loaded     ? " (not counting)"
+			: c->suspended ? " (gated)"
+				       : "");
 	}
 }
 

@@ -23,9 +23,9 @@ struct i8254_channel {
 	uint8_t pending;   /* modes 2, 3: reload takes over at the end of the cycle */
 	uint8_t suspended; /* by the gate; frozen is valid */
 	uint8_t gate, mode, bcd;
-	uint8_t access;	   /* 1 low byte, 2 high byte, 3 low then high */
+	uint8_t access; /* 1 low byte, 2 high byte, 3 low then high */
 	uint8_t write_low, write_high_next, read_high_next;
-	uint8_t latched;   /* bytes of the latch still to be read; 0: not latched */
+	uint8_t latched; /* bytes of the latch still to be read; 0: not latched */
 	uint8_t status, status_latched;
 	uint8_t null_count; /* count register written and not yet in the counting element */
 	uint8_t pad[5];
@@ -58,7 +58,8 @@ void i8254_set_gate(struct i8254 *p, unsigned n, int level);
 /* i8254_out() - level of OUT of counter @n (0..2) now. */
 int i8254_out(struct i8254 *p, unsigned n);
 
-/* i8254_period() - ticks of one period of counter @n if it makes a square wave or rate now, else 0. */
+/* i8254_period() - ticks of one period of counter @n if it makes a square wave or rate now, else 0.
+ */
 uint32_t i8254_period(struct i8254 *p, unsigned n);
 
 /* i8254_enable_irq() - connect or disconnect the IRQ 0 wire (HPET's legacy replacement route). */

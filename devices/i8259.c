@@ -7,7 +7,8 @@
  *
  * Deviation: an edge, once latched in IRR, survives the input going low again. The data sheet
  * wants the input high until the first INTA and gives a default IR7 otherwise. A virtual CPU can be
- * late by a whole timer period, so we latch, as the other PC emulators do. Level inputs follow their wire.
+ * late by a whole timer period, so we latch, as the other PC emulators do. Level inputs follow
+ * their wire.
  *
  * Sources: Intel 8259A data sheet (order 231468); 82371SB (PIIX3) data sheet for ELCR, where
  * ICW1.LTIM has no effect.
@@ -70,7 +71,8 @@ static void i8259_update(struct i8259 *p)
 	struct i8259_chip *m = &p->s.chip[MASTER], *s = &p->s.chip[SLAVE];
 	bool cascade = chip_request(s, false) >= 0;
 
-	/* Input 2 follows the slave's output like a level: a request withdrawn there is withdrawn here. */
+	/* Input 2 follows the slave's output like a level: a request withdrawn there is withdrawn
+	 * here. */
 	if (cascade)
 		m->irr |= 1u << CASCADE;
 	else
@@ -337,7 +339,8 @@ static void i8259_dump(struct device *d, FILE *out)
 		const struct i8259_chip *c = &p->s.chip[i];
 
 		fprintf(out,
-			"pic%u: irr=%02x imr=%02x isr=%02x elcr=%02x lines=%02x base=%02x lowest=%u "
+			"pic%u: irr=%02x imr=%02x isr=%02x elcr=%02x lines=%02x base=%02x "
+			"lowest=%u "
 			"smm=%u aeoi=%u rotate=%u sfnm=%u read=%s%s\n",
 			i, c->irr, c->imr, c->isr, c->elcr, c->lines, c->base, c->lowest, c->smm,
 			c->aeoi, c->aeoi_rotate, c->sfnm, c->read_isr ? "isr" : "irr",

@@ -11,11 +11,11 @@
 #include "devices/device.h"
 
 struct i8259_chip {
-	uint8_t lines;	 /* level of the inputs as last driven */
+	uint8_t lines; /* level of the inputs as last driven */
 	uint8_t irr, imr, isr;
-	uint8_t lowest;	 /* input that has the lowest priority; 7 after initialisation */
-	uint8_t base;	 /* vector of input 0 (ICW2, low 3 bits zero) */
-	uint8_t elcr;	 /* 1: level triggered */
+	uint8_t lowest; /* input that has the lowest priority; 7 after initialisation */
+	uint8_t base;	/* vector of input 0 (ICW2, low 3 bits zero) */
+	uint8_t elcr;	/* 1: level triggered */
 	uint8_t icw3;
 	uint8_t icw_next; /* ICW expected at port+1: 0 none, 2, 3 or 4 */
 	uint8_t want_icw4, single;

@@ -2,8 +2,8 @@
  * ioapic.c - 82093AA I/O APIC with the later EOI register (version 20h).
  *
  * A level pin sends its message when the wire is high, unmasked and Remote IRR is clear; Remote IRR
- * is set with the message and cleared by the EOI, after which a wire still high sends again. An edge
- * that comes while masked is lost, as on the chip.
+ * is set with the message and cleared by the EOI, after which a wire still high sends again. An
+ * edge that comes while masked is lost, as on the chip.
  *
  * Sources: Intel 82093AA data sheet (order 290566); ICH9 data sheet 13.5 for the EOI register.
  */
@@ -182,15 +182,19 @@ static const struct device_ops ioapic_ops = {
 	.dump = ioapic_dump,
 };
 
-struct ioapic *ioapic_create(struct log *log, struct space *mem, uint64_t base, unsigned id,
-	struct ioapic_out out)
+struct ioapic *ioapic_create(
+	struct log *log, struct space *mem, uint64_t base, unsigned id, struct ioapic_out out)
 {
 	struct ioapic *io = device_new(sizeof(*io), &ioapic_ops, log);
 
 	io->out = out;
 	io->s.id = id & 15;
-	io->mmio = (struct region){.name = "ioapic", .kind = REGION_IO, .len = PAGE_SIZE, .prio = 1,
-		.ops = &ioapic_io, .opaque = io};
+	io->mmio = (struct region){.name = "ioapic",
+		.kind = REGION_IO,
+		.len = PAGE_SIZE,
+		.prio = 1,
+		.ops = &ioapic_io,
+		.opaque = io};
 	space_add(mem, &io->mmio, base);
 	ioapic_reset(&io->dev);
 	return io;

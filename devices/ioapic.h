@@ -32,8 +32,8 @@ struct ioapic {
 };
 
 /* ioapic_create() - register page at @base (IOAPIC_BASE); set apic_bus.eoi to ioapic_eoi. */
-struct ioapic *ioapic_create(struct log *log, struct space *mem, uint64_t base, unsigned id,
-	struct ioapic_out out);
+struct ioapic *ioapic_create(
+	struct log *log, struct space *mem, uint64_t base, unsigned id, struct ioapic_out out);
 
 /* ioapic_input() - wire to pin @n, 0..23. */
 struct irq ioapic_input(struct ioapic *io, int n);

@@ -2,14 +2,14 @@
  * mc146818.c - MC146818 real-time clock with 128 bytes of CMOS memory.
  *
  * The idea: the date is not counted up but derived, from an anchor (second S began at virtual time
- * T). Writing a time byte reads the whole date, changes the byte and sets a new anchor. While SET is 1 or the
- * divider is held in reset the date stands still in cmos[].
+ * T). Writing a time byte reads the whole date, changes the byte and sets a new anchor. While SET
+ * is 1 or the divider is held in reset the date stands still in cmos[].
  *
  * Flags UF, AF and PF of register C are brought up to date when somebody looks, so the timer runs
  * only for interrupts that are enabled and not already pending.
  *
- * Update cycle: UIP is high for the last 244 us of each second and the new second shows at once at its end,
- * so a reader that saw UIP low has its 244 us.
+ * Update cycle: UIP is high for the last 244 us of each second and the new second shows at once at
+ * its end, so a reader that saw UIP low has its 244 us.
  *
  * Sources: Motorola MC146818A data sheet; IBM PC/AT Technical Reference, "Real-time Clock/CMOS
  * RAM"; day numbers by the civil calendar's 400-year cycle.
@@ -40,7 +40,8 @@ struct date {
 	int sec, min, hour, wday, mday, month, year; /* month 1..12, wday 0 = Sunday */
 };
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar; month may be out of range. */
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar; month may be out of range.
+ */
 static int64_t days_of(int64_t y, int m, int d)
 {
 	int64_t era, doy;
@@ -282,8 +283,8 @@ static void rtc_timer(void *opaque)
 
 static bool is_time_byte(unsigned idx)
 {
-	return idx == RTC_CENTURY || (idx <= YEAR && idx != SEC_ALARM && idx != MIN_ALARM &&
-					     idx != HOUR_ALARM);
+	return idx == RTC_CENTURY ||
+	       (idx <= YEAR && idx != SEC_ALARM && idx != MIN_ALARM && idx != HOUR_ALARM);
 }
 
 static uint8_t read_a(struct mc146818 *r)
@@ -291,7 +292,8 @@ static uint8_t read_a(struct mc146818 *r)
 	uint8_t a = r->s.cmos[REG_A] & 0x7F;
 	int64_t ns = rtc_ns(r);
 
-	/* UIP: an update will begin within 244 us; never while SET or the divider reset holds it. */
+	/* UIP: an update will begin within 244 us; never while SET or the divider reset holds it.
+	 */
 	if (!r->s.halted && second_starts(r, second_at(r, ns) + 1) - ns <= UIP_NS)
 		a |= A_UIP;
 	return a;
@@ -468,8 +470,8 @@ static void rtc_dump(struct device *d, FILE *out)
 	struct date t;
 
 	date_of(mc146818_seconds(r), &t);
-	fprintf(out, "rtc: %04d-%02d-%02d %02d:%02d:%02d A=%02x B=%02x C=%02x%s%s\n", t.year, t.month,
-		t.mday, t.hour, t.min, t.sec, read_a(r), r->s.cmos[REG_B],
+	fprintf(out, "rtc: %04d-%02d-%02d %02d:%02d:%02d A=%02x B=%02x C=%02x%s%s\n", t.year,
+		t.month, t.mday, t.hour, t.min, t.sec, read_a(r), r->s.cmos[REG_B],
 		mc146818_get(r, REG_C), r->s.halted ? " (held)" : "",
 		mc146818_nmi_masked(r) ? " (NMI masked)" : "");
 	for (unsigned i = 0; i < 128; i++)

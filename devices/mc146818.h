@@ -1,8 +1,8 @@
 /*
  * mc146818.h - real-time clock and CMOS memory (ports 70h, 71h).
  *
- * 128 bytes: the clock in 00h..0Dh, the century in 32h, the rest plain memory that the board fills with
- * what the firmware expects. The date starts at the value given and follows the virtual clock.
+ * 128 bytes: the clock in 00h..0Dh, the century in 32h, the rest plain memory that the board fills
+ * with what the firmware expects. The date starts at the value given and follows the virtual clock.
  */
 #ifndef DEVICES_MC146818_H
 #define DEVICES_MC146818_H
@@ -15,11 +15,11 @@ struct mc146818_state {
 	uint8_t cmos[128]; /* plain bytes, alarms, registers A..C; time bytes only while halted */
 	int64_t anchor_ns; /* virtual time at which the second anchor_sec began (may be negative) */
 	int64_t anchor_sec; /* seconds since 1970-01-01 on the guest's calendar */
-	int64_t seen_sec;  /* last second whose update has been accounted for in register C */
+	int64_t seen_sec;   /* last second whose update has been accounted for in register C */
 	uint64_t seen_tick; /* last periodic tick accounted for */
-	uint8_t index;	   /* as written to 70h: bit 7 NMI disable */
-	uint8_t halted;	   /* SET or divider reset: time bytes in cmos[] are the truth */
-	uint8_t wday_off;  /* guest's day of week minus the calendar's, mod 7 */
+	uint8_t index;	    /* as written to 70h: bit 7 NMI disable */
+	uint8_t halted;	    /* SET or divider reset: time bytes in cmos[] are the truth */
+	uint8_t wday_off;   /* guest's day of week minus the calendar's, mod 7 */
 	uint8_t irq_level;
 	uint32_t pad;
 };

@@ -84,7 +84,8 @@ static const struct device_ops pcspk_ops = {
 	.dump = pcspk_dump,
 };
 
-struct pcspk *pcspk_create(struct log *log, struct clock *clock, struct space *io, struct i8254 *pit)
+struct pcspk *pcspk_create(
+	struct log *log, struct clock *clock, struct space *io, struct i8254 *pit)
 {
 	struct pcspk *k = device_new(sizeof(*k), &pcspk_ops, log);
 

@@ -19,13 +19,14 @@ struct pcspk {
 	struct i8254 *pit;
 	struct region io;
 	uint32_t period; /* last one told to tone() */
-	/* The speaker's sound changed; set by the board, may be NULL. @period: of the square wave, in
-	 * PIT ticks (1193182 Hz), 0: silence. */
+	/* The speaker's sound changed; set by the board, may be NULL. @period: of the square wave,
+	 * in PIT ticks (1193182 Hz), 0: silence. */
 	void (*tone)(void *opaque, uint32_t period);
 	void *tone_opaque;
 };
 
 /* pcspk_create() - port 61h; owns counter 2's gate of @pit, which must outlive it. */
-struct pcspk *pcspk_create(struct log *log, struct clock *clock, struct space *io, struct i8254 *pit);
+struct pcspk *pcspk_create(
+	struct log *log, struct clock *clock, struct space *io, struct i8254 *pit);
 
 #endif

@@ -72,8 +72,12 @@ struct port80 *port80_create(struct log *log, struct space *io)
 {
 	struct port80 *p = device_new(sizeof(*p), &port80_ops, log);
 
-	p->io = (struct region){.name = "port80", .kind = REGION_IO, .len = 1, .prio = 1,
-		.ops = &port80_io, .opaque = p};
+	p->io = (struct region){.name = "port80",
+		.kind = REGION_IO,
+		.len = 1,
+		.prio = 1,
+		.ops = &port80_io,
+		.opaque = p};
 	space_add(io, &p->io, 0x80);
 	return p;
 }

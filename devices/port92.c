@@ -1,7 +1,8 @@
 /*
  * port92.c - port 92h: bit 0 alternate hot reset (on its rising edge), bit 1 alternate A20 gate.
  *
- * The board joins this and the 8042's A20 line; whoever wrote last wins, and the board tells the other.
+ * The board joins this and the 8042's A20 line; whoever wrote last wins, and the board tells the
+ * other.
  *
  * Source: IBM PS/2 Hardware Interface Technical Reference, "System Control Port A"; 82371SB.
  */

@@ -18,7 +18,8 @@ struct port92 {
 	struct region io;
 };
 
-/* port92_create() - @a20: level of bit 1, driven when the guest writes; @reset: pulsed when bit 0 rises. */
+/* port92_create() - @a20: level of bit 1, driven when the guest writes; @reset: pulsed when bit 0
+ * rises. */
 struct port92 *port92_create(struct log *log, struct space *io, struct irq a20, struct irq reset);
 
 /* port92_set_a20() - the 8042 changed A20: keep bit 1 in step, without driving the wire. */

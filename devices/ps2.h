@@ -9,15 +9,16 @@
 /* What the controller sees of a device on its port. */
 struct ps2_port {
 	void (*write)(void *opaque, uint8_t byte); /* host to device */
-	int (*read)(void *opaque);		    /* take the device's next byte; -1: none */
-	bool (*ready)(void *opaque);		    /* the device has a byte */
+	int (*read)(void *opaque);		   /* take the device's next byte; -1: none */
+	bool (*ready)(void *opaque);		   /* the device has a byte */
 	void *opaque;
 };
 
 #define PS2_QUEUE 64
 #define PS2_REPLIES 8
 
-/* A device's output: replies to commands overtake what it reports by itself. Part of saved states. */
+/* A device's output: replies to commands overtake what it reports by itself. Part of saved states.
+ */
 struct ps2_queue {
 	uint8_t data[PS2_QUEUE], reply[PS2_REPLIES];
 	uint8_t head, count;

@@ -24,7 +24,7 @@ struct ps2kbd_state {
 	uint8_t repeats[32];   /* set 3, by code: typematic */
 	uint8_t set, scanning, leds, typematic, command, mods, overrun;
 	uint8_t pad;
-	uint64_t repeat_at; /* ns */
+	uint64_t repeat_at;  /* ns */
 	uint32_t repeat_key; /* 0: none */
 	uint32_t pad2;
 };
@@ -42,8 +42,8 @@ struct ps2kbd {
  * ps2kbd_create() - @ready: i8042_ready(c, 0)
  * @in: borrowed, may be NULL; its key side is filled in, its leds() is told the lamps
  */
-struct ps2kbd *ps2kbd_create(struct log *log, struct clock *clock, struct irq ready,
-	struct input *in);
+struct ps2kbd *ps2kbd_create(
+	struct log *log, struct clock *clock, struct irq ready, struct input *in);
 struct ps2_port ps2kbd_port(struct ps2kbd *k);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * ps2mouse.c - PS/2 mouse.
  *
- * Motion adds up; in stream mode a packet goes out at most once per sample period and only when the last
- * one has been taken, so a slow guest gets fewer and larger steps, never a backlog.
+ * Motion adds up; in stream mode a packet goes out at most once per sample period and only when the
+ * last one has been taken, so a slow guest gets fewer and larger steps, never a backlog.
  *
  * Setting the rates 200, 100, 80 makes it an IntelliMouse (ID 3, wheel byte); 200, 200, 80 then
  * makes it an Explorer (ID 4, buttons 4 and 5).
@@ -127,7 +127,9 @@ static void rate_magic(struct ps2mouse *m, uint8_t rate)
 	/* 0 none, 1: 200, 2: 200 100, 3: 200 200 */
 	uint8_t was = m->s.magic;
 
-	m->s.magic = rate == 200 ? (was == 1 || was == 3 ? 3 : 1) : rate == 100 && (was == 1) ? 2 : 0;
+	m->s.magic = rate == 200		 ? (was == 1 || was == 3 ? 3 : 1)
+		     : rate == 100 && (was == 1) ? 2
+						 : 0;
 	if (rate == 80 && was == 2)
 		m->s.id = 3;
 	else if (rate == 80 && was == 3)
@@ -245,7 +247,8 @@ static int mouse_read(void *opaque)
 	struct ps2mouse *m = opaque;
 	int v = ps2_take(&m->s.q);
 
-	/* The line is free again. Not from here: the controller is in the middle of taking a byte. */
+	/* The line is free again. Not from here: the controller is in the middle of taking a byte.
+	 */
 	if (v >= 0 && !m->s.q.count && !m->s.q.rcount && something_new(m))
 		timer_arm(&m->timer, m->s.next_report);
 	return v;
@@ -311,8 +314,8 @@ static const struct device_ops ps2mouse_ops = {
 	.dump = mouse_dump,
 };
 
-struct ps2mouse *ps2mouse_create(struct log *log, struct clock *clock, struct irq ready,
-	struct input *in)
+struct ps2mouse *ps2mouse_create(
+	struct log *log, struct clock *clock, struct irq ready, struct input *in)
 {
 	struct ps2mouse *m = device_new(sizeof(*m), &ps2mouse_ops, log);
 

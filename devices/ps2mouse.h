@@ -30,8 +30,8 @@ struct ps2mouse {
 };
 
 /* ps2mouse_create() - @ready: i8042_ready(c, 1); installs itself as @in's mouse (may be NULL). */
-struct ps2mouse *ps2mouse_create(struct log *log, struct clock *clock, struct irq ready,
-	struct input *in);
+struct ps2mouse *ps2mouse_create(
+	struct log *log, struct clock *clock, struct irq ready, struct input *in);
 struct ps2_port ps2mouse_port(struct ps2mouse *m);
 
 #endif

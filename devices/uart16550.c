@@ -2,9 +2,9 @@
  * uart16550.c - National 16550A UART with FIFOs.
  *
  * Transmission takes no time: a byte written to THR is with the backend before the write returns,
- * so LSR always says "empty" while each write still gives one transmitter-empty interrupt. Reception is
- * paced by the guest: the backend may deliver what fits into the FIFO and no more. The modem on
- * the other end is always there (DCD, DSR, CTS on).
+ * so LSR always says "empty" while each write still gives one transmitter-empty interrupt.
+ * Reception is paced by the guest: the backend may deliver what fits into the FIFO and no more. The
+ * modem on the other end is always there (DCD, DSR, CTS on).
  *
  * OUT2 does not gate the interrupt: boards' wiring of it differs, and QEMU's port, which guests
  * are written against, ignores it.
@@ -80,8 +80,8 @@ static void update_irq(struct uart16550 *u)
 /* Four character times, the FIFO's receive timeout. */
 static uint64_t timeout_ns(const struct uart16550 *u)
 {
-	unsigned bits_per_char = 1 + 5 + (u->s.lcr & 3) + ((u->s.lcr >> 3) & 1) + 1 +
-				 ((u->s.lcr >> 2) & 1);
+	unsigned bits_per_char =
+		1 + 5 + (u->s.lcr & 3) + ((u->s.lcr >> 3) & 1) + 1 + ((u->s.lcr >> 2) & 1);
 	uint64_t divisor = u->s.divisor ? u->s.divisor : 1;
 
 	return muldiv64(4 * 16 * bits_per_char * divisor, NS_PER_SEC, UART_CLOCK);
@@ -133,7 +133,8 @@ static void rx_push(struct uart16550 *u, uint8_t byte, uint8_t err)
 	unsigned room = fifo_on(u) ? UART_FIFO : 1;
 
 	if (s->rx_count >= room) {
-		/* Overrun: without the FIFO the new byte replaces the old, with it the new one is lost. */
+		/* Overrun: without the FIFO the new byte replaces the old, with it the new one is
+		 * lost. */
 		s->lsr |= LSR_OE;
 		if (room == 1)
 			s->rx[s->rx_head] = byte;
@@ -228,7 +229,8 @@ static void write_fcr(struct uart16550 *u, uint8_t val)
 {
 	bool toggled = (val ^ u->s.fcr) & FCR_ENABLE;
 
-	/* "Bits 7..1 are only programmed when bit 0 is written 1"; changing bit 0 empties the FIFOs. */
+	/* "Bits 7..1 are only programmed when bit 0 is written 1"; changing bit 0 empties the
+	 * FIFOs. */
 	u->s.fcr = (val & FCR_ENABLE) ? val & 0xC9 : 0;
 	if (toggled || ((val & FCR_ENABLE) && (val & 0x02))) {
 		u->s.rx_count = 0;

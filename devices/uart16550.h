@@ -1,5 +1,6 @@
 /*
- * uart16550.h - the 16550A serial port: eight registers, two FIFOs, one interrupt, a byte stream behind it.
+ * uart16550.h - the 16550A serial port: eight registers, two FIFOs, one interrupt, a byte stream
+ * behind it.
  */
 #ifndef DEVICES_UART16550_H
 #define DEVICES_UART16550_H

@@ -1,5 +1,6 @@
 /*
- * chip_fixture.h - a bare board for chip tests: clock without source, port and memory space, recorded wires.
+ * chip_fixture.h - a bare board for chip tests: clock without source, port and memory space,
+ * recorded wires.
  */
 #ifndef TESTS_DEVICES_CHIP_FIXTURE_H
 #define TESTS_DEVICES_CHIP_FIXTURE_H
@@ -13,7 +14,7 @@ struct board {
 	struct log log;
 	struct clock clock;
 	struct space io, mem;
-	int level[32];	  /* of each recorded wire */
+	int level[32]; /* of each recorded wire */
 	unsigned rises[32];
 };
 
@@ -89,8 +90,8 @@ static inline uint64_t rnd(uint64_t *s)
 }
 
 /* 100000 random accesses to [base, base+len) with time passing; then dump and reload the state. */
-static inline void fuzz(struct board *b, struct space *s, uint64_t base, unsigned len,
-	struct device *d)
+static inline void fuzz(
+	struct board *b, struct space *s, uint64_t base, unsigned len, struct device *d)
 {
 	uint64_t seed = 0x9E3779B97F4A7C15ull;
 	FILE *null = fopen("/dev/null", "w");

@@ -36,8 +36,8 @@ static void setup(struct fix *f)
 	memset(f, 0, sizeof(*f));
 	f->slept = -1;
 	board_init(&f->b);
-	f->pm = acpi_pm_create(&f->b.log, &f->b.clock, &f->b.io, wire(&f->b, 0), wire(&f->b, 1),
-		slept, f);
+	f->pm = acpi_pm_create(
+		&f->b.log, &f->b.clock, &f->b.io, wire(&f->b, 0), wire(&f->b, 1), slept, f);
 }
 
 static void teardown(struct fix *f)
@@ -161,7 +161,9 @@ START_TEST(debug_ports)
 	fuzz(&f.b, &f.b.io, 0x400, 4, &c->dev);
 	fuzz(&f.b, &f.b.io, 0xF2, 8, &e->dev);
 	fuzz(&f.b, &f.b.io, 0x7F, 3, &p->dev);
-	drop(&c->dev); drop(&e->dev); drop(&p->dev);
+	drop(&c->dev);
+	drop(&e->dev);
+	drop(&p->dev);
 	teardown(&f);
 }
 END_TEST

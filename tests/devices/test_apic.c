@@ -24,11 +24,26 @@ static struct apic *current(void *opaque)
 	return f->a[f->cur];
 }
 
-static void nmi(void *o) { ((struct who *)o)->f->nmi[((struct who *)o)->n]++; }
-static void init(void *o) { ((struct who *)o)->f->init[((struct who *)o)->n]++; }
-static void sipi(void *o, unsigned v) { ((struct who *)o)->f->sipi[((struct who *)o)->n] = v; }
-static uint64_t tsc(void *o, uint64_t t) { return t / 2; }
-static int pic(void *o) { return (int)((struct fix *)o)->extint_vec; }
+static void nmi(void *o)
+{
+	((struct who *)o)->f->nmi[((struct who *)o)->n]++;
+}
+static void init(void *o)
+{
+	((struct who *)o)->f->init[((struct who *)o)->n]++;
+}
+static void sipi(void *o, unsigned v)
+{
+	((struct who *)o)->f->sipi[((struct who *)o)->n] = v;
+}
+static uint64_t tsc(void *o, uint64_t t)
+{
+	return t / 2;
+}
+static int pic(void *o)
+{
+	return (int)((struct fix *)o)->extint_vec;
+}
 
 static void setup(struct fix *f, struct who who[3])
 {
@@ -39,8 +54,13 @@ static void setup(struct fix *f, struct who who[3])
 	f->bus.current_opaque = f;
 	for (unsigned i = 0; i < 3; i++) {
 		who[i] = (struct who){f, i};
-		struct apic_cpu cpu = {.opaque = &who[i], .intr = wire(&f->b, (int)i), .nmi = nmi,
-			.init = init, .sipi = sipi, .tsc_to_ns = tsc, .extint_ack = pic,
+		struct apic_cpu cpu = {.opaque = &who[i],
+			.intr = wire(&f->b, (int)i),
+			.nmi = nmi,
+			.init = init,
+			.sipi = sipi,
+			.tsc_to_ns = tsc,
+			.extint_ack = pic,
 			.extint_opaque = f};
 		f->a[i] = apic_create(&f->b.log, &f->b.clock, &f->bus, i, i == 0, &cpu);
 		apic_reg_write(f->a[i], 0xF0, 0x1FF);
@@ -106,7 +126,7 @@ START_TEST(priorities)
 	ck_assert_int_eq(apic_ack(f.a[0]), 0x31);
 	wr(&f, 0xB0, 0);
 	ck_assert_int_eq(apic_ack(f.a[0]), 0xFF); /* spurious */
-	wr(&f, 0x300, 0x40005); /* illegal vector */
+	wr(&f, 0x300, 0x40005);			  /* illegal vector */
 	wr(&f, 0x280, 0);
 	ck_assert_uint_eq(rd(&f, 0x280), 0x20);
 	teardown(&f);
@@ -143,7 +163,8 @@ START_TEST(ipis)
 	ck_assert_int_eq(f.b.level[1], 1);
 	ck_assert_int_eq(f.b.level[2], 1);
 	ck_assert_int_eq(apic_ack(f.a[1]), 0x61);
-	apic_bus_msi(&f.bus, 0xFEE06000 | 4, 0x0162); /* lowest priority: 2 has nothing in service */
+	apic_bus_msi(
+		&f.bus, 0xFEE06000 | 4, 0x0162); /* lowest priority: 2 has nothing in service */
 	ck_assert_uint_eq(apic_reg_read(f.a[2], 0x230), 1u << 1 | 1u << 2);
 	/* each CPU sees its own page */
 	f.cur = 1;
@@ -167,7 +188,7 @@ START_TEST(timer_modes)
 	wr(&f, 0xB0, 0);
 	ck_assert_uint_eq(rd(&f, 0x390), 0);
 	wr(&f, 0x320, 0x20041); /* periodic */
-	wr(&f, 0x3E0, 0xB); /* by 1 */
+	wr(&f, 0x3E0, 0xB);	/* by 1 */
 	wr(&f, 0x380, 1000000);
 	for (unsigned i = 0; i < 10; i++) {
 		pass(&f.b, 1000000);
@@ -277,6 +298,9 @@ START_TEST(ioapic_edge_level)
 	ck_assert_int_eq(apic_ack(f.a[1]), 0x61);
 	ck_assert_uint_eq(rd(&f, 0x1B0), 2); /* TMR */
 	ck_assert_int_eq(f.b.level[1], 0);
+	irq_set(&p10, 1); /* remote IRR holds further messages back */
+	route(&f, 10, 1ull << 56 | 0x8061);
+	ck_assert_uint_eq(rd(&f, 0x230), 0);
 	wr(&f, 0xB0, 0); /* still high: again */
 	ck_assert_int_eq(apic_ack(f.a[1]), 0x61);
 	irq_set(&p10, 0);
@@ -300,14 +324,31 @@ START_TEST(fuzzed)
 		struct apic *a = f.a[r % 3];
 		struct irq p = ioapic_input(f.io, (r >> 8) % 24);
 		switch ((r >> 16) % 8) {
-		case 0: apic_set_base(a, PAGE | (rnd(&seed) & 0xC00)); break;
-		case 1: apic_msr_write(a, 0x7F0 + (r >> 20) % 0x60, rnd(&seed) >> (r >> 40) % 64); break;
-		case 2: apic_msr_read(a, 0x7F0 + (r >> 20) % 0x60, &v); break;
-		case 3: apic_reg_write(a, (r >> 20) % 0x500, (uint32_t)(rnd(&seed) >> (r >> 40) % 64)); break;
-		case 4: irq_set(&p, (r >> 30) & 1); break;
-		case 5: ck_assert_int_lt(apic_ack(a), 256); break;
-		case 6: apic_bus_msi(&f.bus, rnd(&seed), (uint32_t)rnd(&seed)); break;
-		case 7: apic_set_tsc_deadline(a, rnd(&seed)); break;
+		case 0:
+			apic_set_base(a, PAGE | (rnd(&seed) & 0xC00));
+			break;
+		case 1:
+			apic_msr_write(a, 0x7F0 + (r >> 20) % 0x60, rnd(&seed) >> (r >> 40) % 64);
+			break;
+		case 2:
+			apic_msr_read(a, 0x7F0 + (r >> 20) % 0x60, &v);
+			break;
+		case 3:
+			apic_reg_write(
+				a, (r >> 20) % 0x500, (uint32_t)(rnd(&seed) >> (r >> 40) % 64));
+			break;
+		case 4:
+			irq_set(&p, (r >> 30) & 1);
+			break;
+		case 5:
+			ck_assert_int_lt(apic_ack(a), 256);
+			break;
+		case 6:
+			apic_bus_msi(&f.bus, rnd(&seed), (uint32_t)rnd(&seed));
+			break;
+		case 7:
+			apic_set_tsc_deadline(a, rnd(&seed));
+			break;
 		}
 		for (unsigned k = 0; k < 3; k++)
 			ck_assert_int_eq(f.b.level[k], apic_intr_pending(f.a[k]));
@@ -319,7 +360,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const t[] = {priorities, ipis, timer_modes, lint_and_enable, x2apic,
-		ioapic_edge_level, fuzzed};
+	const TTest *const t[] = {
+		priorities, ipis, timer_modes, lint_and_enable, x2apic, ioapic_edge_level, fuzzed};
 	return run_cases("apic", t, ARRAY_SIZE(t));
 }

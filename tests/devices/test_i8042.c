@@ -25,8 +25,8 @@ static void setup(struct fix *f)
 {
 	memset(f, 0, sizeof(*f));
 	board_init(&f->b);
-	struct i8042_wires w = {wire(&f->b, W_KBD), wire(&f->b, W_MOUSE), wire(&f->b, W_A20),
-		wire(&f->b, W_RESET)};
+	struct i8042_wires w = {
+		wire(&f->b, W_KBD), wire(&f->b, W_MOUSE), wire(&f->b, W_A20), wire(&f->b, W_RESET)};
 	f->input.leds = leds;
 	f->input.leds_opaque = f;
 	f->c = i8042_create(&f->b.log, &f->b.clock, &f->b.io, &w);
@@ -106,9 +106,11 @@ START_TEST(controller)
 	ck_assert_int_eq(get(&f), -1); /* clock held low */
 	out(&f.b, 0x64, 0xAE);
 	EXPECT(&f, 0x1E);
-	out(&f.b, 0x64, 0xD2); kbd(&f, 0x77);
+	out(&f.b, 0x64, 0xD2);
+	kbd(&f, 0x77);
 	EXPECT(&f, 0x77);
-	out(&f.b, 0x64, 0xD3); kbd(&f, 0x78);
+	out(&f.b, 0x64, 0xD3);
+	kbd(&f, 0x78);
 	EXPECT(&f, 0x178);
 	teardown(&f);
 }
@@ -119,7 +121,8 @@ START_TEST(a20_and_reset)
 	struct fix f;
 	setup(&f);
 	ck_assert_int_eq(f.b.level[W_A20], 1);
-	out(&f.b, 0x64, 0xD1); out(&f.b, 0x60, 0xDD);
+	out(&f.b, 0x64, 0xD1);
+	out(&f.b, 0x60, 0xDD);
 	ck_assert_int_eq(f.b.level[W_A20], 0);
 	out(&f.b, 0x64, 0xD0);
 	ck_assert_int_eq(get(&f) & 3, 1);
@@ -130,7 +133,8 @@ START_TEST(a20_and_reset)
 	ck_assert_uint_eq(f.b.rises[W_RESET], 0);
 	out(&f.b, 0x64, 0xFE);
 	ck_assert_uint_eq(f.b.rises[W_RESET], 1);
-	out(&f.b, 0x64, 0xD1); out(&f.b, 0x60, 0xDE);
+	out(&f.b, 0x64, 0xD1);
+	out(&f.b, 0x60, 0xDE);
 	ck_assert_uint_eq(f.b.rises[W_RESET], 2);
 	struct port92 *p = port92_create(&f.b.log, &f.b.io, wire(&f.b, W_A20), wire(&f.b, W_RESET));
 	ck_assert_uint_eq(in(&f.b, 0x92), 2);
@@ -161,14 +165,21 @@ START_TEST(kbd_commands)
 	kbd(&f, 0x06);
 	EXPECT(&f, 0xFA);
 	ck_assert_uint_eq(f.leds, 6);
-	kbd(&f, 0xF0); EXPECT(&f, 0xFA);
-	kbd(&f, 0x00); EXPECT(&f, 0xFA, 0x02);
-	kbd(&f, 0xFE); EXPECT(&f, 0x02);
-	kbd(&f, 0xF1); EXPECT(&f, 0xFE);
-	kbd(&f, 0xF5); EXPECT(&f, 0xFA);
-	key(&f, 0x1E, true); key(&f, 0x1E, false);
+	kbd(&f, 0xF0);
+	EXPECT(&f, 0xFA);
+	kbd(&f, 0x00);
+	EXPECT(&f, 0xFA, 0x02);
+	kbd(&f, 0xFE);
+	EXPECT(&f, 0x02);
+	kbd(&f, 0xF1);
+	EXPECT(&f, 0xFE);
+	kbd(&f, 0xF5);
+	EXPECT(&f, 0xFA);
+	key(&f, 0x1E, true);
+	key(&f, 0x1E, false);
 	EXPECT(&f, -1);
-	kbd(&f, 0xF4); EXPECT(&f, 0xFA);
+	kbd(&f, 0xF4);
+	EXPECT(&f, 0xFA);
 	ctr(&f, 0x45);
 	kbd(&f, 0xF2);
 	EXPECT(&f, 0xFA, 0xAB, 0x41); /* the translator changes the identity too */
@@ -180,39 +191,55 @@ START_TEST(scan_sets)
 {
 	struct fix f;
 	setup(&f);
-	key(&f, 0x1E, true); key(&f, 0x1E, false); /* A, set 2 */
+	key(&f, 0x1E, true);
+	key(&f, 0x1E, false); /* A, set 2 */
 	EXPECT(&f, 0x1C, 0xF0, 0x1C);
-	key(&f, 0xE04B, true); key(&f, 0xE04B, false); /* Left */
+	key(&f, 0xE04B, true);
+	key(&f, 0xE04B, false); /* Left */
 	EXPECT(&f, 0xE0, 0x6B, 0xE0, 0xF0, 0x6B);
-	key(&f, KEY_PRINT, true); key(&f, KEY_PRINT, false);
+	key(&f, KEY_PRINT, true);
+	key(&f, KEY_PRINT, false);
 	EXPECT(&f, 0xE0, 0x12, 0xE0, 0x7C, 0xE0, 0xF0, 0x7C, 0xE0, 0xF0, 0x12);
-	key(&f, KEY_PAUSE, true); key(&f, KEY_PAUSE, false);
+	key(&f, KEY_PAUSE, true);
+	key(&f, KEY_PAUSE, false);
 	EXPECT(&f, 0xE1, 0x14, 0x77, 0xE1, 0xF0, 0x14, 0xF0, 0x77);
 	ctr(&f, 0x45); /* translated */
-	key(&f, 0x41, true); key(&f, 0x41, false); /* F7, the odd one */
+	key(&f, 0x41, true);
+	key(&f, 0x41, false); /* F7, the odd one */
 	EXPECT(&f, 0x41, 0xC1);
-	key(&f, KEY_PAUSE, true); key(&f, KEY_PAUSE, false);
+	key(&f, KEY_PAUSE, true);
+	key(&f, KEY_PAUSE, false);
 	EXPECT(&f, 0xE1, 0x1D, 0x45, 0xE1, 0x9D, 0xC5);
 	for (unsigned c = 1; c < 0x59; c++) { /* round trip of every plain key */
 		if (c == 0x54 || c == 0x55)
 			continue;
-		key(&f, c, true); key(&f, c, false);
+		key(&f, c, true);
+		key(&f, c, false);
 		ck_assert_int_eq(get(&f), c);
 		ck_assert_int_eq(get(&f), c | 0x80);
 	}
 	ctr(&f, 0x05);
-	kbd(&f, 0xF0); EXPECT(&f, 0xFA);
-	kbd(&f, 3); EXPECT(&f, 0xFA);
-	key(&f, 0x1E, true); key(&f, 0x1E, false);
+	kbd(&f, 0xF0);
+	EXPECT(&f, 0xFA);
+	kbd(&f, 3);
+	EXPECT(&f, 0xFA);
+	key(&f, 0x1E, true);
+	key(&f, 0x1E, false);
 	EXPECT(&f, 0x1C); /* no break code by default */
-	key(&f, 0x2A, true); key(&f, 0x2A, false);
+	key(&f, 0x2A, true);
+	key(&f, 0x2A, false);
 	EXPECT(&f, 0x12, 0xF0, 0x12);
-	kbd(&f, 0xF8); EXPECT(&f, 0xFA);
-	key(&f, 0x1E, true); key(&f, 0x1E, false);
+	kbd(&f, 0xF8);
+	EXPECT(&f, 0xFA);
+	key(&f, 0x1E, true);
+	key(&f, 0x1E, false);
 	EXPECT(&f, 0x1C, 0xF0, 0x1C);
-	kbd(&f, 0xF0); EXPECT(&f, 0xFA);
-	kbd(&f, 1); EXPECT(&f, 0xFA);
-	key(&f, 0xE01D, true); key(&f, 0xE01D, false);
+	kbd(&f, 0xF0);
+	EXPECT(&f, 0xFA);
+	kbd(&f, 1);
+	EXPECT(&f, 0xFA);
+	key(&f, 0xE01D, true);
+	key(&f, 0xE01D, false);
 	EXPECT(&f, 0xE0, 0x1D, 0xE0, 0x9D);
 	teardown(&f);
 }
@@ -249,7 +276,8 @@ START_TEST(interrupts_one_per_byte)
 	struct fix f;
 	setup(&f);
 	ctr(&f, 0x47);
-	key(&f, 0x1E, true); key(&f, 0x1E, false);
+	key(&f, 0x1E, true);
+	key(&f, 0x1E, false);
 	pass(&f.b, 1000000);
 	ck_assert_int_eq(f.b.level[W_KBD], 1);
 	ck_assert_uint_eq(in(&f.b, 0x60), 0x1E);
@@ -296,19 +324,26 @@ START_TEST(mouse_standard)
 	EXPECT(&f, 0x129, 0x105, 0x1FD);
 	move(&f, -300, 0, 0, 1);
 	EXPECT(&f, 0x119, 0x101, 0x100, 0x119, 0x1D3, 0x100); /* -255, then the rest */
-	mouse(&f, 0xE7); EXPECT(&f, 0x1FA);
+	mouse(&f, 0xE7);
+	EXPECT(&f, 0x1FA);
 	move(&f, 4, 0, 0, 1);
 	EXPECT(&f, 0x109, 0x106, 0x100);
 	mouse(&f, 0xE9);
 	EXPECT(&f, 0x1FA, 0x134, 0x102, 0x164);
-	mouse(&f, 0xF0); EXPECT(&f, 0x1FA);
+	mouse(&f, 0xF0);
+	EXPECT(&f, 0x1FA);
 	move(&f, 7, 0, 0, 0);
 	EXPECT(&f, -1);
-	mouse(&f, 0xEB); EXPECT(&f, 0x1FA, 0x108, 0x107, 0x100);
-	mouse(&f, 0xEE); EXPECT(&f, 0x1FA);
-	mouse(&f, 0xF2); EXPECT(&f, 0x1F2); /* wrap echoes */
-	mouse(&f, 0xEC); EXPECT(&f, 0x1FA);
-	mouse(&f, 0xE1); EXPECT(&f, 0x1FE);
+	mouse(&f, 0xEB);
+	EXPECT(&f, 0x1FA, 0x108, 0x107, 0x100);
+	mouse(&f, 0xEE);
+	EXPECT(&f, 0x1FA);
+	mouse(&f, 0xF2);
+	EXPECT(&f, 0x1F2); /* wrap echoes */
+	mouse(&f, 0xEC);
+	EXPECT(&f, 0x1FA);
+	mouse(&f, 0xE1);
+	EXPECT(&f, 0x1FE);
 	teardown(&f);
 }
 END_TEST
@@ -317,13 +352,18 @@ START_TEST(mouse_wheel)
 {
 	struct fix f;
 	setup(&f);
-	set_rate(&f, 200); set_rate(&f, 100); set_rate(&f, 80);
+	set_rate(&f, 200);
+	set_rate(&f, 100);
+	set_rate(&f, 80);
 	mouse(&f, 0xF2);
 	EXPECT(&f, 0x1FA, 0x103);
-	mouse(&f, 0xF4); EXPECT(&f, 0x1FA);
+	mouse(&f, 0xF4);
+	EXPECT(&f, 0x1FA);
 	move(&f, 0, 0, -1, 0);
 	EXPECT(&f, 0x108, 0x100, 0x100, 0x1FF);
-	set_rate(&f, 200); set_rate(&f, 200); set_rate(&f, 80);
+	set_rate(&f, 200);
+	set_rate(&f, 200);
+	set_rate(&f, 80);
 	mouse(&f, 0xF2);
 	EXPECT(&f, 0x1FA, 0x104);
 	move(&f, 0, 0, 1, 8);
@@ -340,11 +380,22 @@ START_TEST(fuzzed)
 	for (unsigned i = 0; i < 100000; i++) {
 		uint64_t r = rnd(&seed);
 		switch (r % 5) {
-		case 0: key(&f, (r >> 8) & 0xFFFF, (r >> 40) & 1); break;
-		case 1: key(&f, ((r >> 8) & 0x7F) | ((r >> 16) & 1 ? 0xE000 : 0), (r >> 40) & 1); break;
-		case 2: move(&f, (int)(r >> 8), (int)(r >> 16), (int)(r >> 24), (unsigned)(r >> 50)); break;
-		case 3: mouse(&f, (r >> 8) & 0xFF); break;
-		case 4: kbd(&f, (r >> 8) & 0xFF); break;
+		case 0:
+			key(&f, (r >> 8) & 0xFFFF, (r >> 40) & 1);
+			break;
+		case 1:
+			key(&f, ((r >> 8) & 0x7F) | ((r >> 16) & 1 ? 0xE000 : 0), (r >> 40) & 1);
+			break;
+		case 2:
+			move(&f, (int)(r >> 8), (int)(r >> 16), (int)(r >> 24),
+				(unsigned)(r >> 50));
+			break;
+		case 3:
+			mouse(&f, (r >> 8) & 0xFF);
+			break;
+		case 4:
+			kbd(&f, (r >> 8) & 0xFF);
+			break;
 		}
 		if (r >> 60 & 1)
 			in(&f.b, 0x60);

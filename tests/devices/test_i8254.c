@@ -104,7 +104,8 @@ START_TEST(mode2_reload_at_cycle_end)
 	i8254_set_gate(f.p, 2, 1);
 	ticks(&f, 1 + 50);
 	ck_assert_uint_eq(latch(&f, 2), 50);
-	out(&f.b, 0x42, 40); out(&f.b, 0x42, 0); /* takes over after this cycle */
+	out(&f.b, 0x42, 40);
+	out(&f.b, 0x42, 0); /* takes over after this cycle */
 	ck_assert_uint_eq(latch(&f, 2), 50);
 	ticks(&f, 50);
 	ck_assert_uint_eq(latch(&f, 2), 40);
@@ -150,7 +151,8 @@ START_TEST(mode1_and_5_trigger)
 	ticks(&f, 1);
 	ck_assert_int_eq(i8254_out(f.p, 2), 0);
 	ticks(&f, 5);
-	i8254_set_gate(f.p, 2, 0); i8254_set_gate(f.p, 2, 1); /* retrigger */
+	i8254_set_gate(f.p, 2, 0);
+	i8254_set_gate(f.p, 2, 1); /* retrigger */
 	ticks(&f, 10);
 	ck_assert_int_eq(i8254_out(f.p, 2), 0);
 	ticks(&f, 1);

@@ -11,8 +11,14 @@ static void setup(struct fix *f, unsigned icw4)
 {
 	board_init(&f->b);
 	f->p = i8259_create(&f->b.log, &f->b.io, wire(&f->b, 0));
-	out(&f->b, 0x20, 0x11); out(&f->b, 0x21, 0x20); out(&f->b, 0x21, 0x04); out(&f->b, 0x21, icw4);
-	out(&f->b, 0xA0, 0x11); out(&f->b, 0xA1, 0x28); out(&f->b, 0xA1, 0x02); out(&f->b, 0xA1, icw4);
+	out(&f->b, 0x20, 0x11);
+	out(&f->b, 0x21, 0x20);
+	out(&f->b, 0x21, 0x04);
+	out(&f->b, 0x21, icw4);
+	out(&f->b, 0xA0, 0x11);
+	out(&f->b, 0xA1, 0x28);
+	out(&f->b, 0xA1, 0x02);
+	out(&f->b, 0xA1, icw4);
 }
 
 static void teardown(struct fix *f)
@@ -38,7 +44,8 @@ START_TEST(edge_priority_eoi)
 {
 	struct fix f;
 	setup(&f, 1);
-	line(&f, 3, 1); line(&f, 1, 1);
+	line(&f, 3, 1);
+	line(&f, 1, 1);
 	ck_assert_int_eq(f.b.level[0], 1);
 	ck_assert_uint_eq(reg(&f, 0x20, 0), 0x0A);
 	ck_assert_int_eq(i8259_ack(f.p), 0x21);
@@ -85,7 +92,9 @@ START_TEST(cascade)
 	ck_assert_int_eq(f.b.level[0], 0);
 	out(&f.b, 0x20, 0x20);
 	ck_assert_int_eq(i8259_ack(f.p), 0x28);
-	out(&f.b, 0xA0, 0x20); out(&f.b, 0xA0, 0x20); out(&f.b, 0x20, 0x20);
+	out(&f.b, 0xA0, 0x20);
+	out(&f.b, 0xA0, 0x20);
+	out(&f.b, 0x20, 0x20);
 	ck_assert_uint_eq(reg(&f, 0xA0, 1), 0);
 	teardown(&f);
 }
@@ -108,7 +117,8 @@ START_TEST(level_elcr)
 {
 	struct fix f;
 	setup(&f, 1);
-	out(&f.b, 0x4D0, 0xFF); out(&f.b, 0x4D1, 0xFF);
+	out(&f.b, 0x4D0, 0xFF);
+	out(&f.b, 0x4D1, 0xFF);
 	ck_assert_uint_eq(in(&f.b, 0x4D0), 0xF8);
 	ck_assert_uint_eq(in(&f.b, 0x4D1), 0xDE);
 	line(&f, 5, 1);
@@ -130,13 +140,15 @@ START_TEST(rotation_and_smm)
 	struct fix f;
 	setup(&f, 1);
 	out(&f.b, 0x20, 0xC4); /* set priority: 4 lowest, 5 highest */
-	line(&f, 0, 1); line(&f, 5, 1);
+	line(&f, 0, 1);
+	line(&f, 5, 1);
 	ck_assert_int_eq(i8259_ack(f.p), 0x25);
 	out(&f.b, 0x20, 0xA0); /* rotate on non-specific EOI: 5 lowest */
 	line(&f, 6, 1);
 	ck_assert_int_eq(i8259_ack(f.p), 0x26);
 	ck_assert_int_eq(f.b.level[0], 0);
-	out(&f.b, 0x21, 0x40); out(&f.b, 0x20, 0x68); /* mask own level, special mask mode */
+	out(&f.b, 0x21, 0x40);
+	out(&f.b, 0x20, 0x68); /* mask own level, special mask mode */
 	ck_assert_int_eq(i8259_ack(f.p), 0x20);
 	out(&f.b, 0x20, 0x20); /* EOI of 0; the masked 6 stays */
 	ck_assert_uint_eq(reg(&f, 0x20, 1), 0x40);
@@ -150,7 +162,8 @@ START_TEST(aeoi_and_poll)
 {
 	struct fix f;
 	setup(&f, 3);
-	line(&f, 1, 1); line(&f, 2 + 1, 1);
+	line(&f, 1, 1);
+	line(&f, 2 + 1, 1);
 	ck_assert_int_eq(i8259_ack(f.p), 0x21);
 	ck_assert_uint_eq(reg(&f, 0x20, 1), 0);
 	out(&f.b, 0x20, 0x0C); /* poll */
@@ -167,10 +180,14 @@ START_TEST(icw1_clears)
 	setup(&f, 1);
 	line(&f, 1, 1);
 	out(&f.b, 0x21, 0xFF);
-	out(&f.b, 0x20, 0x11); out(&f.b, 0x21, 8); out(&f.b, 0x21, 4); out(&f.b, 0x21, 1);
+	out(&f.b, 0x20, 0x11);
+	out(&f.b, 0x21, 8);
+	out(&f.b, 0x21, 4);
+	out(&f.b, 0x21, 1);
 	ck_assert_uint_eq(in(&f.b, 0x21), 0);
 	ck_assert_int_eq(f.b.level[0], 0); /* needs a new edge */
-	line(&f, 1, 0); line(&f, 1, 1);
+	line(&f, 1, 0);
+	line(&f, 1, 1);
 	ck_assert_int_eq(i8259_ack(f.p), 9);
 	teardown(&f);
 }

@@ -61,8 +61,14 @@ START_TEST(set_and_modes)
 	struct fix f;
 	setup(&f, 0);
 	wr(&f, 11, 0x82);
-	wr(&f, 9, 0x99); wr(&f, 0x32, 0x19); wr(&f, 8, 0x12); wr(&f, 7, 0x31); wr(&f, 6, 0x06);
-	wr(&f, 4, 0x23); wr(&f, 2, 0x59); wr(&f, 0, 0x58);
+	wr(&f, 9, 0x99);
+	wr(&f, 0x32, 0x19);
+	wr(&f, 8, 0x12);
+	wr(&f, 7, 0x31);
+	wr(&f, 6, 0x06);
+	wr(&f, 4, 0x23);
+	wr(&f, 2, 0x59);
+	wr(&f, 0, 0x58);
 	pass(&f.b, 5 * NS_PER_SEC); /* stands still */
 	ck_assert_uint_eq(rd(&f, 0), 0x58);
 	ck_assert_int_eq(mc146818_seconds(f.r), 946684798);
@@ -74,7 +80,7 @@ START_TEST(set_and_modes)
 	ck_assert_int_eq(mc146818_seconds(f.r), 946684800);
 	wr(&f, 11, 0x00); /* 12-hour BCD */
 	ck_assert_uint_eq(rd(&f, 4), 0x12);
-	wr(&f, 4, 0x81); /* 1 PM, without SET */
+	wr(&f, 4, 0x81);  /* 1 PM, without SET */
 	wr(&f, 11, 0x06); /* 24-hour binary */
 	ck_assert_uint_eq(rd(&f, 4), 13);
 	wr(&f, 2, 45);
@@ -113,7 +119,9 @@ START_TEST(alarm_irq)
 {
 	struct fix f;
 	setup(&f, 0);
-	wr(&f, 1, 0x30); wr(&f, 3, 0xFF); wr(&f, 5, 0xC0); /* second 30 of any minute */
+	wr(&f, 1, 0x30);
+	wr(&f, 3, 0xFF);
+	wr(&f, 5, 0xC0); /* second 30 of any minute */
 	rd(&f, 12);
 	wr(&f, 11, 0x22);
 	pass(&f.b, 29 * NS_PER_SEC);

@@ -61,7 +61,8 @@ START_TEST(detection)
 	out(&f.b, 0x3FF, 0x5A);
 	ck_assert_uint_eq(in(&f.b, 0x3FF), 0x5A);
 	out(&f.b, 0x3FB, 0x80);
-	out(&f.b, 0x3F8, 0x34); out(&f.b, 0x3F9, 0x12);
+	out(&f.b, 0x3F8, 0x34);
+	out(&f.b, 0x3F9, 0x12);
 	ck_assert_uint_eq(in(&f.b, 0x3F8), 0x34);
 	ck_assert_uint_eq(in(&f.b, 0x3F9), 0x12);
 	out(&f.b, 0x3FB, 0x03);
@@ -167,7 +168,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const t[] = {detection, transmit_irq, receive_fifo, break_loopback_modem,
-		fuzzed};
+	const TTest *const t[] = {
+		detection, transmit_irq, receive_fifo, break_loopback_modem, fuzzed};
 	return run_cases("uart16550", t, ARRAY_SIZE(t));
 }
