@@ -80,7 +80,7 @@ static const struct opnd_spec *spec_of(const struct insn *in, unsigned i)
 	return &opnd_specs[i < 3 ? insn_rows[in->id].op[i] : OP__];
 }
 
-static void put_address(struct out *o, const struct insn *in, const struct mem_opnd *m, unsigned vsib)
+static void put_address(struct out *o, const struct mem_opnd *m, unsigned vsib)
 {
 	uint64_t mask = m->asize == 8 ? ~0ull : (1ull << m->asize * 8) - 1;
 	bool any = false;
@@ -97,7 +97,7 @@ static void put_address(struct out *o, const struct insn *in, const struct mem_o
 			put(o, "%cmm%u", vsib == 32 ? 'y' : 'x', m->index);
 		else
 			put(o, "%s", gpr_name(m->index, m->asize, false));
-		if (m->asize != 2 && (m->scale || !any))
+		if (m->scale)
 			put(o, "*%u", 1u << m->scale);
 		any = true;
 	}
@@ -126,7 +126,7 @@ static void put_mem(struct out *o, const struct insn *in, unsigned i)
 		if (in->seg_override != MEM_NONE)
 			put(o, "%s:", seg_names[m.seg & 7]);
 	}
-	put_address(o, in, &m, s->method == METHOD_VM ? in->op[i].size : 0);
+	put_address(o, &m, s->method == METHOD_VM ? in->op[i].size : 0);
 }
 
 static void put_imm(struct out *o, const struct insn *in, unsigned i)
@@ -212,12 +212,14 @@ static void put_prefix(struct out *o, const struct insn *in)
 		put(o, in->rep == 0xF3 ? "rep " : "repne ");
 }
 
-/* x87 register forms print only ST(i), but for the DC group, whose destination is ST(i). */
+/* x87 register forms print only ST(i), but for the DC group, whose destination is ST(i), and FCMOVcc. */
 static bool hidden(const struct insn *in, unsigned i)
 {
 	if (in->map != 0 || in->vex || in->nops != 2 || in->op[i].kind != OPND_ST)
 		return false;
-	return (in->opcode != 0xDC || (in->modrm >> 3 & 6) == 2) && spec_of(in, i)->method == METHOD_FIXED;
+	if (insn_rows[in->id].f_read) /* FCMOVcc */
+		return false;
+	return in->opcode != 0xDC && spec_of(in, i)->method == METHOD_FIXED;
 }
 
 void insn_text(const struct insn *in, uint64_t rip, char *buf, size_t n)
