@@ -169,14 +169,6 @@ static void feature_bits(const struct vcpu *cpu, uint32_t leaf, unsigned sub, ui
 	}
 }
 
-static void text(uint32_t *r, const char *s, unsigned words)
-{
-	char buf[16] = "";
-
-	strncpy(buf, s, words * 4);
-	memcpy(r, buf, words * 4);
-}
-
 static void leaf_1(const struct vcpu *cpu, uint32_t r[4])
 {
 	r[0] = cpuid_signature(cpu);
@@ -251,7 +243,6 @@ static void basic_leaf(const struct vcpu *cpu, uint32_t leaf, uint32_t sub, uint
 			feature_bits(cpu, 7, 0, r);
 		break;
 	case 0xB:
-		r[0] = sub < 2 ? 0 : 0;
 		r[1] = sub < 2 ? 1 : 0;
 		r[2] = sub | (sub < 2 ? (sub + 1) << 8 : 0);
 		break;
@@ -298,9 +289,7 @@ enum exit h_cpuid(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 
 	if (leaf == 0x40000000 && feature_has(&cpu->features, FEAT_HYPERVISOR)) {
 		r[0] = leaf;
-		text(&r[1], "Drag", 1);
-		text(&r[2], "oman", 1);
-		text(&r[3], "\0\0\0", 1);
+		memcpy(&r[1], "DragomanVM\0\0", 12);
 	} else if (leaf >= 0x80000000 && leaf <= 0x80000008 && cpu->model->level > 1) {
 		extended_leaf(cpu, leaf, r);
 	} else {

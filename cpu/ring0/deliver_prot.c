@@ -56,6 +56,8 @@ static enum exit through_task_gate(struct vcpu *cpu, const struct delivery *dv, 
 	struct desc tss;
 	struct stack st;
 	uint64_t code = dv->code;
+	uint32_t flags = cpu->eflags;
+	enum exit r;
 
 	/* If the TSS selector in the task gate has its local/global bit set to local. */
 	if (sel & 4)
@@ -69,7 +71,12 @@ static enum exit through_task_gate(struct vcpu *cpu, const struct delivery *dv, 
 		return cpu_raise_desc(cpu, CHECK_NP_TSS, sel, &tss);
 	if (dv->set_rf)
 		cpu->eflags |= FL_RF; /* the image saved in the outgoing TSS */
-	TRY(task_switch(cpu, sel, &tss, TASK_EVENT, dv->ret_ip));
+	r = task_switch(cpu, sel, &tss, TASK_EVENT, dv->ret_ip);
+	if (r != EXIT_NONE) {
+		if (cpu->tr.sel != sel) /* not switched: as if nothing had been done */
+			cpu->eflags = flags;
+		return r;
+	}
 	if (!dv->has_code)
 		return EXIT_NONE;
 	stack_current(cpu, &st);

@@ -259,7 +259,7 @@ enum exit ring0_boundary(struct vcpu *cpu)
 {
 	uint32_t req = __atomic_load_n(&cpu->req, __ATOMIC_ACQUIRE);
 
-	if (req & (REQ_STOP | REQ_RESET)) /* the owner resets the board and clears the bit */
+	if (req & (REQ_STOP | REQ_RESET | REQ_KICK)) /* the owner looks at the world and clears the bits */
 		return EXIT_STOP;
 	if (req & REQ_INIT) {
 		vcpu_reset(cpu, true);
