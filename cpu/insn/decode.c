@@ -1,9 +1,10 @@
 /*
  * decode.c - from bytes and code size to struct insn.
  *
- * Prefixes, opcode and ModRM give one word of facts; the index gives the few rows the opcode can be; the row whose
- * (mask, value) fits the facts says where the operands are. A read past the available bytes returns 0 and is
- * remembered, so that only the end of each path has to ask whether the bytes sufficed.
+ * Prefixes, opcode and ModRM give one word of facts; the index gives the few rows the opcode can
+ * be; the row whose (mask, value) fits the facts says where the operands are. A read past the
+ * available bytes returns 0 and is remembered, so that only the end of each path has to ask whether
+ * the bytes sufficed.
  *
  * Source: Intel SDM Vol. 2A chapter 2 "Instruction Format".
  */
@@ -114,7 +115,10 @@ static bool vex_prefix(struct cursor *c, struct insn *in, uint8_t b)
 	return legal && mmmmm >= 1 && mmmmm <= 3;
 }
 
-/* Escapes and VEX: leaves map and opcode in @in, returns the map of the index or DECODE_MAPS for #UD. */
+/*
+ * Escapes and VEX: leaves map and opcode in @in, returns the map of the index or DECODE_MAPS for
+ * #UD.
+ */
 static unsigned opcode_map(struct cursor *c, struct insn *in, uint8_t b)
 {
 	in->opcode = b;

@@ -1,8 +1,10 @@
 /*
- * index.c - the decode index: from (map, opcode) and, for groups, ModRM.reg to a handful of candidate rows.
+ * index.c - the decode index: from (map, opcode) and, for groups, ModRM.reg to a handful of
+ * candidate rows.
  *
- * Every row's match column becomes one (mask, value) pair over the decoder's fact word. Two rows of a bucket
- * overlap when no common mask bit tells them apart; then the tables are wrong and no index is built.
+ * Every row's match column becomes one (mask, value) pair over the decoder's fact word. Two rows of
+ * a bucket overlap when no common mask bit tells them apart; then the tables are wrong and no index
+ * is built.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,7 +131,8 @@ static bool fail(struct builder *b, unsigned x, unsigned y, const char *what)
 	return false;
 }
 
-static bool add_bucket(struct builder *b, unsigned map, unsigned opc, unsigned mod_reg, bool grouped)
+static bool add_bucket(struct builder *b, unsigned map, unsigned opc, unsigned mod_reg,
+	bool grouped)
 {
 	struct insn_index *ix = b->ix;
 	struct decode_bucket *k = &ix->bucket[b->buckets++];

@@ -64,6 +64,8 @@ struct mem_opnd {
 	int64_t disp;	     /* sign-extended; for moffs the full offset */
 };
 
+/* String instructions: mem is the source (rSI, override allowed) if there is one, else ES:rDI. */
+
 struct insn {
 	uint16_t id;	    /* enum insn_id; INSN_UD if invalid */
 	uint8_t len;	    /* bytes, 1..15 (for INSN_UD: bytes looked at) */

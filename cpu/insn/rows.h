@@ -1,8 +1,10 @@
 /*
- * rows.h - the vocabulary of the instruction rows, as numbers: match flags, operand methods and sizes.
+ * rows.h - the vocabulary of the instruction rows, as numbers: match flags, operand methods and
+ * sizes.
  *
- * Private to cpu/insn and its tests. A row's match column is a set of the flags below; index.c compiles it once
- * into a (mask, value) pair over the decoder's fact word, so that the decoder compares one word per candidate.
+ * Private to cpu/insn and its tests. A row's match column is a set of the flags below; index.c
+ * compiles it once into a (mask, value) pair over the decoder's fact word, so that the decoder
+ * compares one word per candidate.
  */
 #ifndef CPU_INSN_ROWS_H
 #define CPU_INSN_ROWS_H
@@ -121,7 +123,10 @@ enum {
 	ROW_PP = 4	  /* 66, F3 or F2 is part of the opcode */
 };
 
-/* Facts about the bytes, one bit or field each; computed once per instruction, before the row is known. */
+/*
+ * Facts about the bytes, one bit or field each; computed once per instruction, before the row is
+ * known.
+ */
 enum {
 	FACT_REG = 0,	/* 3 bits: ModRM.reg */
 	FACT_RM = 3,	/* 3 bits: ModRM.rm */

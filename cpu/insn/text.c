@@ -1,8 +1,9 @@
 /*
  * text.c - Intel-syntax text of a decoded instruction, in capstone's spelling.
  *
- * The row gives mnemonic and operand letters; struct insn gives the values. Numbers -9..9 are decimal, all others
- * hexadecimal. Where capstone invents a mnemonic the SDM does not have (cmpleps for cmpps ..., 2) the SDM's form stays.
+ * The row gives mnemonic and operand letters; struct insn gives the values. Numbers -9..9 are
+ * decimal, all others hexadecimal. Where capstone invents a mnemonic the SDM does not have (cmpleps
+ * for cmpps ..., 2) the SDM's form stays.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -23,7 +24,8 @@ __attribute__((format(printf, 2, 3))) static void put(struct out *o, const char 
 	int k;
 
 	va_start(ap, fmt);
-	k = vsnprintf(o->pos < o->n ? o->buf + o->pos : NULL, o->pos < o->n ? o->n - o->pos : 0, fmt, ap);
+	k = vsnprintf(o->pos < o->n ? o->buf + o->pos : NULL, o->pos < o->n ? o->n - o->pos : 0,
+		fmt, ap);
 	va_end(ap);
 	o->pos += k > 0 ? k : 0;
 }
@@ -115,14 +117,15 @@ static void put_mem(struct out *o, const struct insn *in, unsigned i)
 	const struct opnd_spec *s = spec_of(in, i);
 	const struct insn_row *row = &insn_rows[in->id];
 	struct mem_opnd m = in->mem;
-	bool far = s->size == SZ_p || s->size == SZ_s;
+	bool bare = s->size == SZ_p || s->size == SZ_s || (row->map == 0 && row->opcode == 0x8D);
 
 	if (s->method == METHOD_Y) {
 		m = (struct mem_opnd){SEG_ES, GPR_RDI, MEM_NONE, 0, in->asize, 0};
 		put(o, "%s%s", ptr_name(in->op[i].size), in->code == 8 ? "" : "es:");
 	} else {
-		if (!far && !(row->map == 0 && row->opcode == 0x8D))
-			put(o, "%s", ptr_name(s->method == METHOD_VM ? in->rex & 8 ? 8 : 4 : in->op[i].size));
+		if (!bare)
+			put(o, "%s", ptr_name(s->method != METHOD_VM ? in->op[i].size :
+				in->rex & 8 ? 8 : 4));
 		if (in->seg_override != MEM_NONE)
 			put(o, "%s:", seg_names[m.seg & 7]);
 	}
@@ -134,7 +137,8 @@ static void put_imm(struct out *o, const struct insn *in, unsigned i)
 	const struct opnd_spec *s = spec_of(in, i);
 	unsigned size = s->method == METHOD_NONE ? 1 : in->op[i].size;
 
-	if (s->method == METHOD_IS || (s->method == METHOD_I && (size == 8 || s->size == SZ_z) && in->osize == 8))
+	if (s->method == METHOD_IS ||
+		(s->method == METHOD_I && (size == 8 || s->size == SZ_z) && in->osize == 8))
 		put_signed(o, in->imm);
 	else
 		put_num(o, size >= 8 ? (uint64_t)in->imm : (uint64_t)in->imm & ((1ull << size * 8) - 1));
@@ -212,7 +216,10 @@ static void put_prefix(struct out *o, const struct insn *in)
 		put(o, in->rep == 0xF3 ? "rep " : "repne ");
 }
 
-/* x87 register forms print only ST(i), but for the DC group, whose destination is ST(i), and FCMOVcc. */
+/*
+ * x87 register forms print only ST(i), but for the DC group, whose destination is ST(i), and
+ * FCMOVcc.
+ */
 static bool hidden(const struct insn *in, unsigned i)
 {
 	if (in->map != 0 || in->vex || in->nops != 2 || in->op[i].kind != OPND_ST)

@@ -1,9 +1,10 @@
 /*
  * test_capstone.c - our decoder against capstone: length and text.
  *
- * Systematic part: every opcode that has a row, in 16, 32 and 64-bit code, under every prefix set that can select a
- * row, with every ModRM byte (a sample for VEX), and every row must have been met. Random part: byte strings from a
- * fixed seed; the first argument sets how many. A difference passes only if capstone_exceptions.def names it.
+ * Systematic part: every opcode that has a row, in 16, 32 and 64-bit code, under every prefix set
+ * that can select a row, with every ModRM byte (a sample for VEX), and every row must have been
+ * met. Random part: byte strings from a fixed seed; the first argument sets how many. A difference
+ * passes only if capstone_exceptions.def names it.
  */
 #include <capstone/capstone.h>
 #include <check.h>
@@ -18,8 +19,8 @@
 enum diff_kind { LENGTH, TEXT, ONLY_OURS, ONLY_CAPSTONE, DIFF_KINDS };
 
 /*
- * EXCEPT(kind, key, reason): key is our row id (for ONLY_CAPSTONE capstone's mnemonic), then @16, @32 or @64;
- * a * at the end matches any rest
+ * EXCEPT(kind, key, reason): key is our row id (for ONLY_CAPSTONE capstone's mnemonic), then @16,
+ * @32 or @64; a * at the end matches any rest
  */
 static const struct {
 	enum diff_kind kind;
@@ -57,7 +58,10 @@ static bool excepted(enum diff_kind kind, const char *key)
 	return false;
 }
 
-/* Legality capstone 4 does not judge, or judges by what a legacy prefix would mean; test_decode.c has these. */
+/*
+ * Legality capstone 4 does not judge, or judges by what a legacy prefix would mean; test_decode.c
+ * has these.
+ */
 static bool beyond_capstone(const struct insn *in)
 {
 	/* whether LOCK is allowed; prefixes before VEX; VEX.W where it must be 0 */
@@ -72,14 +76,21 @@ static bool beyond_capstone(const struct insn *in)
 		(in->vex && in->map == 3 && in->opcode >= 0x30 && in->opcode <= 0x7F) ||
 		(in->vex && in->map == 1 && ((in->opcode & 0xF0) == 0x40 || (in->opcode & 0xF0) == 0x90)))
 		return true;
-	/* an opcode that has no meaning under this mandatory prefix: capstone takes the row without it */
+	/*
+	 * an opcode that has no meaning under this mandatory prefix: capstone takes the row
+	 * without it
+	 */
 	return !in->vex && in->map && (in->opsz66 || in->rep);
 }
 
-/* Text capstone 4 gets wrong: a 16-bit offset shown sign-extended; FS or GS lost to an ES CS SS DS without effect. */
+/*
+ * Text capstone 4 gets wrong: a 16-bit offset shown sign-extended; FS or GS lost to an ES CS SS DS
+ * without effect.
+ */
 static bool misprinted(const struct insn *in, const uint8_t *bytes)
 {
-	static const uint8_t prefixes[] = {0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3};
+	static const uint8_t prefixes[] = {0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67,
+		0xF0, 0xF2, 0xF3};
 	unsigned segs = 0;
 
 	if (in->has_mem && in->mem.asize == 2 && in->mem.base == MEM_NONE && in->mem.disp < 0)
@@ -90,7 +101,10 @@ static bool misprinted(const struct insn *in, const uint8_t *bytes)
 	return in->code == 8 && in->seg_override != MEM_NONE && segs > 1;
 }
 
-/* Without prefix words, capstone's bare "ptr", and in 64-bit code (@wide) the segment overrides that have no effect. */
+/*
+ * Without prefix words, capstone's bare "ptr", and in 64-bit code (@wide) the segment overrides
+ * that have no effect.
+ */
 static void canonical(const char *in, char *out, bool wide)
 {
 	static const char *const segs[] = {"es:[", "cs:[", "ss:[", "ds:["};
@@ -157,8 +171,8 @@ static bool same_text(const char *a, const char *b, unsigned size)
 	return *a == *b;
 }
 
-static void differ(struct suite *s, enum diff_kind kind, const char *key, unsigned code, const uint8_t *b,
-	const char *ours, const char *theirs)
+static void differ(struct suite *s, enum diff_kind kind, const char *key, unsigned code,
+	const uint8_t *b, const char *ours, const char *theirs)
 {
 	char full[80];
 
@@ -191,7 +205,10 @@ static void compare(struct suite *s, unsigned m, const uint8_t *bytes)
 	/* capstone lets F2 and F3 cancel 66 where they are not part of the opcode */
 	if (ok && in.opsz66 && in.rep)
 		return;
-	/* capstone does not know mandatory prefixes in 16-bit code: ask for the same bytes after 67 in 32-bit code */
+	/*
+	 * capstone does not know mandatory prefixes in 16-bit code: ask for the same bytes after
+	 * 67 in 32-bit code
+	 */
 	if (wide) {
 		if (in.asize != 2 || !in.pp)
 			return;
@@ -249,7 +266,8 @@ static void suite_close(struct suite *s)
 /* Bytes after the opcode: ModRM, a SIB byte that varies with it, displacement and immediate. */
 static void tail(uint8_t *b, unsigned n, unsigned modrm)
 {
-	static const uint8_t rest[] = {0x12, 0x34, 0x56, 0x78, 0x9A, 0x3C, 0x5E, 0x70, 0x12, 0x34, 0x56, 0x78};
+	static const uint8_t rest[] = {0x12, 0x34, 0x56, 0x78, 0x9A, 0x3C, 0x5E, 0x70, 0x12,
+		0x34, 0x56, 0x78};
 
 	b[n++] = modrm;
 	b[n++] = modrm * 37 + 0x11;
@@ -259,8 +277,8 @@ static void tail(uint8_t *b, unsigned n, unsigned modrm)
 
 static void sweep_legacy(struct suite *s, unsigned m, unsigned map, unsigned opc)
 {
-	static const uint8_t sets[][2] = {{0}, {0x66}, {0xF3}, {0xF2}, {0x67}, {0x48}, {0x66, 0x48}, {0xF3, 0x48},
-		{0xF2, 0x48}, {0x66, 0xF2}, {0x45}, {0xF3, 0x41}, {0x64}, {0xF0}};
+	static const uint8_t sets[][2] = {{0}, {0x66}, {0xF3}, {0xF2}, {0x67}, {0x48},
+		{0x66, 0x48}, {0xF3, 0x48}, {0xF2, 0x48}, {0x66, 0xF2}, {0x45}, {0xF3, 0x41}, {0x64}, {0xF0}};
 	bool modrm = s->ix->slot[map][opc].flags & SLOT_MODRM;
 
 	for (unsigned k = 0; k < ARRAY_SIZE(sets); k++) {

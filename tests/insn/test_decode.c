@@ -1,7 +1,9 @@
 /*
- * test_decode.c - the decoder's quirks, one hand-made row each: prefixes, modes, legality, operands.
+ * test_decode.c - the decoder's quirks, one hand-made row each: prefixes, modes, legality,
+ * operands.
  *
- * A row gives bytes and code size and expects the row id and the text, or a status. The expectations come from the SDM.
+ * A row gives bytes and code size and expects the row id and the text, or a status. The
+ * expectations come from the SDM.
  */
 #include <check.h>
 #include <stdio.h>
@@ -202,7 +204,8 @@ START_TEST(undefined_opcodes)
 	uint8_t b[16];
 
 	parse(undefined[_i].bytes, b);
-	ck_assert_msg(insn_decode(ix, b, 15, undefined[_i].code, &in) == DECODE_UD, "%s", undefined[_i].why);
+	ck_assert_msg(insn_decode(ix, b, 15, undefined[_i].code, &in) == DECODE_UD,
+		"%s", undefined[_i].why);
 	ck_assert_uint_eq(in.id, INSN_UD);
 	ck_assert(in.len >= 1 && in.len <= INSN_MAX_LEN);
 	insn_index_free(ix);
