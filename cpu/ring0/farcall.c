@@ -264,7 +264,7 @@ static enum exit far_prot(struct vcpu *cpu, struct far *f)
 		return far_code(cpu, f, &d);
 	type = desc_type(&d);
 	/* If the segment descriptor is not for a code segment, call gate, task gate or TSS. */
-	if (desc_s(&d) || !(vcpu_long(cpu) ? type == SYS_CALL32 : 0x1232 >> type & 1))
+	if (desc_s(&d) || !(vcpu_long(cpu) ? type == SYS_CALL32 : 0x1A3A >> type & 1))
 		return cpu_raise_desc(cpu, CHECK_GP_FAR_TYPE, f->sel, &d);
 	TRY(check_gate_dpl(cpu, f, &d));
 	if (type == SYS_CALL16 || type == SYS_CALL32)
