@@ -10,7 +10,7 @@
 #undef HELPER
 
 const struct helper helpers[HELPER_COUNT] = {
-#define HELPER(name, fx, doc) [HELPER_##name] = { #name, h_##name, fx, doc },
+#define HELPER(name, fx, doc) [HELPER_##name] = {#name, h_##name, fx, doc},
 #include "cpu/helpers.def"
 #undef HELPER
 };

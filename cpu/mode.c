@@ -11,7 +11,7 @@ static uint32_t flat_bits(const struct vcpu *cpu)
 	for (unsigned i = 0; i < SEG_COUNT; i++) {
 		const struct seg *s = &cpu->seg[i];
 		bool nolim = s->rlo == 0 && s->rhi == UINT32_MAX &&
-			(i == SEG_CS || (s->wlo == 0 && s->whi == UINT32_MAX));
+			     (i == SEG_CS || (s->wlo == 0 && s->whi == UINT32_MAX));
 
 		if (nolim && s->base == 0)
 			key |= MODE_FLAT_ES << i;
@@ -23,9 +23,11 @@ static uint32_t flat_bits(const struct vcpu *cpu)
 	return key;
 }
 
-static uint32_t flat_bits_64(const struct vcpu *cpu) /* base is 0 but for FS and GS, limits are ignored */
+static uint32_t flat_bits_64(
+	const struct vcpu *cpu) /* base is 0 but for FS and GS, limits are ignored */
 {
-	uint32_t key = MODE_FLAT_ES | MODE_FLAT_CS | MODE_FLAT_SS | MODE_FLAT_DS | MODE_NOLIM_FS | MODE_NOLIM_GS;
+	uint32_t key = MODE_FLAT_ES | MODE_FLAT_CS | MODE_FLAT_SS | MODE_FLAT_DS | MODE_NOLIM_FS |
+		       MODE_NOLIM_GS;
 
 	if (!cpu->seg[SEG_FS].base)
 		key |= MODE_FLAT_FS;

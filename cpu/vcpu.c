@@ -1,8 +1,9 @@
 /*
  * vcpu.c - birth, reset and bookkeeping of a virtual CPU.
  *
- * What other parts derive from the registers - the copy that paging reads, the mode key, the request word - is
- * derived here and nowhere else, so that no instruction can leave half of it stale.
+ * What other parts derive from the registers - the copy that paging reads, the mode key, the
+ * request word - is derived here and nowhere else, so that no instruction can leave half of it
+ * stale.
  *
  * Source: Intel SDM Vol. 3A 9.1 "Initialization Overview", table 9-1.
  */
@@ -65,7 +66,7 @@ static void reset_msrs(struct vcpu *cpu)
 {
 	memset(&cpu->msr, 0, sizeof(cpu->msr));
 	cpu->msr.pat = 0x0007040600070406;
-	cpu->msr.misc_enable = 1; /* fast strings */
+	cpu->msr.misc_enable = 1;	 /* fast strings */
 	cpu->msr.apic_base = 0xFEE00900; /* enabled, bootstrap processor */
 	cpu->msr.mtrr_def = 0;
 	cpu->msr.feature_control = 1; /* locked */
@@ -73,15 +74,15 @@ static void reset_msrs(struct vcpu *cpu)
 
 static void reset_segments(struct vcpu *cpu)
 {
-	static const uint8_t order[] = { SEG_ES, SEG_SS, SEG_DS, SEG_FS, SEG_GS };
+	static const uint8_t order[] = {SEG_ES, SEG_SS, SEG_DS, SEG_FS, SEG_GS};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(order); i++)
 		seg_set(cpu, order[i], 0, 0, 0xFFFF, 0x93);
 	seg_set(cpu, SEG_CS, 0xF000, 0xFFFF0000, 0xFFFF, 0x93);
 	cpu->gdtr.base = cpu->idtr.base = 0;
 	cpu->gdtr.limit = cpu->idtr.limit = 0xFFFF;
-	cpu->ldtr = (struct seg){ .limit = 0xFFFF, .attr = SEGA_P | SYS_LDT };
-	cpu->tr = (struct seg){ .limit = 0xFFFF, .attr = SEGA_P | SYS_TSS32_BUSY };
+	cpu->ldtr = (struct seg){.limit = 0xFFFF, .attr = SEGA_P | SYS_LDT};
+	cpu->tr = (struct seg){.limit = 0xFFFF, .attr = SEGA_P | SYS_TSS32_BUSY};
 }
 
 void vcpu_reset(struct vcpu *cpu, bool init)

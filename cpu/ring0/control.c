@@ -1,12 +1,16 @@
 /*
- * control.c - control registers, EFER, XCR0: who may set which bit when, and what must be forgotten after.
+ * control.c - control registers, EFER, XCR0: who may set which bit when, and what must be forgotten
+ * after.
  *
- * Source: Intel SDM Vol. 3A 2.5 "Control Registers", 4.1.2 "Paging-Mode Enabling", 4.4.1, 4.10.4 "Invalidation of
- * TLBs", 9.8.5 "Initializing IA-32e Mode"; Vol. 2 MOV CR, LMSW, CLTS, INVLPG, INVPCID, XSETBV.
+ * Source: Intel SDM Vol. 3A 2.5 "Control Registers", 4.1.2 "Paging-Mode Enabling", 4.4.1, 4.10.4
+ * "Invalidation of TLBs", 9.8.5 "Initializing IA-32e Mode"; Vol. 2 MOV CR, LMSW, CLTS, INVLPG,
+ * INVPCID, XSETBV.
  */
 #include "cpu/ring0/priv.h"
 
-#define CR0_KNOWN (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+#define CR0_KNOWN                                                                                  \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
+		CR0_PG)
 
 static bool pae_paging(const struct vcpu *cpu, uint64_t cr0, uint64_t cr4)
 {
@@ -23,7 +27,8 @@ static enum exit load_pdptes(struct vcpu *cpu, uint64_t cr3)
 
 static enum exit check_cr0(struct vcpu *cpu, uint64_t v)
 {
-	bool pg_on = (v & CR0_PG) && !(cpu->cr0 & CR0_PG), pg_off = !(v & CR0_PG) && (cpu->cr0 & CR0_PG);
+	bool pg_on = (v & CR0_PG) && !(cpu->cr0 & CR0_PG),
+	     pg_off = !(v & CR0_PG) && (cpu->cr0 & CR0_PG);
 
 	/* If an attempt is made to set any reserved bit of CR0[63:32]. */
 	if (v >> 32)
@@ -34,8 +39,10 @@ static enum exit check_cr0(struct vcpu *cpu, uint64_t v)
 	/* If an attempt is made to set the NW flag while the CD flag is 0. */
 	if ((v & CR0_NW) && !(v & CR0_CD))
 		return cpu_raise_aux(cpu, CHECK_GP_CR0_NW_CD, 0, v, 0);
-	/* If an attempt is made to activate IA-32e mode without PAE, from a code segment with L = 1, with a 16-bit TSS. */
-	if (pg_on && (cpu->efer & EFER_LME) && (!(cpu->cr4 & CR4_PAE) || (cpu->seg[SEG_CS].attr & SEGA_L) ||
+	/* If an attempt is made to activate IA-32e mode without PAE, from a code segment with L =
+	 * 1, with a 16-bit TSS. */
+	if (pg_on && (cpu->efer & EFER_LME) &&
+		(!(cpu->cr4 & CR4_PAE) || (cpu->seg[SEG_CS].attr & SEGA_L) ||
 			(cpu->tr.attr & SEGA_TYPE) == SYS_TSS16_BUSY))
 		return cpu_raise_aux(cpu, CHECK_GP_CR0_LONG, 0, v, cpu->cr4);
 	/* If an attempt is made to clear PG in 64-bit mode, or while CR4.PCIDE = 1. */
@@ -94,12 +101,26 @@ static enum exit write_cr3(struct vcpu *cpu, uint64_t v)
 /* Bits this CPU model has. */
 static uint64_t cr4_known(const struct vcpu *cpu)
 {
-	static const struct { uint8_t feature; uint64_t bits; } by_feature[] = {
-		{ FEAT_VME, CR4_VME | CR4_PVI }, { FEAT_TSC, CR4_TSD }, { FEAT_DE, CR4_DE }, { FEAT_PSE, CR4_PSE },
-		{ FEAT_PAE, CR4_PAE }, { FEAT_MCE, CR4_MCE }, { FEAT_PGE, CR4_PGE }, { FEAT_P6, CR4_PCE },
-		{ FEAT_FXSR, CR4_OSFXSR }, { FEAT_SSE, CR4_OSXMMEXCPT }, { FEAT_UMIP, CR4_UMIP },
-		{ FEAT_FSGSBASE, CR4_FSGSBASE }, { FEAT_PCID, CR4_PCIDE }, { FEAT_XSAVE, CR4_OSXSAVE },
-		{ FEAT_SMEP, CR4_SMEP }, { FEAT_SMAP, CR4_SMAP },
+	static const struct {
+		uint8_t feature;
+		uint64_t bits;
+	} by_feature[] = {
+		{FEAT_VME, CR4_VME | CR4_PVI},
+		{FEAT_TSC, CR4_TSD},
+		{FEAT_DE, CR4_DE},
+		{FEAT_PSE, CR4_PSE},
+		{FEAT_PAE, CR4_PAE},
+		{FEAT_MCE, CR4_MCE},
+		{FEAT_PGE, CR4_PGE},
+		{FEAT_P6, CR4_PCE},
+		{FEAT_FXSR, CR4_OSFXSR},
+		{FEAT_SSE, CR4_OSXMMEXCPT},
+		{FEAT_UMIP, CR4_UMIP},
+		{FEAT_FSGSBASE, CR4_FSGSBASE},
+		{FEAT_PCID, CR4_PCIDE},
+		{FEAT_XSAVE, CR4_OSXSAVE},
+		{FEAT_SMEP, CR4_SMEP},
+		{FEAT_SMAP, CR4_SMAP},
 	};
 	uint64_t known = 0;
 
@@ -119,7 +140,8 @@ static enum exit write_cr4(struct vcpu *cpu, uint64_t v)
 	/* If an attempt is made to clear CR4.PAE while IA-32e mode is active. */
 	if (vcpu_long(cpu) && !(v & CR4_PAE))
 		return cpu_raise_aux(cpu, CHECK_GP_CR4_PAE_LONG, 0, v, 0);
-	/* If an attempt is made to set CR4.PCIDE outside IA-32e mode or while CR3[11:0] is not 000H. */
+	/* If an attempt is made to set CR4.PCIDE outside IA-32e mode or while CR3[11:0] is not
+	 * 000H. */
 	if ((diff & v & CR4_PCIDE) && (!vcpu_long(cpu) || (cpu->cr3 & 0xFFF)))
 		return cpu_raise_aux(cpu, CHECK_GP_CR4_PCIDE, 0, v, cpu->cr3);
 	if ((diff & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) && pae_paging(cpu, cpu->cr0, v))

@@ -1,8 +1,9 @@
 /*
  * cpuid.c - CPU models and what CPUID says about them.
  *
- * A model is a row of cpuid.def: a family, a leaf level and a list of features, inherited by name and cut down to
- * what is implemented. Feature leaves are computed from the set, so CPUID, #UD and CR4 can never disagree.
+ * A model is a row of cpuid.def: a family, a leaf level and a list of features, inherited by name
+ * and cut down to what is implemented. Feature leaves are computed from the set, so CPUID, #UD and
+ * CR4 can never disagree.
  *
  * Source: Intel SDM Vol. 2 CPUID, tables 3-8 to 3-17.
  */
@@ -18,7 +19,8 @@ struct cpu_model {
 };
 
 static const struct cpu_model models[] = {
-#define MODEL(name, base, level, fam, mod, step, brand, features) { name, base, level, fam, mod, step, brand, features },
+#define MODEL(name, base, level, fam, mod, step, brand, features)                                  \
+	{name, base, level, fam, mod, step, brand, features},
 #include "cpu/ring0/cpuid.def"
 };
 
@@ -27,7 +29,7 @@ static const struct {
 	uint32_t leaf;
 	uint8_t sub, reg, bit;
 } rows[FEAT_COUNT] = {
-#define FEATURE(id, name, leaf, sub, reg, bit) [FEAT_##id] = { name, leaf, sub, reg, bit },
+#define FEATURE(id, name, leaf, sub, reg, bit) [FEAT_##id] = {name, leaf, sub, reg, bit},
 #include "cpu/features.def"
 #undef FEATURE
 };
@@ -39,7 +41,7 @@ static const uint8_t implemented[] = {
 
 static struct feature_set implemented_set(void)
 {
-	struct feature_set s = { { 0 } };
+	struct feature_set s = {{0}};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(implemented); i++)
 		feature_put(&s, implemented[i], true);
@@ -91,12 +93,14 @@ static enum vm_err apply_word(struct vcpu *cpu, const char *w, size_t n, struct 
 	int f;
 
 	if (n < 2 || (*w != '+' && *w != '-'))
-		return err_set(e, VM_ERR_USAGE, "-cpu: '%.*s' is not +feature or -feature", (int)n, w);
+		return err_set(
+			e, VM_ERR_USAGE, "-cpu: '%.*s' is not +feature or -feature", (int)n, w);
 	f = feature_find(w + 1, n - 1);
 	if (f < 0)
 		return err_set(e, VM_ERR_USAGE, "-cpu: no such feature '%.*s'", (int)n - 1, w + 1);
 	if (*w == '+' && !feature_has(&impl, f))
-		return err_set(e, VM_ERR_USAGE, "-cpu: feature '%s' is not implemented", rows[f].name);
+		return err_set(
+			e, VM_ERR_USAGE, "-cpu: feature '%s' is not implemented", rows[f].name);
 	feature_put(&cpu->features, f, *w == '+');
 	return VM_OK;
 }
@@ -104,14 +108,34 @@ static enum vm_err apply_word(struct vcpu *cpu, const char *w, size_t n, struct 
 /* What cannot be without another feature goes with it. */
 static void drop_dependents(struct feature_set *s)
 {
-	static const struct { uint8_t needs, feature; } deps[] = {
-		{ FEAT_FPU, FEAT_MMX }, { FEAT_FPU, FEAT_FXSR }, { FEAT_FXSR, FEAT_SSE }, { FEAT_SSE, FEAT_SSE2 },
-		{ FEAT_SSE2, FEAT_SSE3 }, { FEAT_SSE3, FEAT_SSSE3 }, { FEAT_SSSE3, FEAT_SSE41 },
-		{ FEAT_SSE41, FEAT_SSE42 }, { FEAT_SSE2, FEAT_AES }, { FEAT_SSE2, FEAT_PCLMUL },
-		{ FEAT_SSE2, FEAT_LM }, { FEAT_PAE, FEAT_LM }, { FEAT_LM, FEAT_SYSCALL }, { FEAT_LM, FEAT_FSGSBASE },
-		{ FEAT_LM, FEAT_PDPE1GB }, { FEAT_LM, FEAT_PCID }, { FEAT_PCID, FEAT_INVPCID },
-		{ FEAT_LM, FEAT_CX16 }, { FEAT_FXSR, FEAT_XSAVE }, { FEAT_XSAVE, FEAT_AVX }, { FEAT_XSAVE, FEAT_XSAVEOPT },
-		{ FEAT_AVX, FEAT_AVX2 }, { FEAT_AVX, FEAT_FMA }, { FEAT_AVX, FEAT_F16C }, { FEAT_APIC, FEAT_X2APIC },
+	static const struct {
+		uint8_t needs, feature;
+	} deps[] = {
+		{FEAT_FPU, FEAT_MMX},
+		{FEAT_FPU, FEAT_FXSR},
+		{FEAT_FXSR, FEAT_SSE},
+		{FEAT_SSE, FEAT_SSE2},
+		{FEAT_SSE2, FEAT_SSE3},
+		{FEAT_SSE3, FEAT_SSSE3},
+		{FEAT_SSSE3, FEAT_SSE41},
+		{FEAT_SSE41, FEAT_SSE42},
+		{FEAT_SSE2, FEAT_AES},
+		{FEAT_SSE2, FEAT_PCLMUL},
+		{FEAT_SSE2, FEAT_LM},
+		{FEAT_PAE, FEAT_LM},
+		{FEAT_LM, FEAT_SYSCALL},
+		{FEAT_LM, FEAT_FSGSBASE},
+		{FEAT_LM, FEAT_PDPE1GB},
+		{FEAT_LM, FEAT_PCID},
+		{FEAT_PCID, FEAT_INVPCID},
+		{FEAT_LM, FEAT_CX16},
+		{FEAT_FXSR, FEAT_XSAVE},
+		{FEAT_XSAVE, FEAT_AVX},
+		{FEAT_XSAVE, FEAT_XSAVEOPT},
+		{FEAT_AVX, FEAT_AVX2},
+		{FEAT_AVX, FEAT_FMA},
+		{FEAT_AVX, FEAT_F16C},
+		{FEAT_APIC, FEAT_X2APIC},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(deps); i++)
@@ -131,7 +155,7 @@ enum vm_err cpuid_setup(struct vcpu *cpu, const char *arg, struct err *e)
 	if (!m)
 		return err_set(e, VM_ERR_USAGE, "-cpu: no such model '%.*s'", (int)n, arg);
 	cpu->model = m;
-	cpu->features = (struct feature_set){ { 0 } };
+	cpu->features = (struct feature_set){{0}};
 	model_features(m, &cpu->features);
 	for (arg += n; *arg; arg += n) {
 		arg++;
@@ -142,8 +166,11 @@ enum vm_err cpuid_setup(struct vcpu *cpu, const char *arg, struct err *e)
 			return r;
 	}
 	drop_dependents(&cpu->features);
-	cpu->maxphyaddr = feature_has(&cpu->features, FEAT_LM) ? 40 :
-		feature_has(&cpu->features, FEAT_PAE) || feature_has(&cpu->features, FEAT_PSE36) ? 36 : 32;
+	cpu->maxphyaddr =
+		feature_has(&cpu->features, FEAT_LM) ? 40
+		: feature_has(&cpu->features, FEAT_PAE) || feature_has(&cpu->features, FEAT_PSE36)
+			? 36
+			: 32;
 	return VM_OK;
 }
 
@@ -152,7 +179,8 @@ uint64_t cpuid_signature(const struct vcpu *cpu)
 	const struct cpu_model *m = cpu->model;
 	unsigned fam = m->family > 15 ? 15 : m->family, ext = m->family > 15 ? m->family - 15 : 0;
 
-	return m->stepping | (m->model & 15) << 4 | fam << 8 | (uint32_t)(m->model >> 4) << 16 | ext << 20;
+	return m->stepping | (m->model & 15) << 4 | fam << 8 | (uint32_t)(m->model >> 4) << 16 |
+	       ext << 20;
 }
 
 /* Feature bits of a leaf, from the set. */
@@ -172,7 +200,8 @@ static void feature_bits(const struct vcpu *cpu, uint32_t leaf, unsigned sub, ui
 static void leaf_1(const struct vcpu *cpu, uint32_t r[4])
 {
 	r[0] = cpuid_signature(cpu);
-	r[1] = feature_has(&cpu->features, FEAT_CLFSH) ? 0x00010800 : 0x00010000; /* 1 CPU, CLFLUSH line 64 */
+	r[1] = feature_has(&cpu->features, FEAT_CLFSH) ? 0x00010800
+						       : 0x00010000; /* 1 CPU, CLFLUSH line 64 */
 	feature_bits(cpu, 1, 0, r);
 	if (cpu->cr4 & CR4_OSXSAVE)
 		r[2] |= 1u << 27;
@@ -183,9 +212,10 @@ static void leaf_1(const struct vcpu *cpu, uint32_t r[4])
 /* 32 KiB L1 data and code, 256 KiB L2, 4 MiB L3; deterministic parameters, one thread, one core */
 static void leaf_4(uint32_t sub, uint32_t r[4])
 {
-	static const struct { uint32_t eax, ways, sets; } c[] = {
-		{ 0x00000121, 8, 64 }, { 0x00000122, 8, 64 }, { 0x00000143, 8, 512 }, { 0x00000163, 16, 4096 }
-	};
+	static const struct {
+		uint32_t eax, ways, sets;
+	} c[] = {{0x00000121, 8, 64}, {0x00000122, 8, 64}, {0x00000143, 8, 512},
+		{0x00000163, 16, 4096}};
 
 	if (sub >= ARRAY_SIZE(c))
 		return;
@@ -265,7 +295,9 @@ static void extended_leaf(const struct vcpu *cpu, uint32_t leaf, uint32_t r[4])
 		if (!is_code64(cpu))
 			r[3] &= ~(1u << 11); /* SYSCALL exists in 64-bit mode only */
 		break;
-	case 0x80000002: case 0x80000003: case 0x80000004:
+	case 0x80000002:
+	case 0x80000003:
+	case 0x80000004:
 		snprintf(brand, 48, "Dragoman Virtual CPU (%s)", cpu->model->brand);
 		for (unsigned i = 0; i < 4; i++)
 			memcpy(&r[i], brand + (leaf - 0x80000002) * 16 + i * 4, 4);
@@ -284,8 +316,8 @@ static void extended_leaf(const struct vcpu *cpu, uint32_t leaf, uint32_t r[4])
 
 enum exit h_cpuid(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 {
-	uint32_t leaf = cpu->gpr[GPR_RAX], sub = cpu->gpr[GPR_RCX], r[4] = { 0 };
-	static const uint8_t to[4] = { GPR_RAX, GPR_RBX, GPR_RCX, GPR_RDX };
+	uint32_t leaf = cpu->gpr[GPR_RAX], sub = cpu->gpr[GPR_RCX], r[4] = {0};
+	static const uint8_t to[4] = {GPR_RAX, GPR_RBX, GPR_RCX, GPR_RDX};
 
 	if (leaf == 0x40000000 && feature_has(&cpu->features, FEAT_HYPERVISOR)) {
 		r[0] = leaf;

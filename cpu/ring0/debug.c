@@ -1,8 +1,9 @@
 /*
  * debug.c - debug registers, breakpoints, single step.
  *
- * Data breakpoints are armed as MMU watchpoints, so memory nobody watches costs nothing; while any breakpoint is
- * armed the mode key asks for one instruction per block, which makes every trap exact.
+ * Data breakpoints are armed as MMU watchpoints, so memory nobody watches costs nothing; while any
+ * breakpoint is armed the mode key asks for one instruction per block, which makes every trap
+ * exact.
  *
  * Source: Intel SDM Vol. 3B 17.2 "Debug Registers", 17.3 "Debug Exceptions".
  */
@@ -30,7 +31,7 @@ static unsigned bp_kind(const struct vcpu *cpu, unsigned i)
 
 static unsigned bp_len(const struct vcpu *cpu, unsigned i)
 {
-	static const uint8_t len[] = { 1, 2, 8, 4 };
+	static const uint8_t len[] = {1, 2, 8, 4};
 
 	return len[cpu->dr[7] >> (18 + i * 4) & 3];
 }
@@ -49,7 +50,8 @@ void debug_rearm(struct vcpu *cpu)
 		unsigned kind = bp_kind(cpu, i), len = bp_len(cpu, i);
 
 		if (bp_enabled(cpu, i) && (kind == BP_WRITE || kind == BP_RW))
-			mmu_set_watch(&cpu->mmu, i, cpu->dr[i] & ~(uint64_t)(len - 1), len, kind == BP_RW, true);
+			mmu_set_watch(&cpu->mmu, i, cpu->dr[i] & ~(uint64_t)(len - 1), len,
+				kind == BP_RW, true);
 	}
 }
 
@@ -61,7 +63,8 @@ void debug_io_check(struct vcpu *cpu, uint16_t port, unsigned size)
 		unsigned len = bp_len(cpu, i);
 		uint64_t at = cpu->dr[i] & ~(uint64_t)(len - 1);
 
-		if (bp_enabled(cpu, i) && bp_kind(cpu, i) == BP_IO && at < port + size && port < at + len) {
+		if (bp_enabled(cpu, i) && bp_kind(cpu, i) == BP_IO && at < port + size &&
+			port < at + len) {
 			cpu->dr6_pending |= BIT(i);
 			__atomic_fetch_or(&cpu->req, REQ_DEBUG, __ATOMIC_RELAXED);
 		}
@@ -76,7 +79,9 @@ static void dr6_set(struct vcpu *cpu, uint64_t bits)
 enum exit debug_trap(struct vcpu *cpu)
 {
 	uint64_t why = cpu->dr6_pending;
-	enum check_id id = why & DR6_BT ? CHECK_DB_TASK : why & DR6_BS ? CHECK_DB_STEP : CHECK_DB_DATA;
+	enum check_id id = why & DR6_BT	  ? CHECK_DB_TASK
+			   : why & DR6_BS ? CHECK_DB_STEP
+					  : CHECK_DB_DATA;
 
 	cpu->dr6_pending = 0;
 	dr6_set(cpu, why);
@@ -114,7 +119,8 @@ enum exit ring0_fetch_check(struct vcpu *cpu)
 	/* If the instruction pointer exceeds the code segment limit. */
 	if (!c64 && cpu->rip > cs->limit)
 		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, cpu->rip, cs->limit);
-	cpu->eflags &= ~(uint32_t)FL_RF; /* it covers this instruction only; a fault in it pushes RF = 1 anyway */
+	cpu->eflags &= ~(uint32_t)FL_RF; /* it covers this instruction only; a fault in it pushes RF
+					    = 1 anyway */
 	return EXIT_NONE;
 }
 

@@ -10,7 +10,7 @@ static enum exit fetch_gate64(struct vcpu *cpu, const struct delivery *dv, struc
 	uint32_t code = dv->vec * 8 + 2;
 	unsigned type;
 
-	*g = (struct desc){ .at = cpu->idtr.base + dv->vec * 16 };
+	*g = (struct desc){.at = cpu->idtr.base + dv->vec * 16};
 	/* If the interrupt vector number is outside the IDT limits. */
 	if (dv->vec * 16 + 15 > cpu->idtr.limit)
 		return cpu_raise_aux(cpu, CHECK_GP_IDT_LIMIT, code, dv->vec, cpu->idtr.limit);
@@ -35,7 +35,8 @@ static enum exit fetch_target64(struct vcpu *cpu, uint16_t sel, struct desc *d)
 	if (sel_null(sel))
 		return cpu_raise(cpu, CHECK_GP_GATE_CS_NULL, 0);
 	TRY(desc_fetch(cpu, sel, d, CHECK_GP_SEL_LIMIT));
-	/* If the selector does not point to a code segment, or the code segment's DPL is greater than the CPL. */
+	/* If the selector does not point to a code segment, or the code segment's DPL is greater
+	 * than the CPL. */
 	if (!desc_is_code(d) || desc_dpl(d) > cpu->cpl)
 		return cpu_raise_desc(cpu, CHECK_GP_GATE_CS_TYPE, sel, d);
 	/* If the target code segment is not a 64-bit code segment (L = 1, D = 0). */
@@ -50,9 +51,9 @@ static enum exit fetch_target64(struct vcpu *cpu, uint16_t sel, struct desc *d)
 enum exit deliver_long(struct vcpu *cpu, const struct delivery *dv)
 {
 	uint64_t rsp = cpu->gpr[GPR_RSP];
-	struct stack st = { .asize = 8, .room = CHECK_SS_FRAME_NONCANON };
-	uint64_t frame[6] = { cpu->seg[SEG_SS].sel, rsp, cpu->eflags | (dv->set_rf ? FL_RF : 0),
-		cpu->seg[SEG_CS].sel, dv->ret_ip, dv->code };
+	struct stack st = {.asize = 8, .room = CHECK_SS_FRAME_NONCANON};
+	uint64_t frame[6] = {cpu->seg[SEG_SS].sel, rsp, cpu->eflags | (dv->set_rf ? FL_RF : 0),
+		cpu->seg[SEG_CS].sel, dv->ret_ip, dv->code};
 	struct desc g, cs;
 	unsigned cpl, ist;
 	bool inner;

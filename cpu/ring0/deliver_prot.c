@@ -1,10 +1,12 @@
 /*
- * deliver_prot.c - interrupts and exceptions through a protected-mode IDT: task, interrupt and trap gates.
+ * deliver_prot.c - interrupts and exceptions through a protected-mode IDT: task, interrupt and trap
+ * gates.
  *
- * Three ways in: to the same privilege level, to an inner one (stack from the TSS), and from virtual-8086 mode to
- * level 0 with the data segments saved on the new stack.
+ * Three ways in: to the same privilege level, to an inner one (stack from the TSS), and from
+ * virtual-8086 mode to level 0 with the data segments saved on the new stack.
  *
- * Source: Intel SDM Vol. 3A 6.12 "Exception and Interrupt Handling", 6.13; Vol. 2 INT n, operation section.
+ * Source: Intel SDM Vol. 3A 6.12 "Exception and Interrupt Handling", 6.13; Vol. 2 INT n, operation
+ * section.
  */
 #include "cpu/ring0/priv.h"
 
@@ -33,10 +35,11 @@ static enum exit fetch_gate(struct vcpu *cpu, const struct delivery *dv, struct 
 {
 	unsigned type;
 
-	*g = (struct desc){ .at = (uint32_t)(cpu->idtr.base + dv->vec * 8) };
+	*g = (struct desc){.at = (uint32_t)(cpu->idtr.base + dv->vec * 8)};
 	/* If the interrupt vector number is outside the IDT limits. */
 	if (dv->vec * 8 + 7 > cpu->idtr.limit)
-		return cpu_raise_aux(cpu, CHECK_GP_IDT_LIMIT, idt_code(dv), dv->vec, cpu->idtr.limit);
+		return cpu_raise_aux(
+			cpu, CHECK_GP_IDT_LIMIT, idt_code(dv), dv->vec, cpu->idtr.limit);
 	TRY(lin_read(cpu, g->at, 8, sys_idx(cpu), &g->lo));
 	type = desc_type(g);
 	/* If the IDT entry is not an interrupt, trap or task gate. */
@@ -93,7 +96,8 @@ static enum exit fetch_target(struct vcpu *cpu, uint16_t sel, struct desc *d)
 	if (sel_null(sel))
 		return cpu_raise(cpu, CHECK_GP_GATE_CS_NULL, 0);
 	TRY(desc_fetch(cpu, sel, d, CHECK_GP_SEL_LIMIT));
-	/* If the selector does not point to a code segment, or the code segment's DPL is greater than the CPL. */
+	/* If the selector does not point to a code segment, or the code segment's DPL is greater
+	 * than the CPL. */
 	if (!desc_is_code(d) || desc_dpl(d) > cpu->cpl)
 		return cpu_raise_desc(cpu, CHECK_GP_GATE_CS_TYPE, sel, d);
 	/* If the code segment is not present. */
@@ -110,11 +114,12 @@ static enum exit check_eip(struct vcpu *cpu, const struct desc *cs, uint32_t eip
 	return EXIT_NONE;
 }
 
-static enum exit to_same(struct vcpu *cpu, const struct delivery *dv, const struct desc *g, struct desc *cs)
+static enum exit to_same(
+	struct vcpu *cpu, const struct delivery *dv, const struct desc *g, struct desc *cs)
 {
 	unsigned size = desc_type(g) & 8 ? 4 : 2;
 	uint32_t eip = gate_offset(g) & size_mask(size);
-	uint64_t frame[4] = { saved_flags(cpu, dv), cpu->seg[SEG_CS].sel, dv->ret_ip, dv->code };
+	uint64_t frame[4] = {saved_flags(cpu, dv), cpu->seg[SEG_CS].sel, dv->ret_ip, dv->code};
 	struct stack st;
 
 	stack_current(cpu, &st);
@@ -149,13 +154,14 @@ static unsigned inner_frame(struct vcpu *cpu, const struct delivery *dv, uint64_
 	return n;
 }
 
-static enum exit to_inner(struct vcpu *cpu, const struct delivery *dv, const struct desc *g, struct desc *cs)
+static enum exit to_inner(
+	struct vcpu *cpu, const struct delivery *dv, const struct desc *g, struct desc *cs)
 {
 	unsigned cpl = desc_dpl(cs), size = desc_type(g) & 8 ? 4 : 2, n;
 	uint32_t eip = gate_offset(g) & size_mask(size), esp;
 	bool from_vm86 = is_vm86(cpu);
 	uint64_t frame[10];
-	struct stack st = { .room = CHECK_SS_INNER_ROOM };
+	struct stack st = {.room = CHECK_SS_INNER_ROOM};
 	struct desc ss;
 	uint16_t sel;
 
@@ -200,7 +206,8 @@ enum exit deliver_prot(struct vcpu *cpu, const struct delivery *dv)
 	} else {
 		TRY(fetch_target(cpu, sel, &cs));
 		if (!desc_conforming(&cs) && desc_dpl(&cs) < cpu->cpl) {
-			/* If the interrupt occurred in virtual-8086 mode and the handler's DPL is not 0. */
+			/* If the interrupt occurred in virtual-8086 mode and the handler's DPL is
+			 * not 0. */
 			if (is_vm86(cpu) && desc_dpl(&cs) != 0)
 				return cpu_raise_desc(cpu, CHECK_GP_VM86_HANDLER, sel, &cs);
 			TRY(to_inner(cpu, dv, &g, &cs));

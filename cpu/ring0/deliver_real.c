@@ -1,7 +1,9 @@
 /*
- * deliver_real.c - interrupts and exceptions in real-address mode: through the interrupt vector table.
+ * deliver_real.c - interrupts and exceptions in real-address mode: through the interrupt vector
+ * table.
  *
- * Source: Intel SDM Vol. 3A 20.1.4 "Interrupt and Exception Handling"; Vol. 2 INT n, REAL-ADDRESS-MODE.
+ * Source: Intel SDM Vol. 3A 20.1.4 "Interrupt and Exception Handling"; Vol. 2 INT n,
+ * REAL-ADDRESS-MODE.
  */
 #include "cpu/ring0/priv.h"
 
@@ -12,7 +14,8 @@ enum exit deliver_real(struct vcpu *cpu, const struct delivery *dv)
 
 	/* If the interrupt vector number is outside the IDT limits. */
 	if (dv->vec * 4 + 3 > cpu->idtr.limit)
-		return cpu_raise_aux(cpu, CHECK_GP_IVT_LIMIT, dv->vec * 8 + 2, dv->vec, cpu->idtr.limit);
+		return cpu_raise_aux(
+			cpu, CHECK_GP_IVT_LIMIT, dv->vec * 8 + 2, dv->vec, cpu->idtr.limit);
 	TRY(lin_read(cpu, (uint32_t)(cpu->idtr.base + dv->vec * 4), 4, sys_idx(cpu), &entry));
 	stack_current(cpu, &st);
 	frame[0] = (cpu->eflags | (dv->set_rf ? FL_RF : 0)) & 0xFFFF;

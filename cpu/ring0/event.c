@@ -1,17 +1,20 @@
 /*
  * event.c - raising an event, delivering it, and what happens when delivery fails too.
  *
- * An event is a row of checks.def plus its operands. ring0_deliver() enters the handler; a fault met on the
- * way is combined with the first by the table of benign, contributory and page-fault classes into a double
- * fault, and a fault in that delivery shuts the processor down. The chain of events is kept for explain.
+ * An event is a row of checks.def plus its operands. ring0_deliver() enters the handler; a fault
+ * met on the way is combined with the first by the table of benign, contributory and page-fault
+ * classes into a double fault, and a fault in that delivery shuts the processor down. The chain of
+ * events is kept for explain.
  *
- * Source: Intel SDM Vol. 3A 6.3 to 6.9, 6.13 "Error Code", 6.15 "Interrupt 8", table 6-2 (priorities).
+ * Source: Intel SDM Vol. 3A 6.3 to 6.9, 6.13 "Error Code", 6.15 "Interrupt 8", table 6-2
+ * (priorities).
  */
 #include "cpu/ring0/priv.h"
 #include "mmu/base/log.h"
 
 const struct check_row check_rows[CHECK_COUNT] = {
-#define CHECK(id, vec, form, condition, section) [CHECK_##id] = { #id, vec, form, condition, section },
+#define CHECK(id, vec, form, condition, section)                                                   \
+	[CHECK_##id] = {#id, vec, form, condition, section},
 #include "cpu/ring0/checks.def"
 #undef CHECK
 };
@@ -26,8 +29,13 @@ enum exit cpu_raise(struct vcpu *cpu, enum check_id id, uint32_t code)
 	const struct check_row *row = &check_rows[id];
 
 	cpu->event = (struct event){
-		.pending = true, .vec = row->vec, .kind = kind_of_vector(row->vec),
-		.has_code = row->form != CODE_NONE, .check = id, .rip = cpu->rip, .cpl = cpu->cpl,
+		.pending = true,
+		.vec = row->vec,
+		.kind = kind_of_vector(row->vec),
+		.has_code = row->form != CODE_NONE,
+		.check = id,
+		.rip = cpu->rip,
+		.cpl = cpu->cpl,
 	};
 	if (row->form == CODE_SEL) {
 		cpu->event.sel = code;
@@ -58,9 +66,13 @@ enum exit cpu_raise_aux(struct vcpu *cpu, enum check_id id, uint32_t code, uint6
 enum exit cpu_page_fault(struct vcpu *cpu)
 {
 	static const uint16_t rows[] = {
-		[WALK_OK] = CHECK_PF_NOT_PRESENT, [WALK_NOT_PRESENT] = CHECK_PF_NOT_PRESENT,
-		[WALK_RESERVED] = CHECK_PF_RESERVED, [WALK_USER_SUP] = CHECK_PF_USER,
-		[WALK_WRITE_RO] = CHECK_PF_WRITE, [WALK_NX] = CHECK_PF_NX, [WALK_SMEP] = CHECK_PF_SMEP,
+		[WALK_OK] = CHECK_PF_NOT_PRESENT,
+		[WALK_NOT_PRESENT] = CHECK_PF_NOT_PRESENT,
+		[WALK_RESERVED] = CHECK_PF_RESERVED,
+		[WALK_USER_SUP] = CHECK_PF_USER,
+		[WALK_WRITE_RO] = CHECK_PF_WRITE,
+		[WALK_NX] = CHECK_PF_NX,
+		[WALK_SMEP] = CHECK_PF_SMEP,
 		[WALK_SMAP] = CHECK_PF_SMAP,
 	};
 	const struct mmu_fault *f = &cpu->mmu.fault;
@@ -89,7 +101,11 @@ static int event_class(const struct event *e)
 	if (e->kind == EV_EXT || e->kind == EV_NMI || e->kind == EV_SOFT)
 		return 0;
 	switch (e->vec) {
-	case VEC_DE: case VEC_TS: case VEC_NP: case VEC_SS: case VEC_GP:
+	case VEC_DE:
+	case VEC_TS:
+	case VEC_NP:
+	case VEC_SS:
+	case VEC_GP:
 		return 1;
 	case VEC_PF:
 		return 2;
@@ -127,8 +143,9 @@ static enum exit shut_down(struct vcpu *cpu)
 static void log_event(struct vcpu *cpu, const struct event *e)
 {
 	if (log_on(cpu->log, LOG_INT))
-		log_printf(cpu->log, LOG_INT, "int: vec %u code %#x kind %u CPL %u at %04x:%#llx cr2 %#llx: %s\n",
-			e->vec, e->code, e->kind, cpu->cpl, cpu->seg[SEG_CS].sel,
+		log_printf(cpu->log, LOG_INT,
+			"int: vec %u code %#x kind %u CPL %u at %04x:%#llx cr2 %#llx: %s\n", e->vec,
+			e->code, e->kind, cpu->cpl, cpu->seg[SEG_CS].sel,
 			(unsigned long long)cpu->rip, (unsigned long long)e->cr2,
 			e->kind == EV_EXT ? "external interrupt" : check_rows[e->check].condition);
 }
@@ -143,7 +160,10 @@ enum exit deliver_any(struct vcpu *cpu, const struct delivery *dv)
 static enum exit deliver_one(struct vcpu *cpu, const struct event *e)
 {
 	struct delivery dv = {
-		.vec = e->vec, .has_code = e->has_code, .code = e->code, .ret_ip = cpu->rip,
+		.vec = e->vec,
+		.has_code = e->has_code,
+		.code = e->code,
+		.ret_ip = cpu->rip,
 		.set_rf = e->kind == EV_FAULT && e->check != CHECK_DB_INSN,
 	};
 
@@ -165,10 +185,15 @@ static enum exit deliver_loop(struct vcpu *cpu)
 		cpu->shadow = 0;
 		if (deliver_one(cpu, &first) == EXIT_NONE)
 			break;
-		/* EXT: the fault occurred while delivering an event external to the program (6.13) */
-		if (check_rows[cpu->event.check].form == CODE_SEL || check_rows[cpu->event.check].form == CODE_ZERO)
+		/* EXT: the fault occurred while delivering an event external to the program (6.13)
+		 */
+		if (check_rows[cpu->event.check].form == CODE_SEL ||
+			check_rows[cpu->event.check].form == CODE_ZERO)
 			cpu->event.code |= 1;
 		chain_add(cpu, &first);
+		if (cpu->event.vec ==
+			VEC_PF) /* CR2 is loaded when the fault is found, whatever becomes of it */
+			cpu->cr2 = cpu->event.cr2;
 		/* Any fault while delivering a double fault: the processor enters shutdown mode. */
 		if (first.vec == VEC_DF && first.kind == EV_ABORT) {
 			chain_add(cpu, &cpu->event);
@@ -198,7 +223,11 @@ enum exit ring0_deliver(struct vcpu *cpu)
 enum exit ring0_interrupt(struct vcpu *cpu, unsigned vec, bool nmi)
 {
 	cpu->event = (struct event){
-		.pending = true, .vec = vec, .kind = nmi ? EV_NMI : EV_EXT, .rip = cpu->rip, .cpl = cpu->cpl,
+		.pending = true,
+		.vec = vec,
+		.kind = nmi ? EV_NMI : EV_EXT,
+		.rip = cpu->rip,
+		.cpl = cpu->cpl,
 		.check = CHECK_NMI,
 	};
 	cpu->halted = 0;
@@ -237,7 +266,8 @@ static enum exit boundary_external(struct vcpu *cpu)
 	return ring0_interrupt(cpu, vec & 0xFF, false);
 }
 
-#define SHADOW_RUNNING 0x10 /* the instruction under the shadow is the next (or was the last) to execute */
+#define SHADOW_RUNNING                                                                             \
+	0x10 /* the instruction under the shadow is the next (or was the last) to execute */
 
 /* true: a shadow begins now, so nothing may be taken before the next instruction */
 static bool boundary_shadow(struct vcpu *cpu)
@@ -259,7 +289,8 @@ enum exit ring0_boundary(struct vcpu *cpu)
 {
 	uint32_t req = __atomic_load_n(&cpu->req, __ATOMIC_ACQUIRE);
 
-	if (req & (REQ_STOP | REQ_RESET | REQ_KICK)) /* the owner looks at the world and clears the bits */
+	if (req & (REQ_STOP | REQ_RESET |
+			  REQ_KICK)) /* the owner looks at the world and clears the bits */
 		return EXIT_STOP;
 	if (req & REQ_INIT) {
 		vcpu_reset(cpu, true);

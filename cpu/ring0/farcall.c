@@ -1,15 +1,16 @@
 /*
- * farcall.c - far JMP and CALL: direct, conforming, through call gates, task gates and TSS descriptors.
+ * farcall.c - far JMP and CALL: direct, conforming, through call gates, task gates and TSS
+ * descriptors.
  *
- * Source: Intel SDM Vol. 2 JMP and CALL, operation sections; Vol. 3A 5.8 "Privilege Level Checking When
- * Transferring Program Control Between Code Segments", 7.3.
+ * Source: Intel SDM Vol. 2 JMP and CALL, operation sections; Vol. 3A 5.8 "Privilege Level Checking
+ * When Transferring Program Control Between Code Segments", 7.3.
  */
 #include "cpu/ring0/priv.h"
 
 struct far {
 	uint16_t sel;
-	uint64_t ip;	  /* destination */
-	uint64_t next;	  /* return address */
+	uint64_t ip;   /* destination */
+	uint64_t next; /* return address */
 	unsigned osize;
 	bool call;
 };
@@ -33,9 +34,10 @@ static void enter(struct vcpu *cpu, uint16_t sel, const struct desc *cs, unsigne
 	cpu->rip = is_code64(cpu) ? ip : ip & UINT32_MAX;
 }
 
-static enum exit far_simple(struct vcpu *cpu, const struct far *f) /* real-address and virtual-8086 mode */
+static enum exit far_simple(
+	struct vcpu *cpu, const struct far *f) /* real-address and virtual-8086 mode */
 {
-	uint64_t frame[2] = { cpu->seg[SEG_CS].sel, f->next };
+	uint64_t frame[2] = {cpu->seg[SEG_CS].sel, f->next};
 	struct stack st;
 
 	/* If the target offset is beyond the code segment limit. */
@@ -56,7 +58,7 @@ static enum exit far_simple(struct vcpu *cpu, const struct far *f) /* real-addre
 
 static enum exit far_code(struct vcpu *cpu, const struct far *f, struct desc *d)
 {
-	uint64_t frame[2] = { cpu->seg[SEG_CS].sel, f->next };
+	uint64_t frame[2] = {cpu->seg[SEG_CS].sel, f->next};
 	struct stack st;
 
 	/* If the segment descriptor has both the L and the D bit set in IA-32e mode. */
@@ -65,7 +67,8 @@ static enum exit far_code(struct vcpu *cpu, const struct far *f, struct desc *d)
 	/* If the DPL for a conforming code segment is greater than the CPL. */
 	if (desc_conforming(d) && desc_dpl(d) > cpu->cpl)
 		return cpu_raise_desc(cpu, CHECK_GP_FAR_CONFORMING, f->sel, d);
-	/* If the DPL for a nonconforming code segment is not equal to the CPL, or the RPL is greater than the CPL. */
+	/* If the DPL for a nonconforming code segment is not equal to the CPL, or the RPL is
+	 * greater than the CPL. */
 	if (!desc_conforming(d) && (desc_dpl(d) != cpu->cpl || (f->sel & 3) > cpu->cpl))
 		return cpu_raise_desc(cpu, CHECK_GP_FAR_PRIV, f->sel, d);
 	/* If the code segment being accessed is not present. */
@@ -131,12 +134,12 @@ static enum exit copy_params(struct vcpu *cpu, unsigned count, unsigned size, ui
 	return EXIT_NONE;
 }
 
-static enum exit gate_inner(struct vcpu *cpu, const struct far *f, const struct desc *g, struct desc *cs,
-	unsigned size)
+static enum exit gate_inner(
+	struct vcpu *cpu, const struct far *f, const struct desc *g, struct desc *cs, unsigned size)
 {
 	unsigned cpl = desc_dpl(cs), n = 0, params = g->lo >> 32 & 31;
-	struct stack st = { .room = CHECK_SS_INNER_ROOM };
-	struct desc ss = { 0 };
+	struct stack st = {.room = CHECK_SS_INNER_ROOM};
+	struct desc ss = {0};
 	uint16_t sel = cpl;
 	uint64_t frame[4 + 31], rsp;
 	uint32_t esp;
@@ -179,9 +182,10 @@ static enum exit gate_inner(struct vcpu *cpu, const struct far *f, const struct 
 	return EXIT_NONE;
 }
 
-static enum exit gate_same(struct vcpu *cpu, const struct far *f, uint16_t sel, struct desc *cs, unsigned size)
+static enum exit gate_same(
+	struct vcpu *cpu, const struct far *f, uint16_t sel, struct desc *cs, unsigned size)
 {
-	uint64_t frame[2] = { cpu->seg[SEG_CS].sel, f->next };
+	uint64_t frame[2] = {cpu->seg[SEG_CS].sel, f->next};
 	struct stack st;
 
 	TRY(check_target_ip(cpu, cs, f->ip));
@@ -272,9 +276,10 @@ static enum exit far_prot(struct vcpu *cpu, struct far *f)
 	return type == SYS_TASK ? far_task_gate(cpu, f, &d) : far_tss(cpu, f, f->sel, &d);
 }
 
-static enum exit far_transfer(struct vcpu *cpu, uint64_t sel, uint64_t ip, uint64_t packed, bool call)
+static enum exit far_transfer(
+	struct vcpu *cpu, uint64_t sel, uint64_t ip, uint64_t packed, bool call)
 {
-	struct far f = { .sel = sel, .osize = packed & 0xFF, .call = call };
+	struct far f = {.sel = sel, .osize = packed & 0xFF, .call = call};
 
 	f.ip = ip & size_mask(f.osize);
 	f.next = cpu->rip + (packed >> 8 & 0xFF);

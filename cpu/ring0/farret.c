@@ -25,7 +25,7 @@ static enum exit ret_simple(struct vcpu *cpu, struct stack *st, unsigned osize, 
 
 enum exit h_ret_far(struct vcpu *cpu, uint64_t osize, uint64_t release, uint64_t c)
 {
-	struct far_ret r = { 0 };
+	struct far_ret r = {0};
 	struct stack st;
 	uint64_t cs, ss;
 

@@ -93,7 +93,8 @@ enum exit h_sysexit(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)
 	TRY(ring0_gate(cpu, GATE_SYSEXIT));
 	/* If the return is to 64-bit mode and RCX or RDX contains a non-canonical address. */
 	if (l && (!canonical(cpu->gpr[GPR_RCX]) || !canonical(cpu->gpr[GPR_RDX])))
-		return cpu_raise_aux(cpu, CHECK_GP_RIP_NONCANON, 0, cpu->gpr[GPR_RDX], cpu->gpr[GPR_RCX]);
+		return cpu_raise_aux(
+			cpu, CHECK_GP_RIP_NONCANON, 0, cpu->gpr[GPR_RDX], cpu->gpr[GPR_RCX]);
 	cpu->gpr[GPR_RSP] = l ? cpu->gpr[GPR_RCX] : (uint32_t)cpu->gpr[GPR_RCX];
 	cpu->rip = l ? cpu->gpr[GPR_RDX] : (uint32_t)cpu->gpr[GPR_RDX];
 	flat_cs(cpu, (sel + (l ? 32 : 16)) | 3, 3, l);

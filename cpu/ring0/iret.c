@@ -1,9 +1,11 @@
 /*
- * iret.c - returning: real-address mode, virtual-8086, same and outer privilege, to virtual-8086, nested task, 64-bit.
+ * iret.c - returning: real-address mode, virtual-8086, same and outer privilege, to virtual-8086,
+ * nested task, 64-bit.
  *
  * The checks on the popped CS and SS are those of the far RET and are shared with farret.c.
  *
- * Source: Intel SDM Vol. 2 IRET/IRETD/IRETQ, operation section; Vol. 3A 6.12.1, 6.14.3, 7.3, 20.2.5.
+ * Source: Intel SDM Vol. 2 IRET/IRETD/IRETQ, operation section; Vol.
+ * 3A 6.12.1, 6.14.3, 7.3, 20.2.5.
  */
 #include "cpu/ring0/priv.h"
 
@@ -34,9 +36,11 @@ enum exit ret_check_cs(struct vcpu *cpu, struct far_ret *r)
 	if (rpl < cpu->cpl)
 		return cpu_raise_desc(cpu, CHECK_GP_RET_RPL, r->cs, d);
 	/* If the return code segment descriptor is not a code segment (or has L and D both set). */
-	if (!desc_is_code(d) || (vcpu_long(cpu) && (desc_attr(d) & (SEGA_L | SEGA_DB)) == (SEGA_L | SEGA_DB)))
+	if (!desc_is_code(d) ||
+		(vcpu_long(cpu) && (desc_attr(d) & (SEGA_L | SEGA_DB)) == (SEGA_L | SEGA_DB)))
 		return cpu_raise_desc(cpu, CHECK_GP_RET_CS_TYPE, r->cs, d);
-	/* If it is conforming and its DPL is greater than the RPL; nonconforming and DPL is not equal to the RPL. */
+	/* If it is conforming and its DPL is greater than the RPL; nonconforming and DPL is not
+	 * equal to the RPL. */
 	if (desc_conforming(d) ? desc_dpl(d) > rpl : desc_dpl(d) != rpl)
 		return cpu_raise_desc(cpu, CHECK_GP_RET_CS_DPL, r->cs, d);
 	/* If the return code segment is not present. */
@@ -67,19 +71,22 @@ enum exit ret_check_ss(struct vcpu *cpu, struct far_ret *r)
 
 	r->ss_null = sel_null(r->ss);
 	if (r->ss_null) {
-		/* If the return stack selector is NULL (64-bit target: and its RPL is 3 or not that of CS). */
+		/* If the return stack selector is NULL (64-bit target: and its RPL is 3 or not that
+		 * of CS). */
 		if (!l || rpl == 3 || (r->ss & 3) != rpl)
 			return cpu_raise(cpu, CHECK_GP_RET_SS_NULL, 0);
 		return EXIT_NONE;
 	}
 	TRY(desc_fetch(cpu, r->ss, d, CHECK_GP_SEL_LIMIT));
-	/* If the stack segment selector's RPL is not equal to the RPL of the return code segment selector. */
+	/* If the stack segment selector's RPL is not equal to the RPL of the return code segment
+	 * selector. */
 	if ((r->ss & 3) != rpl)
 		return cpu_raise_desc(cpu, CHECK_GP_RET_SS_RPL, r->ss, d);
 	/* If the stack segment is not a writable data segment. */
 	if (!desc_s(d) || (desc_type(d) & TYPE_CODE) || !(desc_type(d) & TYPE_RW))
 		return cpu_raise_desc(cpu, CHECK_GP_RET_SS_TYPE, r->ss, d);
-	/* If the stack segment descriptor's DPL is not equal to the RPL of the return code segment selector. */
+	/* If the stack segment descriptor's DPL is not equal to the RPL of the return code segment
+	 * selector. */
 	if (desc_dpl(d) != rpl)
 		return cpu_raise_desc(cpu, CHECK_GP_RET_SS_DPL, r->ss, d);
 	/* If the stack segment is not present. */
@@ -134,7 +141,8 @@ static enum exit pop3(struct vcpu *cpu, const struct stack *st, unsigned osize, 
 
 static enum exit iret_real(struct vcpu *cpu, unsigned osize, struct stack *st)
 {
-	uint32_t mask = FL_ARITH | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | (osize > 2 ? FL_RF | FL_AC | FL_ID : 0);
+	uint32_t mask = FL_ARITH | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT |
+			(osize > 2 ? FL_RF | FL_AC | FL_ID : 0);
 	struct popped p;
 
 	TRY(pop3(cpu, st, osize, &p));
@@ -150,11 +158,13 @@ static enum exit iret_real(struct vcpu *cpu, unsigned osize, struct stack *st)
 
 static enum exit iret_vm86(struct vcpu *cpu, unsigned osize, struct stack *st)
 {
-	uint32_t mask = FL_ARITH | FL_TF | FL_IF | FL_DF | FL_NT | (osize > 2 ? FL_RF | FL_AC | FL_ID : 0);
+	uint32_t mask =
+		FL_ARITH | FL_TF | FL_IF | FL_DF | FL_NT | (osize > 2 ? FL_RF | FL_AC | FL_ID : 0);
 	bool vme = iopl(cpu) < 3 && (cpu->cr4 & CR4_VME) && osize == 2;
 	struct popped p;
 
-	/* If IOPL is less than 3 in virtual-8086 mode (and CR4.VME = 0 or the operand size is not 16). */
+	/* If IOPL is less than 3 in virtual-8086 mode (and CR4.VME = 0 or the operand size is not
+	 * 16). */
 	if (iopl(cpu) < 3 && !vme)
 		return cpu_raise(cpu, CHECK_GP_VM86_IOPL, 0);
 	TRY(pop3(cpu, st, osize, &p));
@@ -176,18 +186,20 @@ static enum exit iret_vm86(struct vcpu *cpu, unsigned osize, struct stack *st)
 
 static enum exit iret_to_vm86(struct vcpu *cpu, const struct popped *p, const struct stack *st)
 {
-	static const uint8_t order[] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
+	static const uint8_t order[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
 	uint64_t sp, ss, sel[4];
 
 	TRY(stack_read(cpu, st, 12, 4, &sp));
 	TRY(stack_read(cpu, st, 16, 4, &ss));
 	for (unsigned i = 0; i < 4; i++)
 		TRY(stack_read(cpu, st, 20 + i * 4, 4, &sel[i]));
-	/* If the return instruction pointer is not within the return code segment limit (64 KBytes). */
+	/* If the return instruction pointer is not within the return code segment limit (64
+	 * KBytes). */
 	if (p->ip > 0xFFFF)
 		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, p->ip, 0xFFFF);
-	cpu->eflags = (p->flags & (FL_ARITH | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC |
-		FL_VIF | FL_VIP | FL_ID)) | FL_1;
+	cpu->eflags = (p->flags & (FL_ARITH | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_RF |
+					  FL_VM | FL_AC | FL_VIF | FL_VIP | FL_ID)) |
+		      FL_1;
 	cpu->cpl = 3;
 	seg_load_vm86(cpu, SEG_CS, p->cs);
 	seg_load_vm86(cpu, SEG_SS, ss);
@@ -217,8 +229,8 @@ static enum exit iret_task(struct vcpu *cpu)
 	return task_switch(cpu, link, &d, TASK_IRET, cpu->rip);
 }
 
-static enum exit iret_outer(struct vcpu *cpu, struct far_ret *r, const struct stack *st, unsigned osize,
-	uint32_t flags)
+static enum exit iret_outer(
+	struct vcpu *cpu, struct far_ret *r, const struct stack *st, unsigned osize, uint32_t flags)
 {
 	uint32_t mask = iret_flag_mask(cpu, osize);
 	uint64_t ss;
@@ -237,7 +249,7 @@ static enum exit iret_outer(struct vcpu *cpu, struct far_ret *r, const struct st
 
 static enum exit iret_prot(struct vcpu *cpu, unsigned osize, struct stack *st)
 {
-	struct far_ret r = { 0 };
+	struct far_ret r = {0};
 	struct popped p;
 
 	if (cpu->eflags & FL_NT) {

@@ -1,6 +1,6 @@
 /*
- * misc.c - helpers too long for IR: stack frames, PUSHA/POPA, BOUND, CMPXCHG8B/16B, random numbers, HLT and kin,
- * FS/GS bases.
+ * misc.c - helpers too long for IR: stack frames, PUSHA/POPA, BOUND, CMPXCHG8B/16B, random numbers,
+ * HLT and kin, FS/GS bases.
  *
  * Source: Intel SDM Vol. 2, the instructions' operation sections.
  */
@@ -11,7 +11,9 @@ static uint64_t ip_after(const struct vcpu *cpu, unsigned len)
 {
 	uint64_t ip = cpu->rip + len;
 
-	return is_code64(cpu) ? ip : cpu->seg[SEG_CS].attr & SEGA_DB ? ip & UINT32_MAX : ip & 0xFFFF;
+	return is_code64(cpu)			 ? ip
+	       : cpu->seg[SEG_CS].attr & SEGA_DB ? ip & UINT32_MAX
+						 : ip & 0xFFFF;
 }
 
 enum exit h_hlt(struct vcpu *cpu, uint64_t len, uint64_t b, uint64_t c)
@@ -56,11 +58,12 @@ enum exit h_enter(struct vcpu *cpu, uint64_t osize, uint64_t bytes, uint64_t lev
 	stack_current(cpu, &st);
 	amask = size_mask(st.asize);
 	disp = st;
-	disp.sp = cpu->gpr[GPR_RBP];
 	frame = (st.sp - osize) & amask;
 	v[n++] = cpu->gpr[GPR_RBP];
-	for (unsigned i = 1; i < level; i++)
-		TRY(stack_read(cpu, &disp, -(unsigned)(i * osize), osize, &v[n++]));
+	for (unsigned i = 1; i < level; i++) {
+		disp.sp = cpu->gpr[GPR_RBP] - i * osize;
+		TRY(stack_read(cpu, &disp, 0, osize, &v[n++]));
+	}
 	if (level)
 		v[n++] = frame;
 	TRY(stack_probe(cpu, &st, n, osize));
@@ -129,7 +132,8 @@ static enum exit cmpxchg8(struct vcpu *cpu, gla_t gla)
 	if (mmu_probe(&cpu->mmu, gla, 8, MMU_WRITE, idx) != EXIT_NONE)
 		return cpu_page_fault(cpu);
 	TRY(lin_read(cpu, gla, 8, idx, &old));
-	TRY(lin_write(cpu, gla, 8, idx, old == want ? with : old)); /* always written: it is a locked cycle */
+	TRY(lin_write(cpu, gla, 8, idx,
+		old == want ? with : old)); /* always written: it is a locked cycle */
 	if (old != want) {
 		r[GPR_RAX] = (uint32_t)old;
 		r[GPR_RDX] = old >> 32;

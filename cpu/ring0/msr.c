@@ -1,9 +1,11 @@
 /*
  * msr.c - RDMSR, WRMSR and the time-stamp counter.
  *
- * Plain registers are rows of msr.def; the rest - banks, time, EFER, segment bases, the local APIC - is below.
+ * Plain registers are rows of msr.def; the rest - banks, time, EFER, segment bases, the local APIC
+ * - is below.
  *
- * Source: Intel SDM Vol. 4 table 2-2 "IA-32 Architectural MSRs"; Vol. 2 RDMSR, WRMSR, RDTSC; Vol. 3A 11.11 (MTRRs).
+ * Source: Intel SDM Vol. 4 table 2-2 "IA-32 Architectural MSRs"; Vol. 2 RDMSR, WRMSR, RDTSC; Vol.
+ * 3A 11.11 (MTRRs).
  */
 #include "cpu/ring0/priv.h"
 #include "mmu/base/log.h"
@@ -18,7 +20,7 @@ static const struct msr_row {
 	uint64_t mask;
 } rows[] = {
 #define MSR(num, name, field, feature, mask, kind)                                                 \
-	{ num, name, offsetof(struct vcpu, msr.field), FEAT_##feature, MSR_##kind, mask },
+	{num, name, offsetof(struct vcpu, msr.field), FEAT_##feature, MSR_##kind, mask},
 #include "cpu/ring0/msr.def"
 #undef MSR
 };
@@ -77,7 +79,8 @@ static bool is_apic_msr(const struct vcpu *cpu, uint32_t n)
 static uint64_t *banked(struct vcpu *cpu, uint32_t n)
 {
 	if (n >= 0x200 && n <= 0x20F && feature_has(&cpu->features, FEAT_MTRR))
-		return n & 1 ? &cpu->msr.mtrr_mask[(n - 0x200) / 2] : &cpu->msr.mtrr_base[(n - 0x200) / 2];
+		return n & 1 ? &cpu->msr.mtrr_mask[(n - 0x200) / 2]
+			     : &cpu->msr.mtrr_base[(n - 0x200) / 2];
 	if (n >= 0x400 && n < 0x410 && feature_has(&cpu->features, FEAT_MCA))
 		return &cpu->msr.mc[(n - 0x400) / 4][n & 3];
 	return NULL;
@@ -101,8 +104,18 @@ static bool read_special(struct vcpu *cpu, uint32_t n, uint64_t *v)
 	case 0x179: /* IA32_MCG_CAP: 4 banks, MCG_CTL */
 		*v = 0x104;
 		return feature_has(&cpu->features, FEAT_MCA);
-	case 0x17: case 0x2A: case 0x8B: case 0xCE: case 0x198: case 0x199: case 0x19A: case 0x19C: case 0x1D9:
-	case 0x79: case 0x2C: case 0xCD: /* platform, microcode, frequency, thermal, DEBUGCTL: zero */
+	case 0x17:
+	case 0x2A:
+	case 0x8B:
+	case 0xCE:
+	case 0x198:
+	case 0x199:
+	case 0x19A:
+	case 0x19C:
+	case 0x1D9:
+	case 0x79:
+	case 0x2C:
+	case 0xCD: /* platform, microcode, frequency, thermal, DEBUGCTL: zero */
 		return true;
 	case 0xC0000080:
 		*v = cpu->efer;
@@ -169,7 +182,8 @@ static enum exit write_row(struct vcpu *cpu, const struct msr_row *r, uint64_t v
 		ok = canonical(v);
 	else if (r->kind == MSR_MEMTYPES)
 		ok = ok && memtypes_ok(v);
-	/* If an attempt is made to set reserved bits, a non-canonical address, or to write a read-only MSR. */
+	/* If an attempt is made to set reserved bits, a non-canonical address, or to write a
+	 * read-only MSR. */
 	if (!ok)
 		return cpu_raise_aux(cpu, CHECK_GP_MSR_RESERVED, 0, r->num, v);
 	*field(cpu, r) = v;
@@ -198,13 +212,19 @@ static enum exit write_special(struct vcpu *cpu, uint32_t n, uint64_t v, bool *k
 		cpu->msr.tsc_offset += v - cpu->msr.tsc_adjust;
 		cpu->msr.tsc_adjust = v;
 		return EXIT_NONE;
-	case 0x79: case 0x8B: case 0x2A: case 0x199: case 0x19A: case 0x1D9: /* ignored */
+	case 0x79:
+	case 0x8B:
+	case 0x2A:
+	case 0x199:
+	case 0x19A:
+	case 0x1D9: /* ignored */
 		return EXIT_NONE;
 	case 0xC0000080:
 		if (lm || feature_has(&cpu->features, FEAT_NX))
 			return control_write_efer(cpu, v);
 		break;
-	case 0xC0000100: case 0xC0000101:
+	case 0xC0000100:
+	case 0xC0000101:
 		if (lm)
 			return write_base(cpu, SEG_FS + (n & 1), v);
 		break;

@@ -1,7 +1,8 @@
 /*
  * portio.c - IN and OUT, and who may use which port.
  *
- * Source: Intel SDM Vol. 1 18.5 "Protected-Mode I/O" (IOPL, I/O permission bit map); Vol. 3A 20.2.8.1.
+ * Source: Intel SDM Vol. 1 18.5 "Protected-Mode I/O" (IOPL, I/O permission bit map); Vol.
+ * 3A 20.2.8.1.
  */
 #include "cpu/ring0/priv.h"
 #include "mmu/base/log.h"
@@ -15,11 +16,13 @@ static enum exit bitmap_check(struct vcpu *cpu, uint16_t port, unsigned size)
 		return cpu_raise_aux(cpu, CHECK_GP_IO_NO_MAP, 0, port, cpu->tr.limit);
 	TRY(lin_read(cpu, cpu->tr.base + 0x66, 2, sys_idx(cpu), &off));
 	off += port / 8;
-	/* ... or the bytes of the map that describe the port are beyond the TSS limit (two are always read). */
+	/* ... or the bytes of the map that describe the port are beyond the TSS limit (two are
+	 * always read). */
 	if (off + 1 > cpu->tr.limit)
 		return cpu_raise_aux(cpu, CHECK_GP_IO_MAP_LIMIT, 0, port, off);
 	TRY(lin_read(cpu, cpu->tr.base + off, 2, sys_idx(cpu), &map));
-	/* ... or any of the corresponding I/O permission bits in the TSS for the I/O port being accessed is 1. */
+	/* ... or any of the corresponding I/O permission bits in the TSS for the I/O port being
+	 * accessed is 1. */
 	if (map >> (port & 7) & ((1u << size) - 1))
 		return cpu_raise_aux(cpu, CHECK_GP_IO_BIT, 0, port, map);
 	return EXIT_NONE;
@@ -33,9 +36,10 @@ enum exit gate_port(struct vcpu *cpu, uint16_t port, unsigned size)
 		return EXIT_NONE;
 	r = bitmap_check(cpu, port, size);
 	if (log_on(cpu->log, LOG_TRAP))
-		log_printf(cpu->log, LOG_TRAP, "gate: port %#x at %#llx, CPL %u, IOPL %u: %s\n", port,
-			(unsigned long long)cpu->rip, cpu->cpl, iopl(cpu),
-			r == EXIT_NONE ? "allowed by the bitmap" : check_rows[cpu->event.check].condition);
+		log_printf(cpu->log, LOG_TRAP, "gate: port %#x at %#llx, CPL %u, IOPL %u: %s\n",
+			port, (unsigned long long)cpu->rip, cpu->cpl, iopl(cpu),
+			r == EXIT_NONE ? "allowed by the bitmap"
+				       : check_rows[cpu->event.check].condition);
 	return r;
 }
 

@@ -1,8 +1,10 @@
 /*
- * priv.h - what the files of ring 0 share among themselves: descriptors, stacks being built, sub-deliveries.
+ * priv.h - what the files of ring 0 share among themselves: descriptors, stacks being built,
+ * sub-deliveries.
  *
  * A routine that may fault takes all its checks first; only then does it write guest state. A stack
- * frame is collected in a small array, checked and probed as a whole, and then stored without a chance to fail.
+ * frame is collected in a small array, checked and probed as a whole, and then stored without a
+ * chance to fail.
  */
 #ifndef CPU_RING0_PRIV_H
 #define CPU_RING0_PRIV_H
@@ -12,8 +14,26 @@
 #include "cpu/ring0/ring0.h"
 
 /* Vectors, SDM Vol. 3A table 6-1 */
-enum { VEC_DE, VEC_DB, VEC_NMI, VEC_BP, VEC_OF, VEC_BR, VEC_UD, VEC_NM, VEC_DF, VEC_TS = 10, VEC_NP, VEC_SS,
-	VEC_GP, VEC_PF, VEC_MF = 16, VEC_AC, VEC_MC, VEC_XM };
+enum {
+	VEC_DE,
+	VEC_DB,
+	VEC_NMI,
+	VEC_BP,
+	VEC_OF,
+	VEC_BR,
+	VEC_UD,
+	VEC_NM,
+	VEC_DF,
+	VEC_TS = 10,
+	VEC_NP,
+	VEC_SS,
+	VEC_GP,
+	VEC_PF,
+	VEC_MF = 16,
+	VEC_AC,
+	VEC_MC,
+	VEC_XM
+};
 
 #define TRY(x)                                                                                     \
 	do {                                                                                       \
@@ -24,14 +44,24 @@ enum { VEC_DE, VEC_DB, VEC_NMI, VEC_BP, VEC_OF, VEC_BR, VEC_UD, VEC_NM, VEC_DF, 
 
 /* System descriptor types, SDM Vol. 3A table 3-2 */
 enum {
-	SYS_TSS16 = 1, SYS_LDT = 2, SYS_TSS16_BUSY = 3, SYS_CALL16 = 4, SYS_TASK = 5, SYS_INT16 = 6, SYS_TRAP16 = 7,
-	SYS_TSS32 = 9, SYS_TSS32_BUSY = 11, SYS_CALL32 = 12, SYS_INT32 = 14, SYS_TRAP32 = 15
+	SYS_TSS16 = 1,
+	SYS_LDT = 2,
+	SYS_TSS16_BUSY = 3,
+	SYS_CALL16 = 4,
+	SYS_TASK = 5,
+	SYS_INT16 = 6,
+	SYS_TRAP16 = 7,
+	SYS_TSS32 = 9,
+	SYS_TSS32_BUSY = 11,
+	SYS_CALL32 = 12,
+	SYS_INT32 = 14,
+	SYS_TRAP32 = 15
 };
 
 /* Type bits of code and data segments, SDM Vol. 3A table 3-1 */
-#define TYPE_ACC 1	/* accessed */
-#define TYPE_RW 2	/* data: writable; code: readable */
-#define TYPE_CE 4	/* data: expand-down; code: conforming */
+#define TYPE_ACC 1 /* accessed */
+#define TYPE_RW 2  /* data: writable; code: readable */
+#define TYPE_CE 4  /* data: expand-down; code: conforming */
 #define TYPE_CODE 8
 
 struct desc {
@@ -81,7 +111,8 @@ static inline uint32_t desc_limit(const struct desc *d)
 	return desc_attr(d) & SEGA_G ? l << 12 | 0xFFF : l;
 }
 
-static inline uint64_t desc_base(const struct desc *d) /* code/data: 32 bits; system in IA-32e mode: 64 */
+static inline uint64_t desc_base(
+	const struct desc *d) /* code/data: 32 bits; system in IA-32e mode: 64 */
 {
 	return (d->lo >> 16 & 0xFFFFFF) | (d->lo >> 32 & 0xFF000000) | (d->hi & 0xFFFFFFFF) << 32;
 }
@@ -91,7 +122,8 @@ static inline uint16_t gate_sel(const struct desc *d)
 	return d->lo >> 16;
 }
 
-static inline uint64_t gate_offset(const struct desc *d) /* 32-bit form, or 64-bit when hi was read */
+static inline uint64_t gate_offset(
+	const struct desc *d) /* 32-bit form, or 64-bit when hi was read */
 {
 	return (d->lo & 0xFFFF) | (d->lo >> 32 & 0xFFFF0000) | (d->hi & 0xFFFFFFFF) << 32;
 }
@@ -131,14 +163,17 @@ static inline bool canonical(gla_t a)
 	return (uint64_t)sign_extend(a, 48) == a;
 }
 
-static inline enum mmu_idx sys_idx(const struct vcpu *cpu) /* implicit supervisor accesses: tables and TSS */
+static inline enum mmu_idx sys_idx(
+	const struct vcpu *cpu) /* implicit supervisor accesses: tables and TSS */
 {
 	return cpu->cr4 & CR4_SMAP ? MMU_SMAP : MMU_SUP;
 }
 
 static inline enum mmu_idx idx_for_cpl(const struct vcpu *cpu, unsigned cpl)
 {
-	return cpl == 3 ? MMU_USER : (cpu->cr4 & CR4_SMAP) && !(cpu->eflags & FL_AC) ? MMU_SMAP : MMU_SUP;
+	return cpl == 3						 ? MMU_USER
+	       : (cpu->cr4 & CR4_SMAP) && !(cpu->eflags & FL_AC) ? MMU_SMAP
+								 : MMU_SUP;
 }
 
 static inline uint64_t size_mask(unsigned bytes) /* 1, 2, 4, 8 */
@@ -157,7 +192,8 @@ static inline void gpr_merge(uint64_t *r, uint64_t v, unsigned bytes) /* 4: zero
 }
 
 /* ---- event.c ---- */
-enum exit cpu_raise_desc(struct vcpu *cpu, enum check_id id, uint16_t sel, const struct desc *d); /* code: sel */
+enum exit cpu_raise_desc(
+	struct vcpu *cpu, enum check_id id, uint16_t sel, const struct desc *d); /* code: sel */
 enum exit cpu_raise_aux(struct vcpu *cpu, enum check_id id, uint32_t code, uint64_t a, uint64_t b);
 void cpu_transition(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b);
 
@@ -174,7 +210,8 @@ enum exit gate_port(struct vcpu *cpu, uint16_t port, unsigned size);
 /* ---- segment.c ---- */
 /* Which rows a descriptor fetch or a load reports; contexts differ only in vector and wording. */
 enum exit desc_fetch(struct vcpu *cpu, uint16_t sel, struct desc *d, enum check_id limit);
-bool desc_lookup(struct vcpu *cpu, uint16_t sel, struct desc *d, enum exit *ex); /* false: beyond the table */
+bool desc_lookup(struct vcpu *cpu, uint16_t sel, struct desc *d,
+	enum exit *ex); /* false: beyond the table */
 enum exit desc_fetch_high(struct vcpu *cpu, struct desc *d, uint16_t sel, enum check_id limit);
 enum exit desc_set_accessed(struct vcpu *cpu, struct desc *d);
 void seg_load_desc(struct vcpu *cpu, unsigned seg, uint16_t sel, const struct desc *d);
@@ -184,23 +221,27 @@ void seg_derive_all(struct vcpu *cpu);
 void seg_load_null(struct vcpu *cpu, unsigned seg, uint16_t sel);
 void seg_load_real(struct vcpu *cpu, unsigned seg, uint16_t sel);
 void seg_load_vm86(struct vcpu *cpu, unsigned seg, uint16_t sel);
-void seg_drop_inner(struct vcpu *cpu); /* after a return outward: DS ES FS GS the new CPL may not keep */
-enum exit ss_fetch_inner(struct vcpu *cpu, uint16_t sel, unsigned cpl, struct desc *d); /* #TS/#SS rows */
+void seg_drop_inner(
+	struct vcpu *cpu); /* after a return outward: DS ES FS GS the new CPL may not keep */
+enum exit ss_fetch_inner(
+	struct vcpu *cpu, uint16_t sel, unsigned cpl, struct desc *d); /* #TS/#SS rows */
 
 /* ---- stack.c ---- */
 struct stack {
 	struct seg ss;
 	uint64_t sp;
-	unsigned asize;	      /* 2, 4, 8 */
+	unsigned asize; /* 2, 4, 8 */
 	enum mmu_idx idx;
-	enum check_id room;   /* row when an element is outside the limit or not canonical */
+	enum check_id room; /* row when an element is outside the limit or not canonical */
 	uint32_t code;
 };
 void stack_current(struct vcpu *cpu, struct stack *st);
 /* push v[0] first; all or nothing; st->sp is the new stack pointer */
-enum exit stack_push(struct vcpu *cpu, struct stack *st, const uint64_t *v, unsigned n, unsigned size);
+enum exit stack_push(
+	struct vcpu *cpu, struct stack *st, const uint64_t *v, unsigned n, unsigned size);
 enum exit stack_probe(struct vcpu *cpu, const struct stack *st, unsigned n, unsigned size);
-enum exit stack_read(struct vcpu *cpu, const struct stack *st, unsigned off, unsigned size, uint64_t *v);
+enum exit stack_read(
+	struct vcpu *cpu, const struct stack *st, unsigned off, unsigned size, uint64_t *v);
 void stack_set_sp(struct vcpu *cpu, uint64_t sp, unsigned asize);
 
 /* ---- deliveries; @soft: INT n, INT3, INTO ---- */
@@ -223,7 +264,8 @@ struct far_ret {
 	struct desc cs_d, ss_d;
 	bool outer, ss_null;
 };
-enum exit ret_check_cs(struct vcpu *cpu, struct far_ret *r); /* selector, type, privilege, presence */
+enum exit ret_check_cs(
+	struct vcpu *cpu, struct far_ret *r); /* selector, type, privilege, presence */
 enum exit ret_check_ip(struct vcpu *cpu, const struct far_ret *r);
 enum exit ret_check_ss(struct vcpu *cpu, struct far_ret *r);
 enum exit ret_accessed(struct vcpu *cpu, struct far_ret *r);
@@ -236,13 +278,15 @@ static inline void flags_merge(struct vcpu *cpu, uint32_t image, uint32_t mask)
 
 /* ---- task.c ---- */
 enum task_how { TASK_JMP, TASK_CALL, TASK_IRET, TASK_EVENT };
-enum exit task_switch(struct vcpu *cpu, uint16_t sel, struct desc *d, enum task_how how, uint64_t next_ip);
+enum exit task_switch(
+	struct vcpu *cpu, uint16_t sel, struct desc *d, enum task_how how, uint64_t next_ip);
 /* the inner stack of @cpl from the current TSS (not IA-32e) */
 enum exit tss_stack(struct vcpu *cpu, unsigned cpl, uint16_t *ss, uint32_t *esp);
 enum exit tss_rsp(struct vcpu *cpu, unsigned offset, uint64_t *rsp);
 
 /* ---- vm86.c ---- */
-/* INT n in virtual-8086 mode with VME: *redirected when delivered through the 8086 program's own vector table */
+/* INT n in virtual-8086 mode with VME: *redirected when delivered through the 8086 program's own
+ * vector table */
 enum exit vm86_int_n(struct vcpu *cpu, unsigned vec, uint64_t ret_ip, bool *redirected);
 
 /* ---- debug.c ---- */

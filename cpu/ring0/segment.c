@@ -1,11 +1,12 @@
 /*
  * segment.c - segment registers, their hidden parts, and every data access that goes through them.
  *
- * The hidden part is all that counts: real-address mode, "unreal" mode and protected mode differ only in how it is
- * loaded. The window rlo..rhi / wlo..whi is what is compared at an access; which of the manual's conditions
- * failed is worked out only after the fact.
+ * The hidden part is all that counts: real-address mode, "unreal" mode and protected mode differ
+ * only in how it is loaded. The window rlo..rhi / wlo..whi is what is compared at an access; which
+ * of the manual's conditions failed is worked out only after the fact.
  *
- * Source: Intel SDM Vol. 3A chapter 3 and 5.3 to 5.6; Vol. 2 MOV, POP, LDS; Vol. 3A 20.1 (real-address mode).
+ * Source: Intel SDM Vol. 3A chapter 3 and 5.3 to 5.6; Vol. 2 MOV, POP, LDS; Vol. 3A 20.1
+ * (real-address mode).
  */
 #include "cpu/ring0/priv.h"
 
@@ -50,15 +51,17 @@ void seg_derive_all(struct vcpu *cpu)
 		seg_derive(cpu, i);
 }
 
-void seg_set(struct vcpu *cpu, unsigned seg, uint16_t sel, uint64_t base, uint32_t limit, uint16_t attr)
+void seg_set(
+	struct vcpu *cpu, unsigned seg, uint16_t sel, uint64_t base, uint32_t limit, uint16_t attr)
 {
-	cpu->seg[seg] = (struct seg){ .base = base, .limit = limit, .sel = sel, .attr = attr };
+	cpu->seg[seg] = (struct seg){.base = base, .limit = limit, .sel = sel, .attr = attr};
 	seg_derive(cpu, seg);
 }
 
 void seg_from_desc(struct seg *s, uint16_t sel, const struct desc *d)
 {
-	*s = (struct seg){ .base = desc_base(d), .limit = desc_limit(d), .sel = sel, .attr = desc_attr(d) };
+	*s = (struct seg){
+		.base = desc_base(d), .limit = desc_limit(d), .sel = sel, .attr = desc_attr(d)};
 }
 
 void seg_load_desc(struct vcpu *cpu, unsigned seg, uint16_t sel, const struct desc *d)
@@ -69,7 +72,8 @@ void seg_load_desc(struct vcpu *cpu, unsigned seg, uint16_t sel, const struct de
 	seg_derive(cpu, seg);
 }
 
-/* A null selector: unusable outside 64-bit mode. FS and GS lose their base, as Intel processors do. */
+/* A null selector: unusable outside 64-bit mode. FS and GS lose their base, as Intel processors do.
+ */
 void seg_load_null(struct vcpu *cpu, unsigned seg, uint16_t sel)
 {
 	uint16_t attr = seg == SEG_SS ? (uint16_t)(cpu->cpl << 5) : 0;
@@ -117,7 +121,7 @@ static bool table_entry(struct vcpu *cpu, uint16_t sel, unsigned bytes, gla_t *a
 
 bool desc_lookup(struct vcpu *cpu, uint16_t sel, struct desc *d, enum exit *ex)
 {
-	*d = (struct desc){ 0 };
+	*d = (struct desc){0};
 	*ex = EXIT_NONE;
 	if (!table_entry(cpu, sel, 8, &d->at))
 		return false;
@@ -131,7 +135,8 @@ enum exit desc_fetch(struct vcpu *cpu, uint16_t sel, struct desc *d, enum check_
 
 	/* If the segment selector index is outside its descriptor table limits. */
 	if (!desc_lookup(cpu, sel, d, &ex))
-		return cpu_raise_aux(cpu, limit, sel & 0xFFFC, sel, sel & 4 ? cpu->ldtr.limit : cpu->gdtr.limit);
+		return cpu_raise_aux(
+			cpu, limit, sel & 0xFFFC, sel, sel & 4 ? cpu->ldtr.limit : cpu->gdtr.limit);
 	return ex;
 }
 
@@ -185,7 +190,8 @@ static enum exit load_ss(struct vcpu *cpu, uint16_t sel)
 	struct desc d;
 
 	if (sel_null(sel)) {
-		/* If the SS register is loaded with a NULL selector (64-bit mode: and CPL = 3 or RPL != CPL). */
+		/* If the SS register is loaded with a NULL selector (64-bit mode: and CPL = 3 or
+		 * RPL != CPL). */
 		if (!is_code64(cpu) || cpu->cpl == 3 || (sel & 3) != cpu->cpl)
 			return cpu_raise(cpu, CHECK_GP_SS_NULL, 0);
 		seg_load_null(cpu, SEG_SS, sel);
@@ -218,11 +224,14 @@ static enum exit load_data(struct vcpu *cpu, unsigned seg, uint16_t sel)
 		return EXIT_NONE;
 	}
 	TRY(desc_fetch(cpu, sel, &d, CHECK_GP_SEL_LIMIT));
-	/* If DS, ES, FS or GS is being loaded and the segment is not a data or readable code segment. */
+	/* If DS, ES, FS or GS is being loaded and the segment is not a data or readable code
+	 * segment. */
 	if (!desc_s(&d) || (desc_type(&d) & (TYPE_CODE | TYPE_RW)) == TYPE_CODE)
 		return cpu_raise_desc(cpu, CHECK_GP_DATA_TYPE, sel, &d);
-	/* If it is a data or nonconforming code segment and the RPL or the CPL is greater than the DPL. */
-	if (!(desc_is_code(&d) && desc_conforming(&d)) && ((sel & 3) > desc_dpl(&d) || cpu->cpl > desc_dpl(&d)))
+	/* If it is a data or nonconforming code segment and the RPL or the CPL is greater than the
+	 * DPL. */
+	if (!(desc_is_code(&d) && desc_conforming(&d)) &&
+		((sel & 3) > desc_dpl(&d) || cpu->cpl > desc_dpl(&d)))
 		return cpu_raise_desc(cpu, CHECK_GP_DATA_PRIV, sel, &d);
 	/* If DS, ES, FS or GS is being loaded and the segment is marked not present. */
 	if (!desc_present(&d))
@@ -244,7 +253,8 @@ enum exit h_load_seg(struct vcpu *cpu, uint64_t seg, uint64_t sel, uint64_t c)
 		TRY(load_ss(cpu, sel));
 	else
 		TRY(load_data(cpu, seg, sel));
-	/* MOV SS and POP SS inhibit interrupts and debug traps up to the end of the next instruction. */
+	/* MOV SS and POP SS inhibit interrupts and debug traps up to the end of the next
+	 * instruction. */
 	if (seg == SEG_SS && !(cpu->shadow & 2))
 		cpu->shadow = 2;
 	mode_refresh(cpu);
@@ -255,11 +265,12 @@ enum exit h_load_seg(struct vcpu *cpu, uint64_t seg, uint64_t sel, uint64_t c)
 
 void seg_drop_inner(struct vcpu *cpu)
 {
-	static const uint8_t regs[] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
+	static const uint8_t regs[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(regs); i++) {
 		const struct seg *s = &cpu->seg[regs[i]];
-		bool conforming = (s->attr & (SEGA_S | TYPE_CODE | TYPE_CE)) == (SEGA_S | TYPE_CODE | TYPE_CE);
+		bool conforming = (s->attr & (SEGA_S | TYPE_CODE | TYPE_CE)) ==
+				  (SEGA_S | TYPE_CODE | TYPE_CE);
 
 		if (!conforming && (s->attr >> 5 & 3) < cpu->cpl && (s->attr & SEGA_P))
 			seg_load_null(cpu, regs[i], 0);
@@ -274,27 +285,32 @@ static enum exit raise_window(struct vcpu *cpu, unsigned seg, uint64_t ea, bool 
 	unsigned type = s->attr & SEGA_TYPE;
 	enum check_id id = seg == SEG_SS ? CHECK_SS_LIMIT : CHECK_GP_LIMIT;
 
-	/* If the DS, ES, FS, or GS register is used to access memory and it contains a NULL segment selector. */
+	/* If the DS, ES, FS, or GS register is used to access memory and it contains a NULL segment
+	 * selector. */
 	if (!(s->attr & SEGA_P))
 		id = seg == SEG_SS ? CHECK_SS_LIMIT : CHECK_GP_NULL_SEG;
 	else if (is_prot(cpu) && write && ((type & TYPE_CODE) || !(type & TYPE_RW)))
-		id = CHECK_GP_WRITE_RO; /* If the destination is located in a non-writable segment. */
+		id = CHECK_GP_WRITE_RO; /* If the destination is located in a non-writable segment.
+					 */
 	else if (is_prot(cpu) && !write && (type & (TYPE_CODE | TYPE_RW)) == TYPE_CODE)
 		id = CHECK_GP_READ_XO; /* Reading from an execute-only code segment. */
 	return cpu_raise_aux(cpu, id, 0, ea, s->limit);
 }
 
-enum exit seg_linear(struct vcpu *cpu, unsigned seg, uint64_t ea, unsigned size, bool write, gla_t *gla)
+enum exit seg_linear(
+	struct vcpu *cpu, unsigned seg, uint64_t ea, unsigned size, bool write, gla_t *gla)
 {
 	const struct seg *s = &cpu->seg[seg];
 	uint32_t lo = write ? s->wlo : s->rlo, hi = write ? s->whi : s->rhi;
 
 	if (is_code64(cpu)) {
 		*gla = ea + (seg >= SEG_FS ? s->base : 0);
-		/* If the memory address is in a non-canonical form (#SS if it references the SS segment). */
+		/* If the memory address is in a non-canonical form (#SS if it references the SS
+		 * segment). */
 		if (!canonical(*gla) || !canonical(*gla + size - 1))
-			return cpu_raise_aux(cpu, seg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL, 0,
-				*gla, size);
+			return cpu_raise_aux(cpu,
+				seg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL, 0, *gla,
+				size);
 		return EXIT_NONE;
 	}
 	ea &= UINT32_MAX;
@@ -306,7 +322,8 @@ enum exit seg_linear(struct vcpu *cpu, unsigned seg, uint64_t ea, unsigned size,
 
 static enum exit check_alignment(struct vcpu *cpu, gla_t gla, unsigned size)
 {
-	/* If alignment checking is enabled and an unaligned memory reference is made while the CPL is 3. */
+	/* If alignment checking is enabled and an unaligned memory reference is made while the CPL
+	 * is 3. */
 	if (UNLIKELY((cpu->mode & MODE_AC) && (gla & (size - 1))))
 		return cpu_raise_aux(cpu, CHECK_AC_UNALIGNED, 0, gla, size);
 	return EXIT_NONE;
@@ -332,12 +349,14 @@ enum exit seg_write(struct vcpu *cpu, unsigned seg, uint64_t ea, unsigned size, 
 
 enum exit lin_read(struct vcpu *cpu, gla_t gla, unsigned size, enum mmu_idx idx, uint64_t *v)
 {
-	return mmu_read(&cpu->mmu, gla, size, idx, v) == EXIT_NONE ? EXIT_NONE : cpu_page_fault(cpu);
+	return mmu_read(&cpu->mmu, gla, size, idx, v) == EXIT_NONE ? EXIT_NONE
+								   : cpu_page_fault(cpu);
 }
 
 enum exit lin_write(struct vcpu *cpu, gla_t gla, unsigned size, enum mmu_idx idx, uint64_t v)
 {
-	return mmu_write(&cpu->mmu, gla, size, idx, v) == EXIT_NONE ? EXIT_NONE : cpu_page_fault(cpu);
+	return mmu_write(&cpu->mmu, gla, size, idx, v) == EXIT_NONE ? EXIT_NONE
+								    : cpu_page_fault(cpu);
 }
 
 enum exit h_seg_check(struct vcpu *cpu, uint64_t seg, uint64_t ea, uint64_t c)

@@ -1,8 +1,8 @@
 /*
  * stack.c - frames on guest stacks, all or nothing.
  *
- * A struct stack is a stack segment, a pointer and the rights to use; it need not be the current one, so that a
- * frame on an inner stack can be checked before the processor switches to it.
+ * A struct stack is a stack segment, a pointer and the rights to use; it need not be the current
+ * one, so that a frame on an inner stack can be checked before the processor switches to it.
  *
  * Source: Intel SDM Vol. 1 6.2 "Stacks", Vol. 3A 6.12.1.
  */
@@ -18,8 +18,8 @@ void stack_current(struct vcpu *cpu, struct stack *st)
 	st->code = 0;
 }
 
-static enum exit stack_linear(struct vcpu *cpu, const struct stack *st, uint64_t sp, unsigned size, bool write,
-	gla_t *gla)
+static enum exit stack_linear(struct vcpu *cpu, const struct stack *st, uint64_t sp, unsigned size,
+	bool write, gla_t *gla)
 {
 	if (st->asize == 8) {
 		*gla = sp;
@@ -54,7 +54,8 @@ enum exit stack_probe(struct vcpu *cpu, const struct stack *st, unsigned n, unsi
 	return EXIT_NONE;
 }
 
-enum exit stack_push(struct vcpu *cpu, struct stack *st, const uint64_t *v, unsigned n, unsigned size)
+enum exit stack_push(
+	struct vcpu *cpu, struct stack *st, const uint64_t *v, unsigned n, unsigned size)
 {
 	uint64_t mask = size_mask(st->asize);
 	gla_t gla;
@@ -68,7 +69,8 @@ enum exit stack_push(struct vcpu *cpu, struct stack *st, const uint64_t *v, unsi
 	return EXIT_NONE;
 }
 
-enum exit stack_read(struct vcpu *cpu, const struct stack *st, unsigned off, unsigned size, uint64_t *v)
+enum exit stack_read(
+	struct vcpu *cpu, const struct stack *st, unsigned off, unsigned size, uint64_t *v)
 {
 	gla_t gla;
 

@@ -1,11 +1,12 @@
 /*
  * string.c - MOVS STOS LODS SCAS CMPS INS OUTS, with and without REP.
  *
- * A repeated instruction works in runs: as many elements as lie in one page on each side, within the segment
- * limits and before the index wraps. A run on plain RAM is a host loop; anything else (devices, page-crossing
- * elements, code pages refused by the MMU, the last elements before a limit) goes element by element through
- * the checked accessors, which fault with the registers exactly at the faulting element. Between runs a waiting
- * request stops the instruction with RIP still on it.
+ * A repeated instruction works in runs: as many elements as lie in one page on each side, within
+ * the segment limits and before the index wraps. A run on plain RAM is a host loop; anything else
+ * (devices, page-crossing elements, code pages refused by the MMU, the last elements before a
+ * limit) goes element by element through the checked accessors, which fault with the registers
+ * exactly at the faulting element. Between runs a waiting request stops the instruction with RIP
+ * still on it.
  *
  * Source: Intel SDM Vol. 1 7.3.9 "String Operations"; Vol. 2 REP and each instruction.
  */
@@ -61,7 +62,8 @@ static void consumed(struct str *s, uint64_t n)
 }
 
 /* Is [lo, lo+len) plainly allowed through @seg? No fault is raised: the slow path will do that. */
-static bool range_ok(const struct str *s, unsigned seg, uint64_t lo, uint64_t len, bool write, gla_t *gla)
+static bool range_ok(
+	const struct str *s, unsigned seg, uint64_t lo, uint64_t len, bool write, gla_t *gla)
 {
 	const struct vcpu *cpu = s->cpu;
 	const struct seg *g = &cpu->seg[seg];
@@ -78,7 +80,8 @@ static bool range_ok(const struct str *s, unsigned seg, uint64_t lo, uint64_t le
 	return true;
 }
 
-/* Elements from index register value @at, in the direction of travel, that do not leave the page. */
+/* Elements from index register value @at, in the direction of travel, that do not leave the page.
+ */
 static uint64_t page_run(const struct str *s, unsigned seg, uint64_t at, uint64_t n)
 {
 	uint64_t base = is_code64(s->cpu) && seg < SEG_FS ? 0 : s->cpu->seg[seg].base;
@@ -91,8 +94,10 @@ static uint64_t page_run(const struct str *s, unsigned seg, uint64_t at, uint64_
 	return fit < n ? fit : n;
 }
 
-/* Host address of the lowest byte of a run of *n elements, or NULL; *n may shrink to 0 (then NULL). */
-static uint8_t *run_host(const struct str *s, unsigned seg, uint64_t at, uint64_t n, enum mmu_access acc)
+/* Host address of the lowest byte of a run of *n elements, or NULL; *n may shrink to 0 (then NULL).
+ */
+static uint8_t *run_host(
+	const struct str *s, unsigned seg, uint64_t at, uint64_t n, enum mmu_access acc)
 {
 	uint64_t lo = s->down ? at - (n - 1) * s->size : at, len = n * s->size;
 	bool fault = false;
@@ -201,7 +206,8 @@ enum exit h_stos(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 		if (d) {
 			fill_run(d, v, n, s.size);
 		} else {
-			TRY(seg_write(cpu, SEG_ES, reg(&s, GPR_RDI), s.size, v & size_mask(s.size)));
+			TRY(seg_write(
+				cpu, SEG_ES, reg(&s, GPR_RDI), s.size, v & size_mask(s.size)));
 			n = 1;
 		}
 		advance(&s, GPR_RDI, n);
@@ -249,8 +255,8 @@ static void flags_sub(struct vcpu *cpu, uint64_t a, uint64_t b, unsigned size)
 }
 
 /* Elements of a run up to and including the one that ends the repetition; *end: it did. */
-static uint64_t scan_run(const struct str *s, const uint8_t *a, const uint8_t *b, uint64_t key, uint64_t n,
-	bool *end)
+static uint64_t scan_run(const struct str *s, const uint8_t *a, const uint8_t *b, uint64_t key,
+	uint64_t n, bool *end)
 {
 	bool until_equal = s->rep == 0xF2;
 
@@ -357,7 +363,8 @@ static enum exit ins_one(struct str *s, uint16_t port)
 	uint64_t ea = reg(s, GPR_RDI);
 	gla_t gla;
 
-	/* The destination is checked before the port is read: a device must not lose data to a page fault. */
+	/* The destination is checked before the port is read: a device must not lose data to a page
+	 * fault. */
 	TRY(seg_linear(cpu, SEG_ES, ea, s->size, true, &gla));
 	if (mmu_probe(&cpu->mmu, gla, s->size, MMU_WRITE, s->idx) != EXIT_NONE)
 		return cpu_page_fault(cpu);

@@ -1,5 +1,6 @@
 /*
- * sysdesc.c - LDT and task register, and the instructions that look at descriptors without loading them.
+ * sysdesc.c - LDT and task register, and the instructions that look at descriptors without loading
+ * them.
  *
  * Source: Intel SDM Vol. 2 LLDT, LTR, SLDT, STR, LAR, LSL, VERR, VERW, ARPL; Vol. 3A 2.4, 5.10.
  */
@@ -12,7 +13,7 @@ enum exit h_lldt(struct vcpu *cpu, uint64_t sel, uint64_t b, uint64_t c)
 	sel &= 0xFFFF;
 	TRY(ring0_gate(cpu, GATE_LLDT));
 	if (sel_null(sel)) {
-		cpu->ldtr = (struct seg){ .sel = sel };
+		cpu->ldtr = (struct seg){.sel = sel};
 		return EXIT_NONE;
 	}
 	/* If the selector operand does not point into the Global Descriptor Table. */
@@ -51,7 +52,8 @@ enum exit h_ltr(struct vcpu *cpu, uint64_t sel, uint64_t b, uint64_t c)
 	if (vcpu_long(cpu))
 		TRY(desc_fetch_high(cpu, &d, sel, CHECK_GP_SEL_LIMIT));
 	type = desc_type(&d);
-	/* If the source selector points to a segment that is not a TSS or to one for a task that is already busy. */
+	/* If the source selector points to a segment that is not a TSS or to one for a task that is
+	 * already busy. */
 	if (desc_s(&d) || !(type == SYS_TSS32 || (type == SYS_TSS16 && !vcpu_long(cpu))))
 		return cpu_raise_desc(cpu, CHECK_GP_LTR_TYPE, sel, &d);
 	/* If the TSS is marked not present. */
@@ -79,7 +81,8 @@ enum exit h_str(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 	return EXIT_NONE;
 }
 
-/* Is @sel visible at this CPL? LAR's and LSL's table of valid system types in @types (bit per type). */
+/* Is @sel visible at this CPL? LAR's and LSL's table of valid system types in @types (bit per
+ * type). */
 static enum exit look(struct vcpu *cpu, uint16_t sel, uint16_t types, struct desc *d, bool *ok)
 {
 	enum exit ex;
@@ -174,8 +177,8 @@ static enum exit store_table(struct vcpu *cpu, uint64_t base, uint64_t limit, bo
 enum exit h_sgdt(struct vcpu *cpu, uint64_t what, uint64_t which, uint64_t c)
 {
 	TRY(ring0_gate(cpu, which ? GATE_SIDT : GATE_SGDT));
-	return which ? store_table(cpu, cpu->idtr.base, cpu->idtr.limit, what) :
-		store_table(cpu, cpu->gdtr.base, cpu->gdtr.limit, what);
+	return which ? store_table(cpu, cpu->idtr.base, cpu->idtr.limit, what)
+		     : store_table(cpu, cpu->gdtr.base, cpu->gdtr.limit, what);
 }
 
 enum exit h_lgdt(struct vcpu *cpu, uint64_t base, uint64_t limit, uint64_t c)

@@ -1,9 +1,9 @@
 /*
  * task.c - the hardware task switch, 16- and 32-bit, and the stacks a TSS holds.
  *
- * Everything that can fault in the outgoing task's context - reading the new TSS, writing the old one, the
- * busy bits, the back link - is read or probed first. Then the switch is committed; what is wrong with the new task's
- * segments faults in the new task, as the manual has it.
+ * Everything that can fault in the outgoing task's context - reading the new TSS, writing the old
+ * one, the busy bits, the back link - is read or probed first. Then the switch is committed; what
+ * is wrong with the new task's segments faults in the new task, as the manual has it.
  *
  * Source: Intel SDM Vol. 3A chapter 7 "Task Management", figures 7-2 and 7-10, table 7-1.
  */
@@ -23,7 +23,8 @@ enum exit tss_stack(struct vcpu *cpu, unsigned cpl, uint16_t *ss, uint32_t *esp)
 
 	/* If the stack pointer's address is beyond the current TSS's segment limit. */
 	if (!(cpu->tr.attr & SEGA_P) || off + size + 1 > cpu->tr.limit)
-		return cpu_raise_aux(cpu, CHECK_TS_STACK_BEYOND, cpu->tr.sel & 0xFFFC, off, cpu->tr.limit);
+		return cpu_raise_aux(
+			cpu, CHECK_TS_STACK_BEYOND, cpu->tr.sel & 0xFFFC, off, cpu->tr.limit);
 	TRY(lin_read(cpu, (uint32_t)(cpu->tr.base + off), size, sys_idx(cpu), &v));
 	*esp = v;
 	TRY(lin_read(cpu, (uint32_t)(cpu->tr.base + off + size), 2, sys_idx(cpu), &v));
@@ -35,7 +36,8 @@ enum exit tss_rsp(struct vcpu *cpu, unsigned off, uint64_t *rsp)
 {
 	/* If the stack pointer's address is beyond the current TSS's segment limit. */
 	if (!(cpu->tr.attr & SEGA_P) || off + 7 > cpu->tr.limit)
-		return cpu_raise_aux(cpu, CHECK_TS_STACK_BEYOND, cpu->tr.sel & 0xFFFC, off, cpu->tr.limit);
+		return cpu_raise_aux(
+			cpu, CHECK_TS_STACK_BEYOND, cpu->tr.sel & 0xFFFC, off, cpu->tr.limit);
 	TRY(lin_read(cpu, cpu->tr.base + off, 8, sys_idx(cpu), rsp));
 	/* If the new stack pointer is not canonical. */
 	if (!canonical(*rsp))
@@ -73,7 +75,8 @@ static void parse32(const uint8_t *b, struct tss_image *t)
 
 static void parse16(const uint8_t *b, struct tss_image *t)
 {
-	*t = (struct tss_image){ .eip = get(b, 0x0E, 2), .eflags = get(b, 0x10, 2), .ldt = get(b, 0x2A, 2) };
+	*t = (struct tss_image){
+		.eip = get(b, 0x0E, 2), .eflags = get(b, 0x10, 2), .ldt = get(b, 0x2A, 2)};
 	for (unsigned i = 0; i < 8; i++)
 		t->gpr[i] = 0xFFFF0000 | get(b, 0x12 + i * 2, 2);
 	for (unsigned i = 0; i < 4; i++)
@@ -106,7 +109,8 @@ static enum exit read_tss(struct vcpu *cpu, const struct desc *d, struct tss_ima
 	bool is32 = desc_type(d) & 8;
 	uint8_t b[0x68];
 
-	if (mmu_read_buf(&cpu->mmu, (uint32_t)desc_base(d), b, is32 ? 0x68 : 0x2C, sys_idx(cpu)) != EXIT_NONE)
+	if (mmu_read_buf(&cpu->mmu, (uint32_t)desc_base(d), b, is32 ? 0x68 : 0x2C, sys_idx(cpu)) !=
+		EXIT_NONE)
 		return cpu_page_fault(cpu);
 	if (is32)
 		parse32(b, t);
@@ -131,7 +135,7 @@ static enum exit load_task_ldt(struct vcpu *cpu, uint16_t sel)
 {
 	struct desc d;
 
-	cpu->ldtr = (struct seg){ .sel = sel };
+	cpu->ldtr = (struct seg){.sel = sel};
 	if (sel_null(sel))
 		return EXIT_NONE;
 	/* If the LDT selector is not in the GDT. */
@@ -154,7 +158,8 @@ static enum exit load_task_cs(struct vcpu *cpu, uint16_t sel)
 		return cpu_raise(cpu, CHECK_TS_CS, 0);
 	TRY(desc_fetch(cpu, sel, &d, CHECK_TS_CS_LIMIT));
 	/* If it is not a code segment; conforming with DPL > RPL; nonconforming with DPL != RPL. */
-	if (!desc_is_code(&d) || (desc_conforming(&d) ? desc_dpl(&d) > (sel & 3) : desc_dpl(&d) != (sel & 3)))
+	if (!desc_is_code(&d) ||
+		(desc_conforming(&d) ? desc_dpl(&d) > (sel & 3) : desc_dpl(&d) != (sel & 3)))
 		return cpu_raise_desc(cpu, CHECK_TS_CS, sel, &d);
 	/* If the code segment is not present. */
 	if (!desc_present(&d))
@@ -181,7 +186,8 @@ static enum exit load_task_data(struct vcpu *cpu, unsigned seg, uint16_t sel)
 	if (sel_null(sel))
 		return EXIT_NONE;
 	TRY(desc_fetch(cpu, sel, &d, CHECK_TS_DATA_LIMIT));
-	/* If it is not a data or readable code segment, or DPL is less than CPL or RPL (not for conforming code). */
+	/* If it is not a data or readable code segment, or DPL is less than CPL or RPL (not for
+	 * conforming code). */
 	if (!desc_s(&d) || (desc_type(&d) & (TYPE_CODE | TYPE_RW)) == TYPE_CODE ||
 		(!(desc_is_code(&d) && desc_conforming(&d)) &&
 			(desc_dpl(&d) < cpu->cpl || desc_dpl(&d) < (sel & 3))))
@@ -196,7 +202,7 @@ static enum exit load_task_data(struct vcpu *cpu, unsigned seg, uint16_t sel)
 
 static enum exit load_segments(struct vcpu *cpu, const struct tss_image *t)
 {
-	static const uint8_t data[] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
+	static const uint8_t data[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
 
 	for (unsigned i = 0; i < SEG_COUNT; i++)
 		seg_set(cpu, i, t->seg[i], 0, 0, 0);
@@ -231,8 +237,9 @@ static void load_registers(struct vcpu *cpu, const struct tss_image *t, bool nes
 {
 	for (unsigned i = 0; i < 8; i++)
 		cpu->gpr[i] = t->gpr[i];
-	cpu->eflags = (t->eflags & (FL_ARITH | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC |
-		FL_VIF | FL_VIP | FL_ID)) | FL_1 | (nested ? FL_NT : 0);
+	cpu->eflags = (t->eflags & (FL_ARITH | FL_TF | FL_IF | FL_DF | FL_IOPL | FL_NT | FL_RF |
+					   FL_VM | FL_AC | FL_VIF | FL_VIP | FL_ID)) |
+		      FL_1 | (nested ? FL_NT : 0);
 	cpu->rip = t->eip;
 	cpu->cr0 |= CR0_TS;
 	cpu->dr[7] &= ~0x155ull; /* L0..L3, LE */
@@ -248,16 +255,19 @@ static enum exit switch_checks(struct vcpu *cpu, const struct desc *d, uint16_t 
 		return cpu_raise_desc(cpu, CHECK_TS_LIMIT, sel, d);
 	/* If the current TSS is too small to take the outgoing state. */
 	if (!(cpu->tr.attr & SEGA_P) || cpu->tr.limit < (cpu->tr.attr & 8 ? 0x5F : 0x29))
-		return cpu_raise_aux(cpu, CHECK_TS_OLD_LIMIT, cpu->tr.sel & 0xFFFC, cpu->tr.limit, 0);
+		return cpu_raise_aux(
+			cpu, CHECK_TS_OLD_LIMIT, cpu->tr.sel & 0xFFFC, cpu->tr.limit, 0);
 	TRY(desc_fetch(cpu, cpu->tr.sel, &old, CHECK_TS_OLD_LIMIT));
 	*old_at = old.at;
 	return EXIT_NONE;
 }
 
-enum exit task_switch(struct vcpu *cpu, uint16_t sel, struct desc *d, enum task_how how, uint64_t next_ip)
+enum exit task_switch(
+	struct vcpu *cpu, uint16_t sel, struct desc *d, enum task_how how, uint64_t next_ip)
 {
 	bool nested = how == TASK_CALL || how == TASK_EVENT, old32 = cpu->tr.attr & 8;
-	gla_t old_base = (uint32_t)(cpu->tr.base + (old32 ? 0x20 : 0x0E)), new_base = (uint32_t)desc_base(d), old_at = 0;
+	gla_t old_base = (uint32_t)(cpu->tr.base + (old32 ? 0x20 : 0x0E)),
+	      new_base = (uint32_t)desc_base(d), old_at = 0;
 	uint32_t flags = cpu->eflags & (how == TASK_IRET ? ~(uint32_t)FL_NT : ~0u);
 	uint16_t old_sel = cpu->tr.sel;
 	struct tss_image t;

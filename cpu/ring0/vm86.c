@@ -1,11 +1,14 @@
 /*
- * vm86.c - the instructions whose meaning hangs on IF, IOPL and virtual-8086 mode: CLI STI PUSHF POPF INT n INT3 INTO.
+ * vm86.c - the instructions whose meaning hangs on IF, IOPL and virtual-8086 mode: CLI STI PUSHF
+ * POPF INT n INT3 INTO.
  *
- * With CR4.VME the 8086 program's IF is EFLAGS.VIF, and INT n goes through its own vector table when its bit in
- * the interrupt redirection bitmap of the TSS is 0. CR4.PVI gives CLI and STI the same virtual IF at CPL 3.
+ * With CR4.VME the 8086 program's IF is EFLAGS.VIF, and INT n goes through its own vector table
+ * when its bit in the interrupt redirection bitmap of the TSS is 0. CR4.PVI gives CLI and STI the
+ * same virtual IF at CPL 3.
  *
- * Source: Intel SDM Vol. 3A 20.2 "Virtual-8086 Mode", 20.3 "Interrupt and Exception Handling in Virtual-8086 Mode",
- * table 20-2, 20.4 "Protected-Mode Virtual Interrupts"; Vol. 2 CLI, STI, PUSHF, POPF, INT n.
+ * Source: Intel SDM Vol. 3A 20.2 "Virtual-8086 Mode", 20.3 "Interrupt and Exception Handling in
+ * Virtual-8086 Mode", table 20-2, 20.4 "Protected-Mode Virtual Interrupts"; Vol. 2 CLI, STI, PUSHF,
+ * POPF, INT n.
  */
 #include "cpu/ring0/priv.h"
 
@@ -24,7 +27,8 @@ enum exit h_cli(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 		vcpu_update_req(cpu);
 		return EXIT_NONE;
 	}
-	/* If the CPL is greater than the IOPL of the current program or procedure (no virtual interrupts). */
+	/* If the CPL is greater than the IOPL of the current program or procedure (no virtual
+	 * interrupts). */
 	if (!virtual_if(cpu))
 		return cpu_raise(cpu, CHECK_GP_CLI_IOPL, 0);
 	cpu->eflags &= ~(uint32_t)FL_VIF;
@@ -43,7 +47,8 @@ enum exit h_sti(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 		vcpu_update_req(cpu);
 		return EXIT_NONE;
 	}
-	/* If the CPL is greater than the IOPL of the current program or procedure (no virtual interrupts). */
+	/* If the CPL is greater than the IOPL of the current program or procedure (no virtual
+	 * interrupts). */
 	if (!virtual_if(cpu))
 		return cpu_raise(cpu, CHECK_GP_CLI_IOPL, 0);
 	/* If a virtual interrupt is pending (VIP = 1). */
@@ -58,7 +63,8 @@ enum exit h_pushf(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)
 	uint32_t image = cpu->eflags & ~(uint32_t)(FL_RF | FL_VM);
 
 	if (is_vm86(cpu) && iopl(cpu) < 3) {
-		/* If the IOPL is less than 3 in virtual-8086 mode (CR4.VME = 0 or 32-bit operand size). */
+		/* If the IOPL is less than 3 in virtual-8086 mode (CR4.VME = 0 or 32-bit operand
+		 * size). */
 		if (!(cpu->cr4 & CR4_VME) || osize != 2)
 			return cpu_raise(cpu, CHECK_GP_VM86_IOPL, 0);
 		image = (image & ~(uint32_t)FL_IF) | FL_IOPL | (cpu->eflags & FL_VIF ? FL_IF : 0);
@@ -72,7 +78,8 @@ enum exit h_popf(struct vcpu *cpu, uint64_t image, uint64_t osize, uint64_t c)
 	uint32_t mask = FL_ARITH | FL_TF | FL_DF | FL_NT | (osize > 2 ? FL_AC | FL_ID : 0);
 
 	if (is_vm86(cpu) && iopl(cpu) < 3) {
-		/* If the IOPL is less than 3 in virtual-8086 mode (CR4.VME = 0 or 32-bit operand size). */
+		/* If the IOPL is less than 3 in virtual-8086 mode (CR4.VME = 0 or 32-bit operand
+		 * size). */
 		if (!(cpu->cr4 & CR4_VME) || osize != 2)
 			return cpu_raise(cpu, CHECK_GP_VM86_IOPL, 0);
 		/* With VME: if the image sets TF, or sets IF while VIP is pending. */
@@ -92,7 +99,8 @@ enum exit h_popf(struct vcpu *cpu, uint64_t image, uint64_t osize, uint64_t c)
 	return EXIT_NONE;
 }
 
-/* Bit of @vec in the software interrupt redirection bitmap, the 32 bytes below the I/O permission bitmap. */
+/* Bit of @vec in the software interrupt redirection bitmap, the 32 bytes below the I/O permission
+ * bitmap. */
 static enum exit redirection_bit(struct vcpu *cpu, unsigned vec, bool *set)
 {
 	uint64_t base, byte;
@@ -154,12 +162,15 @@ static uint64_t next_ip(const struct vcpu *cpu, unsigned len)
 {
 	uint64_t ip = cpu->rip + len;
 
-	return is_code64(cpu) ? ip : cpu->seg[SEG_CS].attr & SEGA_DB ? ip & UINT32_MAX : ip & 0xFFFF;
+	return is_code64(cpu)			 ? ip
+	       : cpu->seg[SEG_CS].attr & SEGA_DB ? ip & UINT32_MAX
+						 : ip & 0xFFFF;
 }
 
 enum exit h_int_n(struct vcpu *cpu, uint64_t vec, uint64_t len, uint64_t kind)
 {
-	struct delivery dv = { .vec = vec & 0xFF, .ret_ip = next_ip(cpu, len), .soft = true, .check_dpl = true };
+	struct delivery dv = {
+		.vec = vec & 0xFF, .ret_ip = next_ip(cpu, len), .soft = true, .check_dpl = true};
 	enum exit r;
 
 	if (kind == 2 && !(cpu->eflags & FL_OF)) { /* INTO without overflow */
@@ -180,7 +191,7 @@ enum exit h_int_n(struct vcpu *cpu, uint64_t vec, uint64_t len, uint64_t kind)
 	r = deliver_any(cpu, &dv);
 	if (r != EXIT_NONE) {
 		if (kind == 3 && (check_rows[cpu->event.check].form == CODE_SEL ||
-				check_rows[cpu->event.check].form == CODE_ZERO))
+					 check_rows[cpu->event.check].form == CODE_ZERO))
 			cpu->event.code |= 1;
 		return r;
 	}

@@ -1,4 +1,5 @@
-/* ring0_fix.h - a CPU with a GDT, an IDT and a TSS in a few megabytes of RAM, for the tests of ring 0. */
+/* ring0_fix.h - a CPU with a GDT, an IDT and a TSS in a few megabytes of RAM, for the tests of ring
+ * 0. */
 #ifndef TESTS_RING0_FIX_H
 #define TESTS_RING0_FIX_H
 
@@ -22,9 +23,25 @@
 
 /* selectors of the GDT fix_new() builds */
 enum {
-	S_KCODE = 0x08, S_KDATA = 0x10, S_UCODE = 0x18 | 3, S_UDATA = 0x20 | 3, S_TSS = 0x28, S_TSS2 = 0x38,
-	S_CONF = 0x48, S_GATE = 0x50, S_KCODE64 = 0x60, S_UCODE64 = 0x68 | 3, S_LDT = 0x70, S_NPDATA = 0x80,
-	S_XO = 0x88, S_RO = 0x90, S_DOWN = 0x98, S_TASKGATE = 0xA0, S_NPCODE = 0xA8, S_TSS16 = 0xB0, GDT_END = 0xC0
+	S_KCODE = 0x08,
+	S_KDATA = 0x10,
+	S_UCODE = 0x18 | 3,
+	S_UDATA = 0x20 | 3,
+	S_TSS = 0x28,
+	S_TSS2 = 0x38,
+	S_CONF = 0x48,
+	S_GATE = 0x50,
+	S_KCODE64 = 0x60,
+	S_UCODE64 = 0x68 | 3,
+	S_LDT = 0x70,
+	S_NPDATA = 0x80,
+	S_XO = 0x88,
+	S_RO = 0x90,
+	S_DOWN = 0x98,
+	S_TASKGATE = 0xA0,
+	S_NPCODE = 0xA8,
+	S_TSS16 = 0xB0,
+	GDT_END = 0xC0
 };
 
 struct fix {
@@ -47,17 +64,18 @@ static inline void fix_wr(struct fix *f, uint64_t at, uint64_t v, unsigned n)
 	space_write(&f->mem, at, v, n);
 }
 
-static inline uint64_t mk_seg(uint32_t base, uint32_t limit20, uint16_t attr) /* attr: type S DPL P .. AVL L D G */
+static inline uint64_t mk_seg(
+	uint32_t base, uint32_t limit20, uint16_t attr) /* attr: type S DPL P .. AVL L D G */
 {
-	return (limit20 & 0xFFFF) | (uint64_t)(base & 0xFFFFFF) << 16 | (uint64_t)(attr & 0xFF) << 40 |
-		(uint64_t)(limit20 >> 16 & 15) << 48 | (uint64_t)(attr >> 12 & 15) << 52 |
-		(uint64_t)(base >> 24) << 56;
+	return (limit20 & 0xFFFF) | (uint64_t)(base & 0xFFFFFF) << 16 |
+	       (uint64_t)(attr & 0xFF) << 40 | (uint64_t)(limit20 >> 16 & 15) << 48 |
+	       (uint64_t)(attr >> 12 & 15) << 52 | (uint64_t)(base >> 24) << 56;
 }
 
 static inline uint64_t mk_gate(uint16_t sel, uint32_t off, uint8_t attr, unsigned params)
 {
-	return (off & 0xFFFF) | (uint64_t)sel << 16 | (uint64_t)params << 32 | (uint64_t)attr << 40 |
-		(uint64_t)(off >> 16) << 48;
+	return (off & 0xFFFF) | (uint64_t)sel << 16 | (uint64_t)params << 32 |
+	       (uint64_t)attr << 40 | (uint64_t)(off >> 16) << 48;
 }
 
 static inline void fix_gdt(struct fix *f, unsigned sel, uint64_t d)
@@ -107,17 +125,20 @@ static inline void fix_tables(struct fix *f)
 static inline struct fix *fix_new(const char *model)
 {
 	struct fix *f = calloc(1, sizeof(*f));
-	struct err e = { 0 };
+	struct err e = {0};
 
 	ck_assert_int_eq(ram_init(&f->ram, RAM_SIZE, &e), VM_OK);
 	log_init(&f->log);
 	clock_init(&f->clock);
 	space_init(&f->mem, "mem", BIT(52) - 1, &f->ram, &f->log);
 	space_init(&f->ports, "io", 0xFFFF, NULL, &f->log);
-	f->reg = (struct region){ .name = "ram", .kind = REGION_RAM, .len = RAM_SIZE,
-		.ra = ram_alloc(&f->ram, RAM_SIZE) };
+	f->reg = (struct region){.name = "ram",
+		.kind = REGION_RAM,
+		.len = RAM_SIZE,
+		.ra = ram_alloc(&f->ram, RAM_SIZE)};
 	space_add(&f->mem, &f->reg, 0);
-	ck_assert_msg(vcpu_new(&f->cpu, model, &f->mem, &f->ports, &f->ram, &f->clock, &f->log, &e) == VM_OK,
+	ck_assert_msg(vcpu_new(&f->cpu, model, &f->mem, &f->ports, &f->ram, &f->clock, &f->log,
+			      &e) == VM_OK,
 		"%s", e.msg);
 	f->cpu->wires.opaque = f;
 	f->cpu->wires.intr_ack = fix_ack;
@@ -152,7 +173,7 @@ static inline struct fix *fix_prot(unsigned cpl)
 		ck_assert_int_eq(h_load_seg(c, s, S_UDATA, 0), EXIT_NONE);
 	ck_assert_int_eq(h_load_seg(c, SEG_ES, S_UDATA, 0), EXIT_NONE);
 	if (cpl) {
-		uint32_t frame[5] = { 0x7000, S_UCODE, 0x202, USTACK, S_UDATA };
+		uint32_t frame[5] = {0x7000, S_UCODE, 0x202, USTACK, S_UDATA};
 
 		c->gpr[GPR_RSP] = KSTACK - 20;
 		space_write_buf(&f->mem, KSTACK - 20, frame, 20);
@@ -166,7 +187,7 @@ static inline struct fix *fix_prot(unsigned cpl)
 /* An event of row @id with error code @code must be pending; it is taken back. */
 #define ck_raised(f, row, c_)                                                                      \
 	do {                                                                                       \
-		ck_assert_msg((f)->cpu->event.pending, "nothing raised, expected " #row);           \
+		ck_assert_msg((f)->cpu->event.pending, "nothing raised, expected " #row);          \
 		ck_assert_str_eq(check_rows[(f)->cpu->event.check].id, #row);                      \
 		ck_assert_uint_eq((f)->cpu->event.code, (c_));                                     \
 		(f)->cpu->event.pending = false;                                                   \

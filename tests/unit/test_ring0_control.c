@@ -1,5 +1,6 @@
 /*
- * test_ring0_control.c - control registers, EFER and the way into IA-32e mode; 64-bit gates, IRETQ, SYSCALL; MSRs, CPUID.
+ * test_ring0_control.c - control registers, EFER and the way into IA-32e mode; 64-bit gates, IRETQ,
+ * SYSCALL; MSRs, CPUID.
  */
 #include "ring0_fix.h"
 
@@ -59,7 +60,8 @@ static struct fix *fix_long(void)
 	for (unsigned i = 0; i < 4; i++)
 		fix_wr(f, PML4 + 0x2000 + i * 8, (uint64_t)i << 21 | 0x87, 8);
 	for (unsigned v = 0; v < 256; v++) {
-		fix_wr(f, IDT + v * 16, mk_gate(S_KCODE64, 0x20000 + v * 16, v == 0x80 ? 0xEE : 0x8E, 0), 8);
+		fix_wr(f, IDT + v * 16,
+			mk_gate(S_KCODE64, 0x20000 + v * 16, v == 0x80 ? 0xEE : 0x8E, 0), 8);
 		fix_wr(f, IDT + v * 16 + 8, 0, 8);
 	}
 	c->idtr.limit = 0xFFF;
@@ -84,7 +86,7 @@ START_TEST(long_mode)
 {
 	struct fix *f = fix_long();
 	struct vcpu *c = f->cpu;
-	uint64_t frame[5] = { 0x7000, S_UCODE64, 0x202, 0xA000, S_UDATA };
+	uint64_t frame[5] = {0x7000, S_UCODE64, 0x202, 0xA000, S_UDATA};
 
 	CR_FAULTS(0, c->cr0 & ~CR0_PG, GP_CR0_PG_LONG);
 	CR_FAULTS(0, c->cr0 | BIT(40), GP_CR0_UPPER);
@@ -221,8 +223,9 @@ static void leaf(struct vcpu *c, uint32_t l)
 
 START_TEST(cpuid)
 {
-	static const char *const names[] = { "max", "486", "pentium", "pentium2", "pentium3", "n270", "core2duo", "qemu64",
-		"kvm64", "Nehalem", "Westmere", "Haswell", "x86-64-v1", "x86-64-v2", "x86-64-v3" };
+	static const char *const names[] = {"max", "486", "pentium", "pentium2", "pentium3", "n270",
+		"core2duo", "qemu64", "kvm64", "Nehalem", "Westmere", "Haswell", "x86-64-v1",
+		"x86-64-v2", "x86-64-v3"};
 	struct fix *f;
 	struct vcpu *c;
 	struct err e;
@@ -250,8 +253,10 @@ START_TEST(cpuid)
 	ck_assert(c->gpr[GPR_RDX] & BIT(29));
 	leaf(c, 1);
 	ck_assert_uint_eq(c->gpr[GPR_RCX] >> 28 & 1, feature_has(&c->features, FEAT_AVX));
-	ck_assert(vcpu_new(&c, "i960", &f->mem, &f->ports, &f->ram, &f->clock, &f->log, &e) == VM_ERR_USAGE);
-	ck_assert(vcpu_new(&c, "max,+warp", &f->mem, &f->ports, &f->ram, &f->clock, &f->log, &e) == VM_ERR_USAGE);
+	ck_assert(vcpu_new(&c, "i960", &f->mem, &f->ports, &f->ram, &f->clock, &f->log, &e) ==
+		  VM_ERR_USAGE);
+	ck_assert(vcpu_new(&c, "max,+warp", &f->mem, &f->ports, &f->ram, &f->clock, &f->log, &e) ==
+		  VM_ERR_USAGE);
 	fix_free(f);
 }
 END_TEST

@@ -1,5 +1,6 @@
 /*
- * test_ring0_deliver.c - each gate type, each fault on the way in, saved frames, and all forms of IRET.
+ * test_ring0_deliver.c - each gate type, each fault on the way in, saved frames, and all forms of
+ * IRET.
  */
 #include "ring0_fix.h"
 
@@ -41,7 +42,7 @@ START_TEST(same_level)
 	struct fix *f = fix_prot(0);
 	struct vcpu *c = f->cpu;
 
-	c->eflags = 0x202;
+	c->eflags = 0x202 | FL_TF | FL_NT;
 	c->rip = 0x6000;
 	cpu_raise(c, CHECK_GP_SEL_LIMIT, 0x1238);
 	ck_assert_int_eq(ring0_deliver(c), EXIT_NONE);
@@ -50,12 +51,13 @@ START_TEST(same_level)
 	ck_assert_uint_eq(fix_rd(f, KSTACK - 16, 4), 0x1238);
 	ck_assert_uint_eq(fix_rd(f, KSTACK - 12, 4), 0x6000);
 	ck_assert_uint_eq(fix_rd(f, KSTACK - 8, 4), S_KCODE);
-	ck_assert_uint_eq(fix_rd(f, KSTACK - 4, 4), 0x202 | FL_RF);
-	ck_assert_uint_eq(c->eflags & FL_IF, 0);
+	ck_assert_uint_eq(fix_rd(f, KSTACK - 4, 4), 0x202 | FL_RF | FL_TF | FL_NT);
+	ck_assert_uint_eq(c->eflags & (FL_IF | FL_TF | FL_NT | FL_RF), 0);
 	c->gpr[GPR_RSP] += 4;
 	ck_assert_int_eq(h_iret(c, 4, 0, 0), EXIT_NONE);
 	ck_assert_uint_eq(c->rip, 0x6000);
-	ck_assert_uint_eq(c->eflags, 0x202 | FL_RF);
+	ck_assert_uint_eq(c->eflags, 0x202 | FL_RF | FL_TF | FL_NT);
+	ck_assert(c->mode & MODE_ONE);
 	/* a trap gate leaves IF; a 16-bit gate saves words */
 	fix_idt(f, 0x30, mk_gate(S_KCODE, 0x777, 0x87, 0));
 	ck_assert_int_eq(h_int_n(c, 0x30, 2, 0), EXIT_NONE);
@@ -177,7 +179,8 @@ END_TEST
 
 static void to_vm86(struct fix *f, unsigned level)
 {
-	uint32_t frame[9] = { 0x100, 0x1000, 0x20202 | level << 12, 0x200, 0x2000, 0x11, 0x22, 0x33, 0x44 };
+	uint32_t frame[9] = {
+		0x100, 0x1000, 0x20202 | level << 12, 0x200, 0x2000, 0x11, 0x22, 0x33, 0x44};
 	struct vcpu *c = f->cpu;
 
 	c->gpr[GPR_RSP] = KSTACK - 36;
@@ -234,7 +237,8 @@ START_TEST(vme)
 	struct vcpu *c = f->cpu;
 
 	h_mov_cr_to(c, 4, CR4_VME, 0);
-	fix_wr(f, TSS + 0x66, 0x88, 2); /* redirection bitmap at 68h, all 0: through the 8086 program's table */
+	fix_wr(f, TSS + 0x66, 0x88,
+		2); /* redirection bitmap at 68h, all 0: through the 8086 program's table */
 	fix_wr(f, 0x21 * 4, 0x15000010, 4);
 	to_vm86(f, 0);
 	ck_assert_int_eq(h_sti(c, 0, 0, 0), EXIT_NONE);

@@ -1,5 +1,6 @@
 /*
- * test_ring0_docs.c - docs/traps.md lists every row of checks.def and gates.def, word for word; BLESS=1 writes it.
+ * test_ring0_docs.c - docs/traps.md lists every row of checks.def and gates.def, word for word;
+ * BLESS=1 writes it.
  *
  * Run from the repository's root, as ctest does.
  */
@@ -11,10 +12,10 @@
 
 #define DOC "docs/traps.md"
 
-static const char *const vec_names[32] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "", "#TS", "#NP",
-	"#SS", "#GP", "#PF", "", "#MF", "#AC", "#MC", "#XM" };
+static const char *const vec_names[32] = {"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM",
+	"#DF", "", "#TS", "#NP", "#SS", "#GP", "#PF", "", "#MF", "#AC", "#MC", "#XM"};
 
-static const char *const form_names[] = { "none", "0", "selector", "page fault", "value" };
+static const char *const form_names[] = {"none", "0", "selector", "page fault", "value"};
 
 static void gates(FILE *o)
 {
@@ -33,14 +34,16 @@ static char *compose(void)
 	FILE *o = open_memstream(&buf, &n);
 
 	fprintf(o, "# Traps: every reason for which the guest is given an exception\n\n"
-		   "Written by `BLESS=1 test_ring0_docs` from `cpu/ring0/checks.def`; the same test fails when this\n"
+		   "Written by `BLESS=1 test_ring0_docs` from `cpu/ring0/checks.def`; the same "
+		   "test fails when this\n"
 		   "page is stale. `-d trap` names rows by their id.\n\n"
-		   "| Row | Vector | Error code | Condition | Source (Intel SDM) |\n|---|---|---|---|---|\n");
+		   "| Row | Vector | Error code | Condition | Source (Intel SDM) "
+		   "|\n|---|---|---|---|---|\n");
 	for (unsigned i = 0; i < CHECK_COUNT; i++) {
 		const struct check_row *r = &check_rows[i];
 
-		fprintf(o, "| `%s` | %u %s | %s | %s | %s |\n", r->id, r->vec, vec_names[r->vec & 31],
-			form_names[r->form], r->condition, r->section);
+		fprintf(o, "| `%s` | %u %s | %s | %s | %s |\n", r->id, r->vec,
+			vec_names[r->vec & 31], form_names[r->form], r->condition, r->section);
 	}
 	gates(o);
 	fclose(o);
@@ -74,7 +77,8 @@ START_TEST(rows_are_sound)
 		const struct check_row *r = &check_rows[i];
 		bool has_code = r->vec == 8 || (r->vec >= 10 && r->vec <= 14) || r->vec == 17;
 
-		ck_assert_msg(has_code == (r->form != CODE_NONE), "%s: vector %u and error code", r->id, r->vec);
+		ck_assert_msg(has_code == (r->form != CODE_NONE), "%s: vector %u and error code",
+			r->id, r->vec);
 		ck_assert_msg((r->vec == 14) == (r->form == CODE_PF), "%s", r->id);
 		ck_assert_uint_gt(strlen(r->condition), 5);
 		ck_assert_msg(strstr(r->section, "Vol. ") != NULL, "%s: no section", r->id);

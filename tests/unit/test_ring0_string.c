@@ -1,5 +1,6 @@
 /*
- * test_ring0_string.c - string helpers against a byte-wise oracle, and their precision at faults and interrupts.
+ * test_ring0_string.c - string helpers against a byte-wise oracle, and their precision at faults
+ * and interrupts.
  */
 #include "ring0_fix.h"
 
@@ -8,7 +9,7 @@
 
 enum op { MOVS, STOS, LODS, SCAS, CMPS, OPS };
 
-static helper_fn *const helper_of[OPS] = { h_movs, h_stos, h_lods, h_scas, h_cmps };
+static helper_fn *const helper_of[OPS] = {h_movs, h_stos, h_lods, h_scas, h_cmps};
 
 static uint64_t xorshift(uint64_t *s)
 {
@@ -47,13 +48,15 @@ static void m_cmp(struct model *m, uint64_t a, uint64_t b, unsigned n)
 	for (unsigned i = 0; i < 8; i++)
 		ones += r >> i & 1;
 	m->eflags &= ~(uint32_t)FL_ARITH;
-	m->eflags |= (a < b ? FL_CF : 0) | (ones & 1 ? 0 : FL_PF) | ((a & 15) < (b & 15) ? FL_AF : 0) |
-		(r ? 0 : FL_ZF) | (sr ? FL_SF : 0) | (sa != sb && sr != sa ? FL_OF : 0);
+	m->eflags |= (a < b ? FL_CF : 0) | (ones & 1 ? 0 : FL_PF) |
+		     ((a & 15) < (b & 15) ? FL_AF : 0) | (r ? 0 : FL_ZF) | (sr ? FL_SF : 0) |
+		     (sa != sb && sr != sa ? FL_OF : 0);
 }
 
 static void oracle(struct model *m, enum op op, unsigned n, unsigned rep)
 {
-	uint64_t mask = n == 8 ? ~0ull : BIT(n * 8) - 1, step = m->eflags & FL_DF ? -(uint64_t)n : n;
+	uint64_t mask = n == 8 ? ~0ull : BIT(n * 8) - 1,
+		 step = m->eflags & FL_DF ? -(uint64_t)n : n;
 
 	for (uint64_t left = rep ? m->rcx : 1; left; left--) {
 		switch (op) {
@@ -64,7 +67,8 @@ static void oracle(struct model *m, enum op op, unsigned n, unsigned rep)
 			m_put(m, m->rdi, n, m->rax);
 			break;
 		case LODS:
-			m->rax = n >= 4 ? m_get(m, m->rsi, n) : (m->rax & ~mask) | m_get(m, m->rsi, n);
+			m->rax = n >= 4 ? m_get(m, m->rsi, n)
+					: (m->rax & ~mask) | m_get(m, m->rsi, n);
 			break;
 		case SCAS:
 			m_cmp(m, m->rax & mask, m_get(m, m->rdi, n), n);
@@ -89,7 +93,8 @@ static void one_case(struct fix *f, uint64_t *seed)
 	struct model m;
 	uint8_t after[AREA_LEN];
 	enum op op = xorshift(seed) % OPS;
-	unsigned n = 1u << xorshift(seed) % 3, reps[] = { 0, 0xF3, 0xF2 }, rep = reps[xorshift(seed) % 3];
+	unsigned n = 1u << xorshift(seed) % 3, reps[] = {0, 0xF3, 0xF2},
+		 rep = reps[xorshift(seed) % 3];
 	bool down = xorshift(seed) & 1;
 	unsigned alphabet = xorshift(seed) % 3 ? 1 : 4; /* runs of equal bytes make scans long */
 	uint64_t count = xorshift(seed) % (xorshift(seed) % 4 ? 40 : 0x1F00 / n);
@@ -116,7 +121,8 @@ static void one_case(struct fix *f, uint64_t *seed)
 	ck_assert_int_eq(helper_of[op](c, HSTR(n, 4, rep, SEG_DS), 0, 0), EXIT_NONE);
 	oracle(&m, op, n, rep);
 	space_read_buf(&f->mem, AREA, after, AREA_LEN);
-	ck_assert_msg(!memcmp(after, m.mem, AREA_LEN), "memory: op %d size %u rep %#x down %d", op, n, rep, down);
+	ck_assert_msg(!memcmp(after, m.mem, AREA_LEN), "memory: op %d size %u rep %#x down %d", op,
+		n, rep, down);
 	ck_assert_uint_eq(c->gpr[GPR_RCX], m.rcx);
 	ck_assert_uint_eq(c->gpr[GPR_RSI], m.rsi);
 	ck_assert_uint_eq(c->gpr[GPR_RDI], m.rdi);
@@ -140,7 +146,8 @@ START_TEST(faults)
 	struct fix *f = fix_prot(0);
 	struct vcpu *c = f->cpu;
 
-	/* the limit of S_RO is FFFh: LODSB stops exactly there; nothing but the fault is left to do */
+	/* the limit of S_RO is FFFh: LODSB stops exactly there; nothing but the fault is left to do
+	 */
 	h_load_seg(c, SEG_DS, S_RO, 0);
 	c->gpr[GPR_RSI] = 0xFF0;
 	c->gpr[GPR_RDI] = 0x9000;
@@ -218,11 +225,12 @@ static void port_write(void *opaque, uint64_t off, uint64_t v, unsigned size)
 
 START_TEST(ports)
 {
-	static const struct io_ops ops = { .name = "count", .read = port_read, .write = port_write, .min = 1, .max = 4 };
+	static const struct io_ops ops = {
+		.name = "count", .read = port_read, .write = port_write, .min = 1, .max = 4};
 	struct fix *f = fix_prot(0);
 	struct vcpu *c = f->cpu;
 	unsigned counter = 0;
-	struct region r = { 0 };
+	struct region r = {0};
 
 	space_add_io(&f->ports, &r, "count", 0x1F0, 4, &ops, &counter);
 	c->gpr[GPR_RDX] = 0x1F0;

@@ -1,5 +1,6 @@
 /*
- * test_ring0_transfer.c - segment loads, far JMP/CALL/RET through everything they can meet, task switches, I/O bitmap.
+ * test_ring0_transfer.c - segment loads, far JMP/CALL/RET through everything they can meet, task
+ * switches, I/O bitmap.
  */
 #include "ring0_fix.h"
 
@@ -26,7 +27,8 @@ START_TEST(segment_loads)
 	LOAD_FAULTS(SEG_SS, S_RO | 3, GP_SS_TYPE, S_RO);
 	LOAD_FAULTS(SEG_SS, S_KDATA | 3, GP_SS_DPL, S_KDATA);
 	LOAD_FAULTS(SEG_SS, S_NPDATA | 3, SS_NOT_PRESENT, S_NPDATA);
-	ck_assert_int_eq(h_load_seg(c, SEG_DS, S_CONF, 0), EXIT_NONE); /* conforming and readable: DPL 0 does not matter */
+	ck_assert_int_eq(h_load_seg(c, SEG_DS, S_CONF, 0),
+		EXIT_NONE); /* conforming and readable: DPL 0 does not matter */
 	ck_assert_int_eq(h_load_seg(c, SEG_DS, S_RO | 3, 0), EXIT_NONE);
 	ck_assert(fix_rd(f, GDT + S_RO + 5, 1) & 1); /* accessed */
 	ck_assert_int_eq(seg_read(c, SEG_DS, 0xFFC, 4, &v), EXIT_NONE);
@@ -143,17 +145,21 @@ START_TEST(return_faults)
 {
 	struct fix *f = fix_prot(0);
 	struct vcpu *c = f->cpu;
-	static const struct { uint32_t ip, cs, sp, ss; const char *row; uint32_t code; } t[] = {
-		{ 0, 3, 0, 0, "GP_RET_CS_NULL", 0 },
-		{ 0, S_KDATA, 0, 0, "GP_RET_CS_TYPE", S_KDATA },
-		{ 0, S_KCODE | 3, 0, 0, "GP_RET_CS_DPL", S_KCODE },
-		{ 0, 0x4000, 0, 0, "GP_SEL_LIMIT", 0x4000 },
-		{ 0, S_NPCODE, 0, 0, "NP_SEGMENT", S_NPCODE },
-		{ 0, S_UCODE, 0x100, 0, "GP_RET_SS_NULL", 0 },
-		{ 0, S_UCODE, 0x100, S_UDATA & ~3, "GP_RET_SS_RPL", S_UDATA & ~3 },
-		{ 0, S_UCODE, 0x100, S_RO | 3, "GP_RET_SS_TYPE", S_RO },
-		{ 0, S_UCODE, 0x100, S_KDATA | 3, "GP_RET_SS_DPL", S_KDATA },
-		{ 0, S_UCODE, 0x100, S_NPDATA | 3, "SS_NOT_PRESENT", S_NPDATA },
+	static const struct {
+		uint32_t ip, cs, sp, ss;
+		const char *row;
+		uint32_t code;
+	} t[] = {
+		{0, 3, 0, 0, "GP_RET_CS_NULL", 0},
+		{0, S_KDATA, 0, 0, "GP_RET_CS_TYPE", S_KDATA},
+		{0, S_KCODE | 3, 0, 0, "GP_RET_CS_DPL", S_KCODE},
+		{0, 0x4000, 0, 0, "GP_SEL_LIMIT", 0x4000},
+		{0, S_NPCODE, 0, 0, "NP_SEGMENT", S_NPCODE},
+		{0, S_UCODE, 0x100, 0, "GP_RET_SS_NULL", 0},
+		{0, S_UCODE, 0x100, S_UDATA & ~3, "GP_RET_SS_RPL", S_UDATA & ~3},
+		{0, S_UCODE, 0x100, S_RO | 3, "GP_RET_SS_TYPE", S_RO},
+		{0, S_UCODE, 0x100, S_KDATA | 3, "GP_RET_SS_DPL", S_KDATA},
+		{0, S_UCODE, 0x100, S_NPDATA | 3, "SS_NOT_PRESENT", S_NPDATA},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
@@ -171,7 +177,7 @@ END_TEST
 
 static void new_tss(struct fix *f, uint32_t eip)
 {
-	static const uint32_t seg[6] = { S_KDATA, S_KCODE, S_KDATA, S_KDATA, 0, 0 };
+	static const uint32_t seg[6] = {S_KDATA, S_KCODE, S_KDATA, S_KDATA, 0, 0};
 
 	fix_wr(f, TSS2 + 0x20, eip, 4);
 	fix_wr(f, TSS2 + 0x24, 0x202, 4);
@@ -247,7 +253,8 @@ START_TEST(task16)
 {
 	struct fix *f = fix_prot(0);
 	struct vcpu *c = f->cpu;
-	static const uint16_t regs[] = { 0x123, 0x202, 1, 2, 3, 4, 0x600, 6, 7, 8, S_KDATA, S_KCODE, S_KDATA, S_KDATA, 0 };
+	static const uint16_t regs[] = {
+		0x123, 0x202, 1, 2, 3, 4, 0x600, 6, 7, 8, S_KDATA, S_KCODE, S_KDATA, S_KDATA, 0};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(regs); i++)
 		fix_wr(f, TSS2 + 0x0E + i * 2, regs[i], 2);
