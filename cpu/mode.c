@@ -23,18 +23,12 @@ static uint32_t flat_bits(const struct vcpu *cpu)
 	return key;
 }
 
-static uint32_t flat_bits_64(
-	const struct vcpu *cpu) /* base is 0 but for FS and GS, limits are ignored */
-{
-	uint32_t key = MODE_FLAT_ES | MODE_FLAT_CS | MODE_FLAT_SS | MODE_FLAT_DS | MODE_NOLIM_FS |
-		       MODE_NOLIM_GS;
-
-	if (!cpu->seg[SEG_FS].base)
-		key |= MODE_FLAT_FS;
-	if (!cpu->seg[SEG_GS].base)
-		key |= MODE_FLAT_GS;
-	return key;
-}
+/*
+ * 64-bit code: base is 0 but for FS and GS, limits are ignored. FS and GS never count as flat, even
+ * with base 0: SWAPGS and WRxSBASE change the base within a block.
+ */
+#define FLAT_64                                                                                    \
+	(MODE_FLAT_ES | MODE_FLAT_CS | MODE_FLAT_SS | MODE_FLAT_DS | MODE_NOLIM_FS | MODE_NOLIM_GS)
 
 static uint32_t fp_bits(const struct vcpu *cpu)
 {
@@ -60,7 +54,7 @@ uint32_t mode_key(const struct vcpu *cpu)
 	uint32_t key = (uint32_t)cpu->cpl << MODE_CPL_SHIFT;
 
 	key |= c64 ? MODE_CODE64 : cpu->seg[SEG_CS].attr & SEGA_DB ? MODE_CODE32 : MODE_CODE16;
-	key |= c64 ? flat_bits_64(cpu) : flat_bits(cpu);
+	key |= c64 ? FLAT_64 : flat_bits(cpu);
 	if (cpu->seg[SEG_SS].attr & SEGA_DB)
 		key |= MODE_SS32;
 	if (cpu->cr0 & CR0_PE)

@@ -296,6 +296,10 @@ enum exit ring0_boundary(struct vcpu *cpu)
 		vcpu_reset(cpu, true);
 		return EXIT_NONE;
 	}
+	if (req & REQ_SMI) {
+		UNIMP(cpu->log, "SMI: system-management mode is not emulated, the request is dropped\n");
+		__atomic_fetch_and(&cpu->req, ~(uint32_t)REQ_SMI, __ATOMIC_RELAXED);
+	}
 	if (req & REQ_DEBUG)
 		__atomic_fetch_and(&cpu->req, ~(uint32_t)REQ_DEBUG, __ATOMIC_RELAXED);
 	/* STI delays only maskable interrupts, MOV SS debug traps too (17.3.1.1, 6.8.3) */

@@ -177,6 +177,53 @@ START_TEST(double_and_triple)
 }
 END_TEST
 
+START_TEST(stack_absent)
+{
+	struct fix *f = fix_prot(3);
+	struct vcpu *c = f->cpu;
+
+	for (unsigned i = 0; i < 1024; i++)
+		fix_wr(f, 0x30000 + i * 4, i == 7 ? 0 : i << 12 | 7,
+			4); /* KSTACK - 4 is in page 7 */
+	fix_wr(f, 0x2F000, 0x30007, 4);
+	c->cr3 = 0x2F000;
+	c->cr0 |= CR0_PG;
+	vcpu_update(c);
+	tlb_flush(&c->mmu, true);
+	INT_FAULTS(0x80, PF_NOT_PRESENT, 2);
+	cpu_raise(c, CHECK_UD_OPCODE, 0);
+	ck_assert_int_eq(
+		ring0_deliver(c), EXIT_STOP); /* #UD, #PF, #PF: double; no stack for it: triple */
+	ck_assert(c->triple);
+	ck_assert_uint_eq(c->cr2, KSTACK - 4);
+	ck_assert_uint_eq(c->cpl, 3);
+	ck_assert_uint_eq(c->gpr[GPR_RSP], USTACK);
+	ck_assert_uint_eq(c->chain[0].vec, 6);
+	ck_assert_uint_eq(c->chain[1].vec, 14);
+	fix_free(f);
+}
+END_TEST
+
+START_TEST(virtual_if)
+{
+	struct fix *f = fix_prot(3);
+	struct vcpu *c = f->cpu;
+
+	ck_assert_int_eq(h_cli(c, 0, 0, 0), EXIT_FAULT);
+	ck_raised(f, GP_CLI_IOPL, 0);
+	c->cr4 |= CR4_PVI;
+	ck_assert_int_eq(h_sti(c, 0, 0, 0), EXIT_NONE);
+	ck_assert(c->eflags & FL_VIF);
+	ck_assert_int_eq(h_cli(c, 0, 0, 0), EXIT_NONE);
+	ck_assert(!(c->eflags & FL_VIF));
+	ck_assert(c->eflags & FL_IF);
+	/* POPF at CPL 3, IOPL 0 leaves IF and IOPL alone, silently */
+	ck_assert_int_eq(h_popf(c, 0x3000 | FL_CF, 4, 0), EXIT_NONE);
+	ck_assert_uint_eq(c->eflags, 0x202 | FL_CF);
+	fix_free(f);
+}
+END_TEST
+
 static void to_vm86(struct fix *f, unsigned level)
 {
 	uint32_t frame[9] = {
@@ -339,6 +386,8 @@ int main(void)
 	tcase_add_test(t, inner_level);
 	tcase_add_test(t, delivery_faults);
 	tcase_add_test(t, double_and_triple);
+	tcase_add_test(t, stack_absent);
+	tcase_add_test(t, virtual_if);
 	tcase_add_test(t, vm86);
 	tcase_add_test(t, vme);
 	tcase_add_test(t, boundary);
