@@ -184,6 +184,91 @@ START_TEST(fast_calls)
 }
 END_TEST
 
+START_TEST(extensions)
+{
+	struct fix *f = fix_long();
+	struct vcpu *c = f->cpu;
+
+	c->gpr[GPR_RCX] = 0;
+	ck_assert_int_eq(h_xgetbv(c, 0, 0, 0), EXIT_FAULT);
+	ck_raised(f, UD_OSXSAVE, 0);
+	ck_assert_int_eq(h_rd_fsgsbase(c, SEG_FS, 0, 0), EXIT_FAULT);
+	ck_raised(f, UD_FSGSBASE, 0);
+	ck_assert_int_eq(
+		h_mov_cr_to(c, 4, c->cr4 | CR4_OSXSAVE | CR4_FSGSBASE | CR4_PCIDE, 0), EXIT_NONE);
+	c->gpr[GPR_RDX] = 0;
+	c->gpr[GPR_RAX] = 2; /* x87 must stay on */
+	ck_assert_int_eq(h_xsetbv(c, 0, 0, 0), EXIT_FAULT);
+	ck_raised(f, GP_XCR, 0);
+	c->gpr[GPR_RAX] = 3;
+	ck_assert_int_eq(h_xsetbv(c, 0, 0, 0), EXIT_NONE);
+	ck_assert_uint_eq(c->xcr0, 3);
+	ck_assert_int_eq(h_wr_fsgsbase(c, SEG_GS, BIT(47), 0), EXIT_FAULT);
+	ck_raised(f, GP_BASE_NONCANON, 0);
+	ck_assert_int_eq(h_wr_fsgsbase(c, SEG_GS, 0x1234, 0), EXIT_NONE);
+	c->msr.kernel_gs_base = 0x5678;
+	ck_assert_int_eq(h_swapgs(c, 0, 0, 0), EXIT_NONE);
+	ck_assert_uint_eq(c->seg[SEG_GS].base, 0x5678);
+	ck_assert_uint_eq(c->msr.kernel_gs_base, 0x1234);
+	ck_assert_int_eq(h_mov_cr_to(c, 3, PML4 | BIT(63) | 5, 0), EXIT_NONE);
+	ck_assert_uint_eq(c->cr3, PML4 | 5);
+	fix_wr(f, 0x9000, 5, 8);
+	fix_wr(f, 0x9008, 0x1000, 8);
+	ck_assert_int_eq(h_invpcid(c, 0, 0x9000, 0), EXIT_NONE);
+	ck_assert_int_eq(h_invpcid(c, 4, 0x9000, 0), EXIT_FAULT);
+	ck_raised(f, GP_INVPCID, 0);
+	ck_assert_int_eq(h_lgdt(c, BIT(47), 0xFF, 0), EXIT_FAULT);
+	ck_raised(f, GP_TABLE_BASE, 0);
+	ck_assert_int_eq(h_cmpxchg8b(c, 0x9008, 16, 0), EXIT_FAULT);
+	ck_raised(f, GP_ALIGN16, 0);
+	c->gpr[GPR_RAX] = 5;
+	c->gpr[GPR_RDX] = 0x1000;
+	c->gpr[GPR_RBX] = 6;
+	c->gpr[GPR_RCX] = 7;
+	ck_assert_int_eq(h_cmpxchg8b(c, 0x9000, 16, 0), EXIT_NONE);
+	ck_assert_uint_eq(fix_rd(f, 0x9008, 8), 7);
+	/* ENTER with a display in 64-bit mode */
+	c->gpr[GPR_RSP] = 0x7000;
+	c->gpr[GPR_RBP] = 0x7800;
+	fix_wr(f, 0x77F8, 0xCCCC, 8);
+	ck_assert_int_eq(h_enter(c, 8, 16, 2), EXIT_NONE);
+	ck_assert_uint_eq(fix_rd(f, 0x6FF0, 8), 0xCCCC);
+	ck_assert_uint_eq(c->gpr[GPR_RBP], 0x6FF8);
+	ck_assert_uint_eq(c->gpr[GPR_RSP], 0x6FE8 - 16);
+	fix_free(f);
+}
+END_TEST
+
+START_TEST(inner_call_64)
+{
+	struct fix *f = fix_long();
+	struct vcpu *c = f->cpu;
+	uint64_t frame[5] = {0x7000, S_UCODE64, 0x202, 0xA000, S_UDATA};
+
+	c->gpr[GPR_RSP] = 0x7000;
+	space_write_buf(&f->mem, 0x7000, frame, 40);
+	ck_assert_int_eq(h_iret(c, 8, 0, 0), EXIT_NONE);
+	fix_gdt(f, S_GATE, mk_gate(S_KCODE64, 0x12345, 0xEC, 0));
+	fix_gdt(f, S_GATE + 8, 0xFFFFFFFF);
+	ck_assert_int_eq(h_call_far(c, S_GATE, 0, 4 | 6 << 8), EXIT_NONE);
+	ck_assert_uint_eq(c->rip, 0xFFFFFFFF00012345);
+	ck_assert_uint_eq(c->cpl, 0);
+	ck_assert_uint_eq(c->gpr[GPR_RSP], 0x8000 - 32);
+	ck_assert_uint_eq(fix_rd(f, 0x8000 - 32, 8), 0x7006);
+	ck_assert_uint_eq(c->seg[SEG_SS].sel, 0);
+	ck_assert_int_eq(h_ret_far(c, 8, 0, 0), EXIT_NONE);
+	ck_assert_uint_eq(c->cpl, 3);
+	ck_assert_uint_eq(c->gpr[GPR_RSP], 0xA000);
+	fix_gdt(f, S_GATE + 8, 0x0000050000000000);
+	ck_assert_int_eq(h_call_far(c, S_GATE, 0, 4 | 6 << 8), EXIT_FAULT);
+	ck_raised(f, GP_GATE_UPPER, S_GATE);
+	fix_gdt(f, S_GATE + 8, 0x00008000);
+	ck_assert_int_eq(h_call_far(c, S_GATE, 0, 4 | 6 << 8), EXIT_FAULT);
+	ck_raised(f, GP_RIP_NONCANON, 0);
+	fix_free(f);
+}
+END_TEST
+
 START_TEST(msrs)
 {
 	struct fix *f = fix_prot(0);
@@ -297,6 +382,8 @@ int main(void)
 	tcase_add_test(t, cr_checks);
 	tcase_add_test(t, long_mode);
 	tcase_add_test(t, fast_calls);
+	tcase_add_test(t, extensions);
+	tcase_add_test(t, inner_call_64);
 	tcase_add_test(t, msrs);
 	tcase_add_test(t, cpuid);
 	tcase_add_test(t, bcd);
