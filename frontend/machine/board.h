@@ -1,0 +1,93 @@
+/*
+ * board.h - the inside of struct machine, shared by pc.c, machine.c and the loaders.
+ */
+#ifndef FRONTEND_MACHINE_BOARD_H
+#define FRONTEND_MACHINE_BOARD_H
+
+#include "frontend/machine/machine.h"
+#include "devices/acpi_pm.h"
+#include "devices/apic.h"
+#include "devices/debugcon.h"
+#include "devices/debugexit.h"
+#include "devices/fw_cfg.h"
+#include "devices/i440fx.h"
+#include "devices/i8042.h"
+#include "devices/i8254.h"
+#include "devices/i8259.h"
+#include "devices/ide.h"
+#include "devices/ioapic.h"
+#include "devices/mc146818.h"
+#include "devices/pci.h"
+#include "devices/pcspk.h"
+#include "devices/piix3.h"
+#include "devices/port80.h"
+#include "devices/port92.h"
+#include "devices/ps2kbd.h"
+#include "devices/ps2mouse.h"
+#include "devices/uart16550.h"
+#include "devices/vga.h"
+
+#define TSC_HZ 1000000000ull /* one tick a nanosecond: CPUID leaf 15h/16h agree */
+
+/* One ISA/GSI line has two listeners: PIC and I/O APIC. */
+struct gsi {
+	struct machine *m;
+	struct irq pic, ioapic;
+};
+
+struct machine {
+	struct machine_config cfg;
+	struct log own_log, *log;
+	struct clock clock;
+	struct ram ram;
+	struct space mem, io;
+	raddr_t ram_ra, bios_ra;
+	uint64_t bios_size;
+	struct vcpu *cpu;
+	struct jit *jit;
+	struct device *devices; /* creation order */
+	struct device **devices_end;
+	struct gsi gsi[24];
+	struct i8259 *pic;
+	struct i8254 *pit;
+	struct mc146818 *rtc;
+	struct i8042 *kbc;
+	struct port92 *port92;
+	struct ioapic *ioapic;
+	struct apic_bus apic_bus;
+	struct apic *apic;
+	struct pci_bus *pci;
+	struct i440fx *fx;
+	struct piix3 *piix3;
+	struct piix4_pm *pm_pci;
+	struct acpi_pm *pm;
+	struct fw_cfg *fw;
+	struct vga *vga;
+	struct ide *ide;
+	struct display display;
+	struct input input;
+	uint8_t *vga_rom;
+	size_t vga_rom_len;
+	struct region tables[2]; /* direct-boot helpers of the loaders */
+	bool want_reset, want_off, want_exit;
+	int exit_code;
+	uint64_t resets;
+};
+
+/* pc.c: build the board; the CPU exists already */
+enum vm_err pc_build(struct machine *m, struct err *e);
+void pc_add(struct machine *m, void *dev); /* to the list of devices; dev begins with struct device */
+
+/* file.c: whole files into memory, found by name in the data directories */
+enum vm_err file_load(const char *path, const char *what, uint64_t max, uint8_t **data, size_t *len, struct err *e);
+enum vm_err file_find(const struct machine_config *cfg, const char *name, char *path, size_t n, struct err *e);
+
+/* load_kernel.c: hand kernel, initrd and command line to the firmware or to the CPU; called once at creation */
+enum vm_err load_kernel(struct machine *m, struct err *e);
+/* load_linux.c, load_multiboot.c: @img is the whole file; VM_ERR_FORMAT if it is not of their kind */
+bool is_linux(const uint8_t *img, size_t len);
+enum vm_err load_linux(struct machine *m, uint8_t *img, size_t len, struct err *e);
+bool is_multiboot(const uint8_t *img, size_t len);
+enum vm_err load_multiboot(struct machine *m, const uint8_t *img, size_t len, struct err *e);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * config.h - what a machine is made of, as plain data: the command line's result, the embedder's request.
+ *
+ * Strings are borrowed and must outlive the machine. Backends (block, character) are opened by the frontend and
+ * handed over; the machine closes block devices, the frontend closes character backends.
+ */
+#ifndef FRONTEND_MACHINE_CONFIG_H
+#define FRONTEND_MACHINE_CONFIG_H
+
+#include "devices/host/block.h"
+#include "devices/host/char.h"
+#include "jit/jit.h"
+
+#define CONFIG_MAX_SERIAL 4
+#define CONFIG_MAX_DEBUGCON 4
+#define CONFIG_MAX_IDE 4
+
+struct machine_config {
+	const char *name, *cpu_model;
+	uint64_t ram_size; /* bytes; 1 MiB .. 1 TiB, multiple of 4 KiB */
+	struct jit_options jit;
+	const char *bios;  /* path; NULL: bios-256k.bin found in the data directories */
+	const char *data_dir[4]; /* -L, then the defaults; NULL ends */
+	const char *kernel, *initrd, *append;
+	struct blk *ide[CONFIG_MAX_IDE]; /* primary master, slave, secondary master, slave */
+	struct chr *serial[CONFIG_MAX_SERIAL], *parallel;
+	struct { uint16_t iobase; struct chr *chr; } debugcon[CONFIG_MAX_DEBUGCON];
+	unsigned ndebugcon;
+	bool debug_exit;
+	uint16_t debug_exit_iobase;
+	unsigned debug_exit_iosize;
+	bool vga;	   /* -vga std (default) or none */
+	bool nographic;	   /* told to the firmware: it then writes to serial too */
+	const char *boot;  /* -boot order=, letters a c d n; NULL: "cad" */
+	bool boot_menu;
+	int64_t rtc_base;  /* seconds since 1970 at virtual time 0 */
+	const uint8_t *uuid; /* 16 bytes or NULL */
+	bool isolated_time;  /* no host clock: virtual time moves by machine_advance() only */
+};
+
+#endif

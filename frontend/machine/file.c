@@ -1,0 +1,75 @@
+/*
+ * file.c - reading whole files for the board: firmware, option ROMs, kernels.
+ */
+#include "frontend/machine/board.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum vm_err read_all(int fd, uint8_t *buf, size_t len, const char *path, const char *what, struct err *e)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = read(fd, buf + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(e, "cannot read %s '%s'", what, path);
+		if (n == 0)
+			return err_set(e, VM_ERR_IO, "%s '%s' became shorter while it was read", what, path);
+		done += (size_t)n;
+	}
+	return VM_OK;
+}
+
+enum vm_err file_load(const char *path, const char *what, uint64_t max, uint8_t **data, size_t *len,
+	struct err *e)
+{
+	enum vm_err r = VM_OK;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	*data = NULL;
+	if (fd < 0)
+		return err_errno(e, "cannot open %s '%s'", what, path);
+	if (fstat(fd, &st))
+		r = err_errno(e, "cannot examine %s '%s'", what, path);
+	else if (S_ISDIR(st.st_mode))
+		r = err_set(e, VM_ERR_IO, "%s '%s' is a directory", what, path);
+	else if (!S_ISREG(st.st_mode))
+		r = err_set(e, VM_ERR_IO, "%s '%s' is not a regular file", what, path);
+	else if (st.st_size == 0)
+		r = err_set(e, VM_ERR_FORMAT, "%s '%s' is empty", what, path);
+	else if ((uint64_t)st.st_size > max)
+		r = err_set(e, VM_ERR_FORMAT, "%s '%s' is too large (%lld bytes, at most %llu)", what, path,
+			(long long)st.st_size, (unsigned long long)max);
+	if (r == VM_OK) {
+		*len = (size_t)st.st_size;
+		*data = malloc(*len);
+		r = *data ? read_all(fd, *data, *len, path, what, e)
+			  : err_set(e, VM_ERR_NOMEM, "no memory for %s '%s'", what, path);
+	}
+	close(fd);
+	if (r) {
+		free(*data);
+		*data = NULL;
+	}
+	return r;
+}
+
+enum vm_err file_find(const struct machine_config *cfg, const char *name, char *path, size_t n,
+	struct err *e)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(cfg->data_dir) && cfg->data_dir[i]; i++) {
+		snprintf(path, n, "%s/%s", cfg->data_dir[i], name);
+		if (access(path, R_OK) == 0)
+			return VM_OK;
+	}
+	return err_set(e, VM_ERR_IO, "firmware file '%s' not found (install the seabios package, or use -L or -bios)",
+		name);
+}

@@ -1,0 +1,208 @@
+/*
+ * machine.c - the life of a machine: create, run, reset, destroy (machine.h).
+ */
+#include "frontend/machine/board.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void machine_free(struct machine *m)
+{
+	struct device *d = m->devices;
+
+	while (d) {
+		struct device *next = d->next;
+
+		if (d->ops->fini)
+			d->ops->fini(d);
+		free(d);
+		d = next;
+	}
+	for (unsigned i = 0; i < CONFIG_MAX_IDE; i++)
+		if (m->cfg.ide[i])
+			m->cfg.ide[i]->ops->close(m->cfg.ide[i]);
+	jit_free(m->jit);
+	if (m->cpu)
+		vcpu_free(m->cpu);
+	space_fini(&m->mem);
+	space_fini(&m->io);
+	ram_fini(&m->ram);
+	free(m->vga_rom);
+	log_fini(&m->own_log);
+	free(m);
+}
+
+enum vm_err machine_create(struct machine **out, const struct machine_config *cfg, struct log *log,
+	struct err *e)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+	enum vm_err r;
+
+	*out = NULL;
+	if (!m)
+		return err_set(e, VM_ERR_NOMEM, "no memory for a machine");
+	m->cfg = *cfg;
+	m->devices_end = &m->devices;
+	log_init(&m->own_log);
+	m->log = log ? log : &m->own_log;
+	clock_init(&m->clock);
+	/* RAM, firmware (at most 16 MiB), video memory and option ROMs share one file */
+	r = ram_init(&m->ram, cfg->ram_size + (64ull << 20), e);
+	if (r)
+		goto fail;
+	space_init(&m->mem, "memory", (1ull << 52) - 1, &m->ram, m->log);
+	space_init(&m->io, "ports", 0xFFFF, NULL, m->log);
+	r = vcpu_new(&m->cpu, cfg->cpu_model, &m->mem, &m->io, &m->ram, &m->clock, m->log, e);
+	if (r)
+		goto fail;
+	r = pc_build(m, e);
+	if (r)
+		goto fail;
+	r = jit_new(&m->jit, m->cpu, &cfg->jit, e);
+	if (r)
+		goto fail;
+	machine_reset(m);
+	m->resets = 0;
+	*out = m;
+	return VM_OK;
+fail:
+	/* backends stay with the caller when creation fails */
+	memset(m->cfg.ide, 0, sizeof(m->cfg.ide));
+	machine_free(m);
+	return r;
+}
+
+void machine_destroy(struct machine *m)
+{
+	if (m)
+		machine_free(m);
+}
+
+void machine_reset(struct machine *m)
+{
+	m->want_reset = m->want_off = m->want_exit = false;
+	for (struct device *d = m->devices; d; d = d->next)
+		if (d->ops->reset)
+			d->ops->reset(d);
+	vcpu_set_a20(m->cpu, 1);
+	vcpu_reset(m->cpu, false);
+	if (m->jit)
+		jit_flush(m->jit);
+	m->resets++;
+}
+
+static enum machine_stop pending(struct machine *m)
+{
+	if (m->want_exit)
+		return MACHINE_EXIT;
+	if (m->want_off)
+		return MACHINE_POWEROFF;
+	return MACHINE_RESET;
+}
+
+enum machine_stop machine_run(struct machine *m)
+{
+	enum jit_stop why;
+
+	__atomic_and_fetch(&m->cpu->req, ~(uint32_t)(REQ_KICK | REQ_STOP), __ATOMIC_ACQ_REL);
+	clock_run(&m->clock);
+	if (m->want_reset || m->want_off || m->want_exit)
+		return pending(m);
+	why = jit_run(m->jit);
+	clock_run(&m->clock);
+	if (m->want_reset || m->want_off || m->want_exit)
+		return pending(m);
+	switch (why) {
+	case JIT_HALTED:
+		return MACHINE_HALTED;
+	case JIT_TRIPLE:
+		return MACHINE_TRIPLE;
+	case JIT_DIVERGED:
+		return MACHINE_DIVERGED;
+	default:
+		return MACHINE_KICKED;
+	}
+}
+
+void machine_kick(struct machine *m)
+{
+	vcpu_kick(m->cpu);
+}
+
+void machine_powerdown(struct machine *m)
+{
+	acpi_pm_power_button(m->pm);
+}
+
+void machine_nmi(struct machine *m)
+{
+	vcpu_set_nmi(m->cpu, 1);
+	vcpu_set_nmi(m->cpu, 0);
+}
+
+int machine_exit_code(const struct machine *m)
+{
+	return m->exit_code;
+}
+
+struct clock *machine_clock(struct machine *m)
+{
+	return &m->clock;
+}
+
+struct vcpu *machine_cpu(struct machine *m)
+{
+	return m->cpu;
+}
+
+struct jit *machine_jit(struct machine *m)
+{
+	return m->jit;
+}
+
+struct space *machine_memory(struct machine *m)
+{
+	return &m->mem;
+}
+
+struct space *machine_ports(struct machine *m)
+{
+	return &m->io;
+}
+
+struct log *machine_log(struct machine *m)
+{
+	return m->log;
+}
+
+struct display *machine_display(struct machine *m)
+{
+	return m->vga ? &m->display : NULL;
+}
+
+struct input *machine_input(struct machine *m)
+{
+	return &m->input;
+}
+
+struct blk **machine_drives(struct machine *m)
+{
+	return m->cfg.ide;
+}
+
+bool machine_dump_device(struct machine *m, const char *name, FILE *out)
+{
+	bool found = false;
+
+	for (struct device *d = m->devices; d; d = d->next) {
+		if (strcmp(d->ops->name, name) || !d->ops->dump)
+			continue;
+		d->ops->dump(d, out);
+		found = true;
+	}
+	return found;
+}
+
+void machine_dump_pci(struct machine *m, FILE *out)
+{
+	pci_dump(m->pci, out);
+}

@@ -1,0 +1,63 @@
+/*
+ * machine.h - the embedding API: a whole PC as one object.
+ *
+ *     struct machine *m;
+ *     if (machine_create(&m, &cfg, &log_or_null, &err)) puts(err.msg);
+ *     while ((why = machine_run(m)) == MACHINE_IDLE) ...
+ *     machine_destroy(m);
+ *
+ * Starts no thread, reads no wall clock, prints nothing. All functions but machine_kick() belong to the
+ * one thread that runs the machine. Frontends own threads, time and terminals.
+ */
+#ifndef FRONTEND_MACHINE_MACHINE_H
+#define FRONTEND_MACHINE_MACHINE_H
+
+#include "frontend/machine/config.h"
+#include "devices/device.h"
+#include "devices/host/display.h"
+#include "devices/host/input.h"
+
+struct machine;
+
+enum machine_stop {
+	MACHINE_KICKED,	  /* machine_kick() or a due timer: nothing special, run again */
+	MACHINE_HALTED,	  /* CPU in HLT: wait until machine_deadline() or a kick */
+	MACHINE_RESET,	  /* the guest asked for a reset; call machine_reset() to go on */
+	MACHINE_POWEROFF, /* S5: the guest switched itself off */
+	MACHINE_EXIT,	  /* isa-debug-exit was written: machine_exit_code() */
+	MACHINE_TRIPLE,	  /* triple fault; machine_reset() or stop */
+	MACHINE_DIVERGED  /* lockstep found a difference; told in the log */
+};
+
+struct machine_status {
+	uint64_t insns, resets;
+	bool halted;
+};
+
+enum vm_err machine_create(struct machine **out, const struct machine_config *cfg, struct log *log, struct err *e);
+void machine_destroy(struct machine *m);
+
+enum machine_stop machine_run(struct machine *m);
+void machine_kick(struct machine *m);		  /* any thread */
+void machine_reset(struct machine *m);		  /* all devices and the CPU, as the reset button */
+void machine_powerdown(struct machine *m);	  /* press the ACPI power button */
+void machine_nmi(struct machine *m);
+int machine_exit_code(const struct machine *m);  /* of MACHINE_EXIT: (value << 1) | 1 */
+
+/* Virtual time. The owner may install a source before the first run; see mmu/base/clock.h. */
+struct clock *machine_clock(struct machine *m);
+
+struct vcpu *machine_cpu(struct machine *m);
+struct jit *machine_jit(struct machine *m);
+struct space *machine_memory(struct machine *m);
+struct space *machine_ports(struct machine *m);
+struct log *machine_log(struct machine *m);
+struct display *machine_display(struct machine *m); /* NULL without VGA */
+struct input *machine_input(struct machine *m);
+
+/* For the monitor: calls dump() of the device with this ops name; false if there is none. */
+bool machine_dump_device(struct machine *m, const char *name, FILE *out);
+void machine_dump_pci(struct machine *m, FILE *out);
+struct blk **machine_drives(struct machine *m); /* CONFIG_MAX_IDE entries, NULL where none */
+
+#endif
