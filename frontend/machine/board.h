@@ -68,7 +68,7 @@ struct machine {
 	struct input input;
 	uint8_t *vga_rom;
 	size_t vga_rom_len;
-	struct region tables[2]; /* direct-boot helpers of the loaders */
+	struct region f0; /* coprocessor error latch */
 	bool want_reset, want_off, want_exit;
 	int exit_code;
 	uint64_t resets;

@@ -1,0 +1,218 @@
+/*
+ * load_multiboot.c - a multiboot 1 kernel (ELF or a.out kludge) with its initrd as module.
+ *
+ * Source: Multiboot Specification 0.6.96, section 3 "The Definition of Multiboot image format and boot
+ * information format".
+ */
+#include "frontend/machine/bootrom.h"
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MB_MAGIC 0x1BADB002u
+#define MB_SEARCH 8192
+#define MB_AOUT BIT(16)
+#define INFO_ADDR 0x9000u /* below the boot sector's place: multiboot information, strings, memory map */
+
+static uint32_t get32(const uint8_t *p)
+{
+	return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	for (unsigned i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> (8 * i));
+}
+
+/* Offset of the header, or -1: 4-byte aligned within the first 8192 bytes, checksum zero. */
+static long find_header(const uint8_t *img, size_t len)
+{
+	size_t end = len < MB_SEARCH ? len : MB_SEARCH;
+
+	for (size_t i = 0; i + 12 <= end; i += 4)
+		if (get32(img + i) == MB_MAGIC &&
+			get32(img + i) + get32(img + i + 4) + get32(img + i + 8) == 0)
+			return (long)i;
+	return -1;
+}
+
+bool is_multiboot(const uint8_t *img, size_t len)
+{
+	return find_header(img, len) >= 0;
+}
+
+/* The kernel as one flat piece of memory [base, base + len). */
+struct flat {
+	uint32_t base, len, entry;
+	uint8_t *mem;
+};
+
+static bool flat_alloc(struct flat *k, uint64_t base, uint64_t end, const struct machine *m)
+{
+	if (base < 0x100000 || end <= base || end > i440fx_below_4g(m->cfg.ram_size))
+		return false;
+	k->base = (uint32_t)base;
+	k->len = (uint32_t)(end - base);
+	k->mem = calloc(1, k->len);
+	return k->mem;
+}
+
+static bool load_aout(struct machine *m, const uint8_t *img, size_t len, size_t h, struct flat *k)
+{
+	uint32_t header = get32(img + h + 12), load = get32(img + h + 16), load_end = get32(img + h + 20),
+		 bss_end = get32(img + h + 24);
+	uint64_t skip, size;
+
+	k->entry = get32(img + h + 28);
+	if (h + 32 > len || load > header || header - load > h)
+		return false;
+	skip = h - (header - load);
+	size = load_end ? (uint64_t)load_end - load : len - skip;
+	if (load_end && load_end < load)
+		return false;
+	if (size > len - skip)
+		return false;
+	if (bss_end < load + size)
+		bss_end = (uint32_t)(load + size);
+	if (!flat_alloc(k, load, bss_end, m))
+		return false;
+	memcpy(k->mem, img + skip, size);
+	return true;
+}
+
+static bool elf_bounds(const Elf32_Ehdr *eh, const uint8_t *img, size_t len, uint64_t *lo, uint64_t *hi)
+{
+	*lo = UINT64_MAX;
+	*hi = 0;
+	if (eh->e_phentsize != sizeof(Elf32_Phdr) ||
+		(uint64_t)eh->e_phoff + (uint64_t)eh->e_phnum * sizeof(Elf32_Phdr) > len)
+		return false;
+	for (unsigned i = 0; i < eh->e_phnum; i++) {
+		Elf32_Phdr ph;
+
+		memcpy(&ph, img + eh->e_phoff + i * sizeof(ph), sizeof(ph));
+		if (ph.p_type != PT_LOAD || !ph.p_memsz)
+			continue;
+		if (ph.p_filesz > ph.p_memsz || (uint64_t)ph.p_offset + ph.p_filesz > len)
+			return false;
+		if (ph.p_paddr < *lo)
+			*lo = ph.p_paddr;
+		if ((uint64_t)ph.p_paddr + ph.p_memsz > *hi)
+			*hi = (uint64_t)ph.p_paddr + ph.p_memsz;
+	}
+	return *hi != 0;
+}
+
+static bool load_elf(struct machine *m, const uint8_t *img, size_t len, struct flat *k)
+{
+	Elf32_Ehdr eh;
+	uint64_t lo, hi;
+
+	if (len < sizeof(eh))
+		return false;
+	memcpy(&eh, img, sizeof(eh));
+	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_ident[EI_CLASS] != ELFCLASS32 ||
+		eh.e_machine != EM_386)
+		return false;
+	if (!elf_bounds(&eh, img, len, &lo, &hi) || !flat_alloc(k, lo, hi, m))
+		return false;
+	for (unsigned i = 0; i < eh.e_phnum; i++) {
+		Elf32_Phdr ph;
+
+		memcpy(&ph, img + eh.e_phoff + i * sizeof(ph), sizeof(ph));
+		if (ph.p_type == PT_LOAD)
+			memcpy(k->mem + (ph.p_paddr - k->base), img + ph.p_offset, ph.p_filesz);
+	}
+	k->entry = eh.e_entry;
+	return true;
+}
+
+/* Multiboot information: flags 0 memory, 2 command line, 3 modules, 6 memory map, 9 loader name. */
+static unsigned build_info(struct machine *m, uint8_t *p, uint32_t mod, uint32_t mod_len)
+{
+	uint64_t low = i440fx_below_4g(m->cfg.ram_size), high = m->cfg.ram_size - low;
+	const char *cmd = m->cfg.append ? m->cfg.append : "";
+	unsigned n = 88 + 16, map, clen;
+	const struct { uint64_t at, len; uint32_t type; } e820[] = {{0, 0x9FC00, 1}, {0x9FC00, 0x400, 2},
+		{0xF0000, 0x10000, 2}, {0x100000, low - 0x100000 - 0x20000, 1}, {low - 0x20000, 0x20000, 2},
+		{0xFFFC0000, 0x40000, 2}, {1ull << 32, high, 1}};
+
+	put32(p, BIT(0) | BIT(2) | BIT(6) | BIT(9) | (mod_len ? BIT(3) : 0));
+	put32(p + 4, 639);
+	put32(p + 8, (uint32_t)((low - 0x100000) >> 10));
+	if (mod_len) {
+		put32(p + 20, 1);
+		put32(p + 24, INFO_ADDR + 88);
+		put32(p + 88, mod);
+		put32(p + 92, mod + mod_len);
+	}
+	map = n;
+	for (unsigned i = 0; i < ARRAY_SIZE(e820) - (high ? 0 : 1); i++, n += 24) {
+		put32(p + n, 20);
+		put32(p + n + 4, (uint32_t)e820[i].at);
+		put32(p + n + 8, (uint32_t)(e820[i].at >> 32));
+		put32(p + n + 12, (uint32_t)e820[i].len);
+		put32(p + n + 16, (uint32_t)(e820[i].len >> 32));
+		put32(p + n + 20, e820[i].type);
+	}
+	put32(p + 44, n - map);
+	put32(p + 48, INFO_ADDR + map);
+	put32(p + 64, INFO_ADDR + n);
+	memcpy(p + n, "dragoman", 9);
+	n += 9;
+	clen = (unsigned)strlen(cmd) + 1;
+	put32(p + 16, INFO_ADDR + n);
+	memcpy(p + n, cmd, clen);
+	return n + clen;
+}
+
+static bool give_items(struct machine *m, const struct flat *k, const uint8_t *mod, size_t mod_len)
+{
+	struct bootrom b = {.protected_mode = true, .eax = 0x2BADB002, .ebx = INFO_ADDR, .entry = k->entry};
+	uint32_t mod_at = (uint32_t)((k->base + (uint64_t)k->len + PAGE_SIZE - 1) & PAGE_MASK);
+	uint8_t info[4096];
+	unsigned n;
+	bool ok;
+
+	memset(info, 0, sizeof(info));
+	n = build_info(m, info, mod_at, (uint32_t)mod_len);
+	b.copy[b.ncopies++] = (struct bootrom_copy){FW_CFG_KERNEL_DATA, k->len, k->base};
+	b.copy[b.ncopies++] = (struct bootrom_copy){FW_CFG_SETUP_DATA, n, INFO_ADDR};
+	if (mod_len)
+		b.copy[b.ncopies++] =
+			(struct bootrom_copy){FW_CFG_INITRD_DATA, (uint32_t)mod_len, mod_at};
+	ok = fw_cfg_add_bytes(m->fw, FW_CFG_KERNEL_DATA, k->mem, k->len) &&
+		fw_cfg_add_bytes(m->fw, FW_CFG_SETUP_DATA, info, n) &&
+		(!mod_len || fw_cfg_add_bytes(m->fw, FW_CFG_INITRD_DATA, mod, mod_len));
+	return ok && bootrom_add(m, &b);
+}
+
+enum vm_err load_multiboot(struct machine *m, const uint8_t *img, size_t len, struct err *e)
+{
+	long h = find_header(img, len);
+	struct flat k = {0};
+	uint8_t *mod = NULL;
+	size_t mod_len = 0;
+	enum vm_err r = VM_OK;
+	bool ok;
+
+	if (m->cfg.append && strlen(m->cfg.append) > 2048)
+		return err_set(e, VM_ERR_USAGE, "-append is longer than 2048 bytes");
+	ok = get32(img + h + 4) & MB_AOUT ? load_aout(m, img, len, (size_t)h, &k) : load_elf(m, img, len, &k);
+	if (!ok) {
+		free(k.mem);
+		return err_set(e, VM_ERR_FORMAT, "multiboot kernel '%s' is malformed or does not fit into memory",
+			m->cfg.kernel);
+	}
+	if (m->cfg.initrd)
+		r = file_load(m->cfg.initrd, "initrd", 1ull << 31, &mod, &mod_len, e);
+	if (!r && k.base + (uint64_t)k.len + mod_len + (2u << 20) > i440fx_below_4g(m->cfg.ram_size))
+		r = err_set(e, VM_ERR_USAGE, "kernel and initrd do not fit into %llu MiB of memory",
+			(unsigned long long)(m->cfg.ram_size >> 20));
+	if (!r && !give_items(m, &k, mod, mod_len))
+		r = err_set(e, VM_ERR_NOMEM, "no memory for the kernel");
+	free(mod);
+	free(k.mem);
+	return r;
+}

@@ -1,0 +1,419 @@
+/*
+ * pc.c - the board: which chips a `pc` (i440FX + PIIX3) has, at which addresses, on which wires.
+ *
+ * This file decides; the chips only do. ISA interrupt lines go to the 8259 pair and to the I/O APIC alike
+ * (IRQ 0 to pin 2, as the MADT's override says). The 8259's output goes to the local APIC's LINT0,
+ * which passes it on to the CPU as ExtINT while the guest has not taken it over.
+ */
+#include "frontend/machine/board.h"
+#include "frontend/machine/acpi.h"
+#include "frontend/machine/smbios.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define CMOS_EQUIPMENT 0x14
+
+void pc_add(struct machine *m, void *dev)
+{
+	struct device *d = dev;
+
+	d->next = NULL;
+	*m->devices_end = d;
+	m->devices_end = &d->next;
+}
+
+/* ---- wires ---- */
+
+static void gsi_set(void *opaque, int n, int level)
+{
+	struct gsi *g = opaque;
+
+	(void)n;
+	irq_set(&g->pic, level);
+	irq_set(&g->ioapic, level);
+}
+
+static struct irq gsi_irq(struct machine *m, int n)
+{
+	return (struct irq){gsi_set, &m->gsi[n], n};
+}
+
+static void a20_set(void *opaque, int n, int level)
+{
+	struct machine *m = opaque;
+
+	(void)n;
+	i8042_set_a20(m->kbc, level);
+	port92_set_a20(m->port92, level);
+	vcpu_set_a20(m->cpu, level);
+}
+
+static void cpu_stop(struct machine *m)
+{
+	__atomic_or_fetch(&m->cpu->req, REQ_STOP, __ATOMIC_RELEASE);
+}
+
+static void reset_set(void *opaque, int n, int level)
+{
+	struct machine *m = opaque;
+
+	(void)n;
+	if (!level)
+		return;
+	m->want_reset = true;
+	cpu_stop(m);
+}
+
+static void intr_set(void *opaque, int n, int level)
+{
+	struct machine *m = opaque;
+
+	(void)n;
+	vcpu_set_intr(m->cpu, level);
+}
+
+static void ferr_set(void *opaque, int level)
+{
+	struct machine *m = opaque;
+	struct irq irq13 = gsi_irq(m, 13);
+
+	irq_set(&irq13, level);
+}
+
+/* Port F0h: the latch that clears IRQ 13 after FERR#. */
+static void f0_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
+{
+	(void)off;
+	(void)val;
+	(void)size;
+	ferr_set(opaque, 0);
+}
+
+static const struct io_ops f0_ops = {.name = "coprocessor", .write = f0_write};
+
+/* ---- CPU <-> board ---- */
+
+static int cpu_ack(void *opaque)
+{
+	struct machine *m = opaque;
+
+	return apic_ack(m->apic);
+}
+
+static uint64_t cpu_tsc(void *opaque)
+{
+	struct machine *m = opaque;
+
+	return muldiv64(clock_now(&m->clock), TSC_HZ, NS_PER_SEC);
+}
+
+static uint64_t tsc_to_ns(void *opaque, uint64_t tsc)
+{
+	struct machine *m = opaque;
+
+	return muldiv64(tsc - m->cpu->msr.tsc_offset - m->cpu->msr.tsc_adjust, NS_PER_SEC, TSC_HZ);
+}
+
+static bool cpu_apic_read(void *opaque, uint32_t msr, uint64_t *v)
+{
+	struct machine *m = opaque;
+
+	return apic_msr_read(m->apic, msr, v);
+}
+
+static bool cpu_apic_write(void *opaque, uint32_t msr, uint64_t v)
+{
+	struct machine *m = opaque;
+
+	return apic_msr_write(m->apic, msr, v);
+}
+
+static uint8_t cpu_get_cr8(void *opaque)
+{
+	struct machine *m = opaque;
+
+	return (uint8_t)apic_cr8(m->apic);
+}
+
+static void cpu_set_cr8(void *opaque, uint8_t v)
+{
+	struct machine *m = opaque;
+
+	apic_set_cr8(m->apic, v);
+}
+
+static void apic_nmi(void *opaque)
+{
+	machine_nmi(opaque);
+}
+
+static void apic_init(void *opaque)
+{
+	struct machine *m = opaque;
+
+	__atomic_or_fetch(&m->cpu->req, REQ_INIT, __ATOMIC_RELEASE);
+}
+
+static int extint_ack(void *opaque)
+{
+	return i8259_ack(opaque);
+}
+
+static void dirty_cleared(void *opaque, raddr_t ra, uint64_t len)
+{
+	struct machine *m = opaque;
+
+	for (uint64_t off = 0; off < len; off += PAGE_SIZE)
+		tlb_protect_page(&m->cpu->mmu, ra + off);
+}
+
+static void mem_changed(void *opaque)
+{
+	struct machine *m = opaque;
+
+	if (m->cpu)
+		tlb_flush(&m->cpu->mmu, true);
+}
+
+/* ---- power ---- */
+
+static void acpi_sleep(void *opaque, unsigned type)
+{
+	struct machine *m = opaque;
+
+	if (type != 0) {
+		UNIMP(m->log, "ACPI sleep type %u: stays awake\n", type);
+		return;
+	}
+	m->want_off = true;
+	cpu_stop(m);
+}
+
+static void debug_exit(void *opaque, uint32_t value)
+{
+	struct machine *m = opaque;
+
+	m->exit_code = (int)(value << 1 | 1) & 0xFF;
+	m->want_exit = true;
+	cpu_stop(m);
+}
+
+/* ---- construction ---- */
+
+static enum vm_err load_firmware(struct machine *m, struct err *e)
+{
+	const char *path = m->cfg.bios;
+	char found[512];
+	uint8_t *data;
+	enum vm_err r;
+	size_t len;
+
+	if (!path) {
+		r = file_find(&m->cfg, "bios-256k.bin", found, sizeof(found), e);
+		if (r)
+			return r;
+		path = found;
+	}
+	r = file_load(path, "firmware", 16 << 20, &data, &len, e);
+	if (r)
+		return r;
+	if (len % 4096) {
+		free(data);
+		return err_set(e, VM_ERR_FORMAT, "firmware '%s' is not a multiple of 4096 bytes", path);
+	}
+	m->bios_size = len;
+	m->bios_ra = ram_alloc(&m->ram, len);
+	if (m->bios_ra != RADDR_NONE)
+		memcpy(m->ram.host + m->bios_ra, data, len);
+	free(data);
+	return m->bios_ra == RADDR_NONE ? err_set(e, VM_ERR_NOMEM, "no memory for the firmware") : VM_OK;
+}
+
+static void build_interrupts(struct machine *m)
+{
+	struct apic_cpu cpu = {.opaque = m, .intr = {intr_set, m, 0}, .nmi = apic_nmi,
+		.init = apic_init, .tsc_to_ns = tsc_to_ns, .extint_ack = extint_ack};
+	struct ioapic_out out = {apic_bus_deliver, &m->apic_bus};
+
+	apic_bus_init(&m->apic_bus, &m->mem);
+	/* the acknowledge needs the 8259, the 8259 needs LINT0: made in this order, joined after */
+	m->pic = i8259_create(m->log, &m->io, (struct irq){0});
+	cpu.extint_opaque = m->pic;
+	m->apic = apic_create(m->log, &m->clock, &m->apic_bus, 0, true, &cpu);
+	m->pic->intr = apic_lint(m->apic, 0);
+	m->ioapic = ioapic_create(m->log, &m->mem, 0xFEC00000, 0, out);
+	m->apic_bus.eoi = ioapic_eoi;
+	m->apic_bus.eoi_opaque = m->ioapic;
+	pc_add(m, m->pic);
+	pc_add(m, m->apic);
+	pc_add(m, m->ioapic);
+	for (int n = 0; n < 24; n++) {
+		m->gsi[n].m = m;
+		if (n < 16 && n != 2)
+			m->gsi[n].pic = i8259_input(m->pic, n);
+		if (n != 2)
+			m->gsi[n].ioapic = ioapic_input(m->ioapic, n ? n : 2);
+	}
+}
+
+static void build_cpu_wires(struct machine *m)
+{
+	m->cpu->wires = (struct cpu_wires){.opaque = m, .intr_ack = cpu_ack, .ferr = ferr_set,
+		.tsc = cpu_tsc, .apic_read = cpu_apic_read, .apic_write = cpu_apic_write,
+		.get_cr8 = cpu_get_cr8, .set_cr8 = cpu_set_cr8};
+	m->mem.changed = mem_changed;
+	m->mem.changed_opaque = m;
+}
+
+static void build_legacy(struct machine *m)
+{
+	struct irq a20 = {a20_set, m, 0}, reset = {reset_set, m, 0};
+	struct i8042_wires w = {gsi_irq(m, 1), gsi_irq(m, 12), a20, reset};
+	struct ps2kbd *kbd;
+	struct ps2mouse *mouse;
+	static const uint16_t com[CONFIG_MAX_SERIAL] = {0x3F8, 0x2F8, 0x3E8, 0x2E8};
+
+	m->pit = i8254_create(m->log, &m->clock, &m->io, gsi_irq(m, 0));
+	pc_add(m, m->pit);
+	pc_add(m, pcspk_create(m->log, &m->clock, &m->io, m->pit));
+	m->rtc = mc146818_create(m->log, &m->clock, &m->io, gsi_irq(m, 8), m->cfg.rtc_base);
+	pc_add(m, m->rtc);
+	m->kbc = i8042_create(m->log, &m->clock, &m->io, &w);
+	pc_add(m, m->kbc);
+	kbd = ps2kbd_create(m->log, &m->clock, i8042_ready(m->kbc, 0), &m->input);
+	mouse = ps2mouse_create(m->log, &m->clock, i8042_ready(m->kbc, 1), &m->input);
+	i8042_attach(m->kbc, 0, ps2kbd_port(kbd));
+	i8042_attach(m->kbc, 1, ps2mouse_port(mouse));
+	pc_add(m, kbd);
+	pc_add(m, mouse);
+	m->port92 = port92_create(m->log, &m->io, a20, reset);
+	pc_add(m, m->port92);
+	for (unsigned i = 0; i < CONFIG_MAX_SERIAL; i++)
+		if (m->cfg.serial[i])
+			pc_add(m, uart16550_create(m->log, &m->clock, &m->io, com[i],
+				gsi_irq(m, i & 1 ? 3 : 4), m->cfg.serial[i]));
+	for (unsigned i = 0; i < m->cfg.ndebugcon; i++)
+		pc_add(m, debugcon_create(m->log, &m->io, m->cfg.debugcon[i].iobase,
+			m->cfg.debugcon[i].chr));
+	if (m->cfg.debug_exit)
+		pc_add(m, debugexit_create(m->log, &m->io, m->cfg.debug_exit_iobase,
+			m->cfg.debug_exit_iosize, debug_exit, m));
+	pc_add(m, port80_create(m->log, &m->io));
+	space_add_io(&m->io, &m->f0, "coprocessor", 0xF0, 2, &f0_ops, m);
+}
+
+static enum vm_err build_pci(struct machine *m, struct err *e)
+{
+	struct i440fx_config fx = {m->ram_ra, m->cfg.ram_size, m->bios_ra, m->bios_size};
+	struct piix4_pm_hooks hooks;
+	struct irq ide_irq[2] = {gsi_irq(m, 14), gsi_irq(m, 15)};
+
+	m->pci = pci_bus_create(m->log, &m->mem, &m->io);
+	m->pci->msi = apic_bus_msi;
+	m->pci->msi_opaque = &m->apic_bus;
+	pc_add(m, m->pci);
+	m->fx = i440fx_create(m->log, m->pci, &fx);
+	pc_add(m, m->fx);
+	m->piix3 = piix3_create(m->log, m->pci);
+	for (int n = 0; n < 16; n++)
+		m->piix3->isa[n] = gsi_irq(m, n);
+	m->piix3->reset = (struct irq){reset_set, m, 0};
+	pc_add(m, m->piix3);
+	m->ide = ide_create(m->log, m->pci, m->cfg.ide, ide_irq);
+	pc_add(m, m->ide);
+	m->pm = acpi_pm_create(m->log, &m->clock, &m->io, gsi_irq(m, 9), (struct irq){0}, acpi_sleep, m);
+	hooks = (struct piix4_pm_hooks){acpi_pm_map, m->pm};
+	m->pm_pci = piix4_pm_create(m->log, m->pci, &hooks, false);
+	pc_add(m, m->pm_pci);
+	pc_add(m, m->pm);
+	if (!m->cfg.vga)
+		return VM_OK;
+	char path[512];
+	enum vm_err r = file_find(&m->cfg, "vgabios-stdvga.bin", path, sizeof(path), e);
+
+	if (!r)
+		r = file_load(path, "VGA BIOS", 256 << 10, &m->vga_rom, &m->vga_rom_len, e);
+	if (r)
+		return r;
+	m->vga = vga_create(m->log, &m->clock, &m->mem, &m->io, &m->ram, dirty_cleared, m);
+	if (!m->vga)
+		return err_set(e, VM_ERR_NOMEM, "no memory for video memory");
+	pc_add(m, m->vga);
+	vga_display(m->vga, &m->display);
+	return vga_pci_attach(m->vga, m->pci, 2 << 3, m->vga_rom, m->vga_rom_len, e);
+}
+
+/* The CMOS bytes that SeaBIOS and old systems read: memory size, equipment, boot order. */
+static void fill_cmos(struct machine *m)
+{
+	uint64_t low = i440fx_below_4g(m->cfg.ram_size), high = m->cfg.ram_size - low;
+	uint64_t ext_kb = low > 1 << 20 ? (low - (1 << 20)) >> 10 : 0;
+	uint64_t over16 = low > 16 << 20 ? (low - (16 << 20)) >> 16 : 0;
+	struct mc146818 *r = m->rtc;
+	const char *order = m->cfg.boot ? m->cfg.boot : "cad";
+	unsigned code[3] = {0, 0, 0};
+
+	if (ext_kb > 65535)
+		ext_kb = 65535;
+	if (over16 > 65535)
+		over16 = 65535;
+	mc146818_set(r, 0x15, 640 & 0xFF);
+	mc146818_set(r, 0x16, 640 >> 8);
+	mc146818_set(r, 0x17, (uint8_t)ext_kb);
+	mc146818_set(r, 0x18, (uint8_t)(ext_kb >> 8));
+	mc146818_set(r, 0x30, (uint8_t)ext_kb);
+	mc146818_set(r, 0x31, (uint8_t)(ext_kb >> 8));
+	mc146818_set(r, 0x34, (uint8_t)over16);
+	mc146818_set(r, 0x35, (uint8_t)(over16 >> 8));
+	mc146818_set(r, 0x5B, (uint8_t)(high >> 16));
+	mc146818_set(r, 0x5C, (uint8_t)(high >> 24));
+	mc146818_set(r, 0x5D, (uint8_t)(high >> 32));
+	mc146818_set(r, CMOS_EQUIPMENT, 0x06); /* FPU, PS/2 mouse */
+	for (unsigned i = 0; i < 3 && order[i]; i++) {
+		static const char letters[] = "acdn";
+		const char *p = strchr(letters, order[i]);
+
+		code[i] = p ? (unsigned)(p - letters) + 1 : 0;
+	}
+	mc146818_set(r, 0x3D, (uint8_t)(code[1] << 4 | code[0]));
+	mc146818_set(r, 0x38, (uint8_t)(code[2] << 4));
+}
+
+static enum vm_err build_fw_cfg(struct machine *m, struct err *e)
+{
+	uint64_t low = i440fx_below_4g(m->cfg.ram_size);
+	struct fw_cfg_board b = {.ram_below_4g = low, .ram_above_4g = m->cfg.ram_size - low, .ncpus = 1,
+		.max_cpus = 1, .nographic = m->cfg.nographic, .boot_menu = m->cfg.boot_menu,
+		.uuid = m->cfg.uuid,
+		.bootorder = m->cfg.kernel ? "/rom@genroms/kernel.bin\n" : NULL};
+
+	m->fw = fw_cfg_create(m->log, &m->mem, &m->io);
+	pc_add(m, m->fw);
+	if (!fw_cfg_standard(m->fw, &b) || !pc_acpi_tables(m) || !pc_smbios_tables(m))
+		return err_set(e, VM_ERR_NOMEM, "no memory for the firmware's tables");
+	return m->cfg.kernel ? load_kernel(m, e) : VM_OK;
+}
+
+enum vm_err pc_build(struct machine *m, struct err *e)
+{
+	enum vm_err r;
+
+	m->ram_ra = ram_alloc(&m->ram, m->cfg.ram_size);
+	if (m->ram_ra == RADDR_NONE)
+		return err_set(e, VM_ERR_NOMEM, "no memory for the guest's RAM");
+	r = load_firmware(m, e);
+	if (r)
+		return r;
+	space_begin(&m->mem);
+	space_begin(&m->io);
+	build_interrupts(m);
+	build_cpu_wires(m);
+	build_legacy(m);
+	r = build_pci(m, e);
+	space_commit(&m->io);
+	space_commit(&m->mem);
+	if (r)
+		return r;
+	fill_cmos(m);
+	return build_fw_cfg(m, e);
+}
