@@ -1,0 +1,256 @@
+/* branch.c - near transfers as terminals; far ones, interrupts and system calls through ring 0. */
+#include "jit/lift/priv.h"
+
+static struct ir_term term(struct lift *l, enum ir_term_kind kind)
+{
+	return (struct ir_term){.kind = kind, .t_off = (int64_t)l->next_off + l->in->imm,
+		.f_off = l->next_off, .ipsize = l->in->osize, .val = IR_NONE};
+}
+
+static void push_return(struct lift *l)
+{
+	unsigned w = l->in->osize;
+	ir_val t = ir_temp(l->b);
+	struct ir_mem m;
+
+	ir_emit_nf(l->b, IR_IPVAL, w, t, IR_NONE, IR_NONE)->imm = l->next_off;
+	lift_stack(l, &m, IR_G(GPR_RSP), -(int64_t)w, w, true);
+	ir_st(l->b, w, &m, t);
+	lift_sp_add(l, -(int64_t)w);
+}
+
+void lift_call_near(struct lift *l)
+{
+	struct ir_term t = term(l, TERM_JMP);
+
+	t.hint = HINT_CALL;
+	push_return(l);
+	ir_end(l->b, &t);
+}
+
+void lift_call_near_ind(struct lift *l)
+{
+	struct ir_term t = term(l, TERM_IND);
+
+	t.val = lift_value(l, 0);
+	t.hint = HINT_CALL;
+	push_return(l);
+	ir_end(l->b, &t);
+}
+
+void lift_jmp_near(struct lift *l)
+{
+	struct ir_term t = term(l, TERM_JMP);
+
+	ir_end(l->b, &t);
+}
+
+void lift_jmp_near_ind(struct lift *l)
+{
+	struct ir_term t = term(l, TERM_IND);
+
+	t.val = lift_value(l, 0);
+	ir_end(l->b, &t);
+}
+
+void lift_ret_near(struct lift *l)
+{
+	struct ir_term t = term(l, TERM_IND);
+	unsigned w = l->in->osize;
+	int64_t extra = l->in->nops ? l->in->imm & 0xFFFF : 0;
+	struct ir_mem m;
+
+	t.val = ir_temp(l->b);
+	t.hint = HINT_RET;
+	lift_stack(l, &m, IR_G(GPR_RSP), 0, w, false);
+	ir_ld(l->b, w, t.val, &m);
+	lift_sp_add(l, w + extra);
+	ir_end(l->b, &t);
+}
+
+void lift_jcc(struct lift *l)
+{
+	struct ir_term t = term(l, TERM_JCC);
+
+	t.cc = l->in->opcode & 15;
+	ir_end(l->b, &t);
+}
+
+/* The count register is rCX of the address size. */
+static ir_val count(struct lift *l)
+{
+	ir_val t = ir_temp(l->b);
+
+	ir_emit_nf(l->b, IR_ZEXT, 8, t, IR_G(GPR_RCX), IR_NONE)->aux = l->in->asize;
+	return t;
+}
+
+void lift_jcxz(struct lift *l)
+{
+	struct ir_term t = term(l, TERM_JNZ);
+
+	t.f_off = t.t_off; /* zero: jump */
+	t.t_off = l->next_off;
+	t.val = count(l);
+	t.w = 8;
+	ir_end(l->b, &t);
+}
+
+static void decrement(struct lift *l)
+{
+	ir_emit_nf_imm(l->b, IR_SUB, l->in->asize, IR_G(GPR_RCX), IR_G(GPR_RCX), 1);
+}
+
+void lift_loop(struct lift *l)
+{
+	struct ir_term t = term(l, TERM_JNZ);
+
+	decrement(l);
+	t.val = count(l);
+	t.w = 8;
+	ir_end(l->b, &t);
+}
+
+/* LOOPE, LOOPNE: the count not zero and ZF as asked (cc 4: equal, 5: not). */
+static void loop_if(struct lift *l, unsigned cc)
+{
+	struct ir_term t = term(l, TERM_JNZ);
+	ir_val zero = lift_const(l, 0);
+	struct ir_op *o;
+
+	decrement(l);
+	t.val = ir_temp(l->b);
+	o = ir_emit(l->b, IR_CMOV, 8, t.val, count(l), zero);
+	(void)o;
+	l->b->op[l->b->nops - 1].cc = cc;
+	l->b->op[l->b->nops - 1].fuse = IRF_Z;
+	t.w = 8;
+	ir_end(l->b, &t);
+}
+
+void lift_loope(struct lift *l)
+{
+	loop_if(l, 4);
+}
+
+void lift_loopne(struct lift *l)
+{
+	loop_if(l, 5);
+}
+
+/* ---- far ---- */
+
+static void far_transfer(struct lift *l, enum helper_id h)
+{
+	unsigned w = l->in->osize;
+	struct src sel = IMM(l->in->imm2), off = IMM(l->in->imm);
+	struct ir_mem m;
+
+	if (l->in->op[0].kind == OPND_MEM) {
+		off = VAL(ir_temp(l->b));
+		sel = VAL(ir_temp(l->b));
+		lift_memory(l, &m, w, false);
+		ir_ld(l->b, w, off.v, &m);
+		lift_address(l, &m);
+		m.disp += w;
+		lift_segment(l, &m, l->in->mem.seg, 2, false);
+		ir_ld(l->b, 2, sel.v, &m);
+	}
+	if (off.v == IR_IMM)
+		off.imm &= w == 2 ? 0xFFFF : 0xFFFFFFFF;
+	lift_do(l, h, sel, off, IMM(w | l->in->len << 8));
+	lift_rip(l);
+}
+
+void lift_call_far(struct lift *l)
+{
+	far_transfer(l, HELPER_call_far);
+}
+
+void lift_jmp_far(struct lift *l)
+{
+	far_transfer(l, HELPER_jmp_far);
+}
+
+void lift_ret_far(struct lift *l)
+{
+	lift_do(l, HELPER_ret_far, IMM(l->in->osize), IMM(l->in->nops ? l->in->imm & 0xFFFF : 0), NO);
+	lift_rip(l);
+}
+
+void lift_iret(struct lift *l)
+{
+	lift_do(l, HELPER_iret, IMM(l->in->osize), NO, NO);
+	lift_rip(l);
+}
+
+static void interrupt(struct lift *l, unsigned vec, unsigned kind)
+{
+	lift_do(l, HELPER_int_n, IMM(vec), IMM(l->in->len), IMM(kind));
+	lift_rip(l);
+}
+
+void lift_int_n(struct lift *l)
+{
+	interrupt(l, l->in->imm & 0xFF, 0);
+}
+
+void lift_int3(struct lift *l)
+{
+	interrupt(l, 3, 1);
+}
+
+void lift_into(struct lift *l)
+{
+	interrupt(l, 4, 2); /* the helper looks at OF */
+}
+
+void lift_int1(struct lift *l)
+{
+	interrupt(l, 1, 3);
+}
+
+void lift_bound(struct lift *l)
+{
+	unsigned w = l->in->op[0].size;
+	ir_val idx = ir_temp(l->b), lo = ir_temp(l->b), hi = ir_temp(l->b);
+	struct ir_mem m;
+
+	lift_memory(l, &m, 2 * w > 8 ? 8 : 2 * w, false);
+	ir_ld(l->b, w, lo, &m);
+	m.disp += w;
+	ir_ld(l->b, w, hi, &m);
+	ir_emit_nf(l->b, IR_SEXT, 8, idx, lift_reg(&l->in->op[0]), IR_NONE)->aux = w;
+	ir_emit_nf(l->b, IR_SEXT, 8, lo, lo, IR_NONE)->aux = w;
+	ir_emit_nf(l->b, IR_SEXT, 8, hi, hi, IR_NONE)->aux = w;
+	lift_do(l, HELPER_bound, VAL(idx), VAL(lo), VAL(hi));
+}
+
+void lift_syscall(struct lift *l)
+{
+	lift_do(l, HELPER_syscall, IMM(l->in->len), NO, NO);
+	lift_rip(l);
+}
+
+void lift_sysret(struct lift *l)
+{
+	lift_do(l, HELPER_sysret, IMM(l->in->osize), NO, NO);
+	lift_rip(l);
+}
+
+void lift_sysenter(struct lift *l)
+{
+	lift_do(l, HELPER_sysenter, IMM(l->in->len), NO, NO);
+	lift_rip(l);
+}
+
+void lift_sysexit(struct lift *l)
+{
+	lift_do(l, HELPER_sysexit, IMM(l->in->osize), NO, NO);
+	lift_rip(l);
+}
+
+void lift_ud(struct lift *l)
+{
+	lift_raise(l, CHECK_UD_UD);
+}

@@ -1,0 +1,147 @@
+/*
+ * fp.c - x87, MMX, SSE and AVX: one NATIVE op each where the mode key allows it, else the fpu helper.
+ *
+ * NATIVE means: the unit is available, every exception is masked and none is pending, so a host with the same
+ * instruction may execute it. All else - raising #NM, #UD, #MF, #XM included - is h_fpu's.
+ */
+#include "jit/lift/priv.h"
+
+enum unit { UNIT_X87 = 1, UNIT_SSE = 2, UNIT_AVX = 4 };
+
+static bool has_mmx_operand(const struct insn *in)
+{
+	for (unsigned i = 0; i < in->nops; i++)
+		if (in->op[i].kind == OPND_MMX)
+			return true;
+	return false;
+}
+
+static uint32_t blocking_modes(unsigned units)
+{
+	uint32_t m = 0;
+
+	if (units & UNIT_X87)
+		m |= MODE_NOX87 | MODE_X87SLOW;
+	if (units & UNIT_SSE)
+		m |= MODE_NOSSE | MODE_SSESLOW;
+	if (units & UNIT_AVX)
+		m |= MODE_NOAVX | MODE_SSESLOW;
+	return m;
+}
+
+static const struct opnd *memory_operand(const struct insn *in)
+{
+	for (unsigned i = 0; i < in->nops; i++)
+		if (in->op[i].kind == OPND_MEM)
+			return &in->op[i];
+	return NULL;
+}
+
+static bool writes_memory(const struct insn *in)
+{
+	return in->op[0].kind == OPND_MEM;
+}
+
+static void native(struct lift *l, unsigned units)
+{
+	const struct insn_row *row = &insn_rows[l->in->id];
+	const struct opnd *mem = memory_operand(l->in);
+	struct ir_op *o;
+	struct ir_mem m = {.base = IR_NONE, .index = IR_NONE, .seg = IR_NOSEG};
+
+	if (mem)
+		lift_memory(l, &m, mem->size, writes_memory(l->in));
+	o = ir_emit_nf(l->b, IR_NATIVE, mem ? mem->size : 0, IR_NONE, IR_NONE, IR_NONE);
+	o->m = m;
+	o->imm = l->b->ninsns - 1;
+	o->fdef = row->f_write & IRF_ALL;
+	o->fuse = row->f_read & IRF_ALL;
+	l->b->uses_x87 |= !!(units & UNIT_X87);
+	l->b->uses_sse |= !!(units & (UNIT_SSE | UNIT_AVX));
+}
+
+/* @ends: the instruction may change what the mode key says (masks, pending exceptions) */
+static void by_helper(struct lift *l, bool ends)
+{
+	const struct opnd *mem = memory_operand(l->in);
+	ir_val at = IR_NONE;
+	struct ir_mem m;
+	struct ir_op *o;
+
+	if (mem || l->in->has_mem) {
+		unsigned w = mem ? mem->size : 0;
+
+		lift_memory(l, &m, w, w && writes_memory(l->in));
+		at = ir_temp(l->b);
+		ir_memop(l->b, IR_LIN, 8, at, &m, IR_NONE);
+	}
+	o = ir_helper(l->b, HELPER_fpu, IR_NONE, IR_IMM, at, IR_NONE, l->b->ninsns - 1);
+	o->cc = 1;
+	if (ends)
+		lift_stop(l);
+}
+
+static void fp(struct lift *l, unsigned units)
+{
+	if (has_mmx_operand(l->in))
+		units |= UNIT_X87;
+	if (l->no_native || (l->mode & blocking_modes(units)))
+		by_helper(l, true);
+	else
+		native(l, units);
+}
+
+void lift_x87(struct lift *l)
+{
+	fp(l, UNIT_X87);
+}
+
+void lift_mmx(struct lift *l)
+{
+	fp(l, UNIT_X87);
+}
+
+void lift_sse(struct lift *l)
+{
+	fp(l, UNIT_SSE);
+}
+
+void lift_avx(struct lift *l)
+{
+	fp(l, UNIT_AVX);
+}
+
+void lift_fxsave(struct lift *l)
+{
+	by_helper(l, false);
+}
+
+void lift_fxrstor(struct lift *l)
+{
+	by_helper(l, true);
+}
+
+void lift_xsave(struct lift *l)
+{
+	by_helper(l, false);
+}
+
+void lift_xsaveopt(struct lift *l)
+{
+	by_helper(l, false);
+}
+
+void lift_xrstor(struct lift *l)
+{
+	by_helper(l, true);
+}
+
+void lift_ldmxcsr(struct lift *l)
+{
+	by_helper(l, true);
+}
+
+void lift_stmxcsr(struct lift *l)
+{
+	by_helper(l, false);
+}
