@@ -119,7 +119,7 @@ static void log_entry(const struct jit *j, const struct block *b)
 }
 
 /* Run the one instruction at RIP in the interpreter: what the backend could not do itself. */
-static enum run_exit run_one(struct jit *j)
+enum run_exit exec_one(struct jit *j)
 {
 	struct vcpu *cpu = j->cpu;
 	const struct jit_backend *be = j->be;
@@ -162,7 +162,7 @@ static enum run_exit run_block(struct jit *j, struct block *b, struct block_exit
 	j->st.entries++;
 	if (r == RUN_ONE) {
 		*last = NULL;
-		r = run_one(j);
+		r = exec_one(j);
 	}
 	if (step) {
 		*last = NULL;
@@ -215,7 +215,7 @@ enum jit_stop jit_run(struct jit *j)
 		if (j->be->note && !(b->mode & MODE_ONE) && b->ra2 == RADDR_NONE)
 			j->be->note(j->be_priv, cpu, cpu->rip, b);
 		r = run_block(j, b, &last);
-		if (j->lock && r == RUN_ONE)
+		if (r == RUN_DIVERGED)
 			return JIT_DIVERGED;
 		if (r != RUN_LOOKUP)
 			last = NULL;

@@ -65,6 +65,8 @@ struct block *exec_lookup(struct jit *j, uint32_t mode); /* for cpu->rip; NULL: 
 /* lockstep.c */
 enum vm_err lockstep_new(struct jit *j, struct err *e);
 void lockstep_free(struct jit *j);
+struct block *lockstep_twin(struct jit *j, const struct block *b, const struct ir_block *ir);
 enum run_exit lockstep_run(struct jit *j, struct block *blk);
+enum run_exit exec_one(struct jit *j); /* the instruction at RIP by the interpreter */
 
 #endif

@@ -210,6 +210,8 @@ struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t
 		BUG_ON(!j->be->compile(j->be_priv, b, ir));
 	}
 	dump_code(j, b);
+	if (j->lock)
+		b->twin = lockstep_twin(j, b, ir);
 	cache_insert(j, b);
 	j->st.blocks++;
 	j->st.insns_in += ir->ninsns;

@@ -30,7 +30,7 @@ struct block {
 	uint16_t len;		/* guest bytes */
 	uint16_t ninsns;
 	bool dead;		/* invalidated: out of every list, code not to be entered */
-	uint8_t start_fl;	/* reserved for entry-state variants */
+	uint16_t undef;		/* lockstep: flags that the block's last writers leave undefined */
 	uint32_t runs;		/* executions counted by the run loop or by the backend's profile */
 	struct block *hash_next;
 	struct block *page_next[2]; /* lists of the first and second page */
@@ -38,7 +38,7 @@ struct block {
 	struct block_exit *incoming; /* exits of other blocks linked to us */
 	const uint8_t *code;	/* backend: host entry point (executable view), NULL for the interpreter */
 	uint32_t code_len;
-	struct ir_block *ir;	/* kept for the interpreter and lockstep; NULL otherwise */
+	struct block *twin;	/* lockstep: the same IR compiled for the interpreter; NULL otherwise */
 	void *priv;		/* backend's side tables */
 };
 

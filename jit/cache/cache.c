@@ -84,8 +84,10 @@ void cache_bury(struct jit *j)
 
 		j->graveyard = b->hash_next;
 		j->be->free_block(j->be_priv, b);
-		if (b->ir)
-			free(b->ir);
+		if (b->twin) {
+			interp_backend.free_block(j->interp, b->twin);
+			free(b->twin);
+		}
 		free(b);
 	}
 }

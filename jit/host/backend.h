@@ -21,6 +21,7 @@ enum run_exit {
 	RUN_FAULT,  /* an event was raised at cpu->rip */
 	RUN_STOP,   /* a helper or terminal says: look at the world (cpu->rip is the next instruction) */
 	RUN_REQ,    /* cpu->req was seen non-zero at a poll (cpu->rip is the next instruction) */
+	RUN_DIVERGED, /* lockstep found a difference and has reported it */
 	RUN_ONE     /* execute the one instruction at cpu->rip in the interpreter (the backend cannot: RMW on a device ...) */
 };
 

@@ -34,7 +34,7 @@ static uint64_t get(const struct eval *e, ir_val v, int64_t imm)
 	}
 }
 
-static uint64_t getw(const struct eval *e, ir_val v, int64_t imm, unsigned w)
+static uint64_t get_w(const struct eval *e, ir_val v, int64_t imm, unsigned w)
 {
 	return get(e, v, imm) & alu_mask(w);
 }
@@ -109,7 +109,7 @@ static enum exit eval_mem(struct eval *e, const struct ir_op *o)
 		set(e, o->d, o->w, v);
 		return EXIT_NONE;
 	default:
-		if (mmu_write(mmu, gla, o->w, o->m.idx, getw(e, o->a, o->imm, o->w)))
+		if (mmu_write(mmu, gla, o->w, o->m.idx, get_w(e, o->a, o->imm, o->w)))
 			return cpu_page_fault(e->cpu);
 		return EXIT_NONE;
 	}
@@ -160,7 +160,7 @@ static enum exit eval_div(struct eval *e, const struct ir_op *o)
 	lo = w == 1 ? *ax & 0xFF : *ax;
 	hi = w == 1 ? *ax >> 8 & 0xFF : *dx;
 	/* #DE: the divisor is 0, or the quotient does not fit the destination */
-	if (!alu_div(o->op == IR_DIVS, w, hi, lo, getw(e, o->a, o->imm, w), &q, &r))
+	if (!alu_div(o->op == IR_DIVS, w, hi, lo, get_w(e, o->a, o->imm, w), &q, &r))
 		return cpu_raise(cpu, CHECK_DE_DIVIDE, 0);
 	if (w == 1) {
 		set(e, IR_G(GPR_RAX), 2, (r & 0xFF) << 8 | q);
@@ -176,7 +176,7 @@ static void eval_mul(struct eval *e, const struct ir_op *o)
 	uint64_t hi, lo;
 	unsigned w = o->w;
 
-	lo = alu_mul(o->op == IR_MULS, w, e->cpu->gpr[GPR_RAX], getw(e, o->a, o->imm, w), &hi,
+	lo = alu_mul(o->op == IR_MULS, w, e->cpu->gpr[GPR_RAX], get_w(e, o->a, o->imm, w), &hi,
 		&e->cpu->eflags);
 	if (w == 1) {
 		set(e, IR_G(GPR_RAX), 2, hi << 8 | lo);
@@ -188,8 +188,8 @@ static void eval_mul(struct eval *e, const struct ir_op *o)
 
 static void eval_mulx(struct eval *e, const struct ir_op *o)
 {
-	unsigned __int128 p = (unsigned __int128)getw(e, IR_G(GPR_RDX), 0, o->w) *
-		getw(e, o->a, o->imm, o->w);
+	unsigned __int128 p = (unsigned __int128)get_w(e, IR_G(GPR_RDX), 0, o->w) *
+		get_w(e, o->a, o->imm, o->w);
 
 	/* SDM: if both destinations are the same register it receives the high half */
 	set(e, o->d, o->w, (uint64_t)p);
@@ -206,7 +206,7 @@ static void eval_move(struct eval *e, const struct ir_op *o)
 		v = get(e, o->a, o->imm);
 		break;
 	case IR_ZEXT:
-		v = getw(e, o->a, o->imm, o->aux);
+		v = get_w(e, o->a, o->imm, o->aux);
 		break;
 	case IR_SEXT:
 		v = (uint64_t)sign_extend(get(e, o->a, o->imm), 8 * o->aux);
@@ -287,8 +287,8 @@ static void eval_alu(struct eval *e, const struct ir_op *o)
 	case IR_ADCX:
 	case IR_ADOX: {
 		uint32_t f = o->op == IR_ADCX ? IRF_C : IRF_O;
-		unsigned __int128 s = (unsigned __int128)getw(e, o->a, o->imm, o->w) +
-			getw(e, o->b, o->imm, o->w) + !!(keep & f);
+		unsigned __int128 s = (unsigned __int128)get_w(e, o->a, o->imm, o->w) +
+			get_w(e, o->b, o->imm, o->w) + !!(keep & f);
 
 		r = (uint64_t)s;
 		*fl = (keep & ~f) | (s >> (8 * o->w) ? f : 0);
@@ -385,7 +385,7 @@ int eval_term(struct eval *e)
 		taken = !alu_cond(t->cc, cpu->eflags);
 		break;
 	case TERM_JNZ:
-		taken = !getw(e, t->val, 0, t->w);
+		taken = !get_w(e, t->val, 0, t->w);
 		break;
 	case TERM_IND:
 		cpu->rip = get(e, t->val, 0);
@@ -399,8 +399,8 @@ int eval_term(struct eval *e)
 		return -1;
 	}
 	cpu->rip = eval_ip(e, taken ? t->f_off : t->t_off);
-	/* Only a taken jump wraps to its operand size; falling through wraps with the code size. */
-	if (!taken && t->ipsize < 8)
+	/* A taken jump wraps to its operand size (JCXZ jumps by its second exit); falling through, to the code size. */
+	if ((!taken || t->kind == TERM_JNZ) && t->ipsize < 8)
 		cpu->rip &= alu_mask(t->ipsize ? t->ipsize : 4);
 	return taken;
 }

@@ -78,7 +78,7 @@ const char *ir_verify(const struct ir_block *b, char *buf, size_t n)
 {
 	const char *why = NULL;
 	uint64_t defined = 0;
-	bool written = false;
+	bool written = false, only_stores = true;
 	unsigned i;
 
 	for (i = 0; i < b->nops && !why; i++) {
@@ -86,12 +86,16 @@ const char *ir_verify(const struct ir_block *b, char *buf, size_t n)
 
 		if (o->op == IR_INSN) {
 			written = false;
+			only_stores = true;
 			defined = 0;
 			continue;
 		}
 		why = check_operands(o, defined);
-		if (!why && written && may_fault(o))
+		/* a second store may still fault: the instruction is restarted and stores the first again */
+		if (!why && written && may_fault(o) && !(o->op == IR_ST && only_stores))
 			why = "may fault after guest state was written";
+		if (o->op != IR_ST && writes_guest(o))
+			only_stores = false;
 		if (o->d != IR_NONE && IR_KIND(o->d) == IR_KIND_T)
 			defined |= BIT(IR_NUM(o->d) & 63);
 		if (o->op == IR_MULX && IR_KIND(o->c) == IR_KIND_T)

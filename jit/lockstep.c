@@ -1,0 +1,368 @@
+/*
+ * lockstep.c - two engines, one guest: each block runs in the interpreter and then in the host backend.
+ *
+ * From one snapshot of the CPU the interpreter runs the block for real: its device accesses (ports, MMIO), time
+ * reads and the old bytes of all RAM it writes are recorded. Then RAM and CPU are put back, the backend
+ * runs the same block with device accesses replayed from the record, and everything is compared: registers, flags
+ * (but those the last writer leaves undefined), segments, control registers, FPU, event, and every byte
+ * that either side's C code was seen to write. The guest goes on from the backend's state.
+ */
+#include "jit/priv.h"
+#include "cpu/ring0/ring0.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_IO 65536
+#define MAX_WRITES 65536
+
+enum io_kind { IO_PORT_READ, IO_PORT_WRITE, IO_MEM_READ, IO_MEM_WRITE, IO_TSC };
+
+struct io_event {
+	uint64_t addr, val;
+	uint8_t kind, size;
+};
+
+struct ram_write {
+	raddr_t ra;
+	uint32_t len;
+	uint32_t at; /* of the old bytes in old[] and the new ones in new[] */
+};
+
+struct lockstep {
+	struct jit *j;
+	struct mmu_tap tap;
+	struct space ports;	 /* what the CPU sees instead of the real port space */
+	struct space *real_ports;
+	struct region all_ports;
+	uint64_t (*real_tsc)(void *opaque);
+	void *real_opaque;
+	bool replay;
+	bool mismatch;
+	struct io_event io[MAX_IO];
+	unsigned nio, next_io;
+	struct ram_write w[MAX_WRITES];
+	unsigned nw;
+	uint8_t *old, *new;
+	size_t bytes, cap;
+	struct vcpu *before, *after; /* the part of struct vcpu before mmu */
+	struct paging pg_before;
+	uint64_t blocks;
+};
+
+#define STATE_SIZE offsetof(struct vcpu, mmu)
+
+/* ---- recording ---- */
+
+static struct log *log_of(const struct lockstep *k)
+{
+	return k->j->cpu->log;
+}
+
+static void report(struct lockstep *k, const char *what, uint64_t interp, uint64_t host)
+{
+	fprintf(log_of(k)->out, "lockstep: %s: interpreter %" PRIx64 ", %s %" PRIx64 "\n", what, interp,
+		k->j->be->name, host);
+	k->mismatch = true;
+}
+
+static uint64_t do_io(struct lockstep *k, enum io_kind kind, uint64_t addr, uint64_t val, unsigned size)
+{
+	struct io_event *e;
+
+	if (k->replay) {
+		e = &k->io[k->next_io];
+		if (k->next_io >= k->nio || e->kind != kind || e->addr != addr || e->size != size) {
+			report(k, "device access not made by the interpreter, address", 0, addr);
+			return 0;
+		}
+		k->next_io++;
+		if ((kind == IO_PORT_WRITE || kind == IO_MEM_WRITE) && e->val != val)
+			report(k, "value written to a device", e->val, val);
+		return e->val;
+	}
+	switch (kind) {
+	case IO_PORT_READ:
+		val = space_read(k->real_ports, addr, size);
+		break;
+	case IO_PORT_WRITE:
+		space_write(k->real_ports, addr, val, size);
+		break;
+	case IO_MEM_READ:
+		val = space_read(k->j->cpu->mmu.mem, addr, size);
+		break;
+	case IO_MEM_WRITE:
+		space_write(k->j->cpu->mmu.mem, addr, val, size);
+		break;
+	case IO_TSC:
+		val = k->real_tsc(k->real_opaque);
+		break;
+	}
+	BUG_ON(k->nio == MAX_IO);
+	k->io[k->nio++] = (struct io_event){addr, val, kind, (uint8_t)size};
+	return val;
+}
+
+static uint64_t port_read(void *opaque, uint64_t off, unsigned size)
+{
+	return do_io(opaque, IO_PORT_READ, off, 0, size);
+}
+
+static void port_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
+{
+	do_io(opaque, IO_PORT_WRITE, off, val, size);
+}
+
+static const struct io_ops port_ops = {.name = "lockstep", .read = port_read, .write = port_write,
+	.min = 1, .max = 4};
+
+static uint64_t mem_read(void *opaque, gpa_t gpa, unsigned size)
+{
+	return do_io(opaque, IO_MEM_READ, gpa, 0, size);
+}
+
+static void mem_write(void *opaque, gpa_t gpa, uint64_t val, unsigned size)
+{
+	do_io(opaque, IO_MEM_WRITE, gpa, val, size);
+}
+
+static uint64_t read_tsc(void *opaque)
+{
+	struct vcpu *cpu = opaque;
+
+	return do_io(((struct jit *)cpu->jit)->lock, IO_TSC, 0, 0, 8);
+}
+
+static void ram_write(void *opaque, raddr_t ra, unsigned len)
+{
+	struct lockstep *k = opaque;
+
+	if (k->replay)
+		return;
+	if (k->bytes + len > k->cap) {
+		k->cap = (k->cap + len) * 2;
+		k->old = realloc(k->old, k->cap);
+		k->new = realloc(k->new, k->cap);
+		BUG_ON(!k->old || !k->new);
+	}
+	BUG_ON(k->nw == MAX_WRITES);
+	memcpy(k->old + k->bytes, k->j->cpu->mmu.ram->host + ra, len);
+	k->w[k->nw++] = (struct ram_write){ra, len, (uint32_t)k->bytes};
+	k->bytes += len;
+}
+
+/* ---- set-up ---- */
+
+enum vm_err lockstep_new(struct jit *j, struct err *e)
+{
+	struct lockstep *k = calloc(1, sizeof(*k));
+
+	if (!k || j->be == &interp_backend) {
+		free(k);
+		return err_set(e, VM_ERR_USAGE, "lockstep needs a host backend besides the interpreter");
+	}
+	k->j = j;
+	k->before = malloc(STATE_SIZE);
+	k->after = malloc(STATE_SIZE);
+	BUG_ON(!k->before || !k->after);
+	k->tap = (struct mmu_tap){k, ram_write, mem_read, mem_write};
+	j->cpu->mmu.tap = &k->tap;
+	k->real_ports = j->cpu->ports;
+	space_init(&k->ports, "lockstep", 0xFFFF, NULL, j->cpu->log);
+	space_add_io(&k->ports, &k->all_ports, "lockstep", 0, 0x10000, &port_ops, k);
+	j->cpu->ports = &k->ports;
+	k->real_tsc = j->cpu->wires.tsc;
+	k->real_opaque = j->cpu->wires.opaque;
+	j->lock = k;
+	j->opt.no_link = true;
+	return VM_OK;
+}
+
+void lockstep_free(struct jit *j)
+{
+	struct lockstep *k = j->lock;
+
+	if (!k)
+		return;
+	j->cpu->mmu.tap = NULL;
+	j->cpu->ports = k->real_ports;
+	space_fini(&k->ports);
+	free(k->before);
+	free(k->after);
+	free(k->old);
+	free(k->new);
+	free(k);
+	j->lock = NULL;
+}
+
+/* Flags left undefined by their last writer in the block. */
+static uint16_t undefined_flags(const struct ir_block *ir)
+{
+	uint32_t undef = 0;
+
+	for (unsigned i = 0; i < ir->ninsns; i++) {
+		const struct insn_row *row;
+
+		if (ir->insns[i].id >= INSN_COUNT)
+			continue;
+		row = &insn_rows[ir->insns[i].id];
+		undef = (undef & ~(row->f_write & ~row->f_read)) | row->f_undef;
+	}
+	return (uint16_t)(undef & IRF_ALL);
+}
+
+struct block *lockstep_twin(struct jit *j, const struct block *b, const struct ir_block *ir)
+{
+	struct block *t = malloc(sizeof(*t));
+
+	BUG_ON(!t);
+	*t = *b;
+	t->twin = NULL;
+	t->undef = undefined_flags(ir);
+	t->exit[0].to = t->exit[1].to = NULL;
+	interp_backend.compile(j->interp, t, ir);
+	return t;
+}
+
+/* ---- running ---- */
+
+static void undo(struct lockstep *k)
+{
+	struct ram *ram = k->j->cpu->mmu.ram;
+
+	for (unsigned i = 0; i < k->nw; i++)
+		memcpy(k->new + k->w[i].at, ram->host + k->w[i].ra, k->w[i].len);
+	for (unsigned i = k->nw; i-- > 0;) {
+		memcpy(ram->host + k->w[i].ra, k->old + k->w[i].at, k->w[i].len);
+		ram_written(ram, k->w[i].ra, k->w[i].len);
+	}
+}
+
+static void compare_words(struct lockstep *k, const struct vcpu *a, const struct vcpu *b)
+{
+	static const char *const name[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8",
+		"r9", "r10", "r11", "r12", "r13", "r14", "r15"};
+
+	for (unsigned i = 0; i < 16; i++)
+		if (a->gpr[i] != b->gpr[i])
+			report(k, name[i], a->gpr[i], b->gpr[i]);
+	if (a->rip != b->rip)
+		report(k, "rip", a->rip, b->rip);
+	if (a->cr0 != b->cr0)
+		report(k, "cr0", a->cr0, b->cr0);
+	if (a->cr2 != b->cr2)
+		report(k, "cr2", a->cr2, b->cr2);
+	if (a->cr3 != b->cr3)
+		report(k, "cr3", a->cr3, b->cr3);
+	if (a->cr4 != b->cr4)
+		report(k, "cr4", a->cr4, b->cr4);
+	if (a->cpl != b->cpl)
+		report(k, "cpl", a->cpl, b->cpl);
+	if (a->event.pending != b->event.pending)
+		report(k, "event pending", a->event.pending, b->event.pending);
+	if (a->event.pending && (a->event.vec != b->event.vec || a->event.code != b->event.code))
+		report(k, "event vector and code", (uint64_t)a->event.vec << 32 | a->event.code,
+			(uint64_t)b->event.vec << 32 | b->event.code);
+	for (unsigned i = 0; i < SEG_COUNT; i++)
+		if (memcmp(&a->seg[i], &b->seg[i], sizeof(a->seg[i])))
+			report(k, "segment register", a->seg[i].sel, b->seg[i].sel);
+}
+
+static void compare(struct lockstep *k, uint32_t undef, enum run_exit ri, enum run_exit rh)
+{
+	const struct vcpu *a = k->after, *b = k->j->cpu;
+	const uint8_t *ram = b->mmu.ram->host;
+
+	if ((ri == RUN_FAULT) != (rh == RUN_FAULT))
+		report(k, "way the block ended", ri, rh);
+	compare_words(k, a, b);
+	if ((a->eflags ^ b->eflags) & ~undef)
+		report(k, "eflags", a->eflags, b->eflags);
+	if (memcmp(a->fpu.st, b->fpu.st, sizeof(a->fpu.st)) || a->fpu.fcw != b->fpu.fcw ||
+		a->fpu.fsw != b->fpu.fsw || a->fpu.ftw != b->fpu.ftw)
+		report(k, "x87 state", a->fpu.fsw, b->fpu.fsw);
+	if (memcmp(a->fpu.xmm, b->fpu.xmm, sizeof(a->fpu.xmm)) || a->fpu.mxcsr != b->fpu.mxcsr)
+		report(k, "SSE state", a->fpu.mxcsr, b->fpu.mxcsr);
+	for (unsigned i = 0; i < k->nw; i++)
+		if (memcmp(ram + k->w[i].ra, k->new + k->w[i].at, k->w[i].len)) {
+			/* a later write of the same block may have covered this one */
+			bool covered = false;
+
+			for (unsigned n = i + 1; n < k->nw && !covered; n++)
+				covered = k->w[n].ra < k->w[i].ra + k->w[i].len &&
+					k->w[i].ra < k->w[n].ra + k->w[n].len;
+			if (!covered)
+				report(k, "memory at raddr", k->w[i].ra, ram[k->w[i].ra]);
+		}
+	if (!k->mismatch && k->next_io != k->nio)
+		report(k, "device accesses", k->nio, k->next_io);
+}
+
+static enum run_exit run_host(struct jit *j, struct block **blk)
+{
+	struct block_exit *last;
+	enum run_exit r;
+
+	j->cpu->jc_key = (uint64_t)0xFFFF << 48; /* nothing matches: one block only */
+	r = j->be->run(j->be_priv, j->cpu, *blk, &last);
+	return r == RUN_ONE ? exec_one(j) : r;
+}
+
+static void explain(struct lockstep *k, const struct block *b)
+{
+	struct jit *j = k->j;
+
+	fprintf(log_of(k)->out, "lockstep: divergence in block %" PRIu64 " at %04x:%" PRIx64
+		" (ra %" PRIx64 ", mode %08x)\n", k->blocks, k->before->seg[SEG_CS].sel, k->before->rip,
+		b->ra, b->mode);
+	for (unsigned i = 0; i < 16; i++)
+		fprintf(log_of(k)->out, " %" PRIx64, k->before->gpr[i]);
+	fprintf(log_of(k)->out, " fl %x\n", k->before->eflags);
+	ir_print(&j->ir, log_of(k)->out);
+}
+
+enum run_exit lockstep_run(struct jit *j, struct block *blk)
+{
+	struct lockstep *k = j->lock;
+	struct vcpu *cpu = j->cpu;
+	struct block_exit *last;
+	enum run_exit ri, rh;
+	uint64_t rip = cpu->rip;
+
+	if (cpu->wires.tsc != read_tsc) {
+		k->real_tsc = cpu->wires.tsc;
+		k->real_opaque = cpu->wires.opaque;
+	}
+	k->blocks++;
+	k->replay = k->mismatch = false;
+	k->nio = k->next_io = k->nw = 0;
+	k->bytes = 0;
+	memcpy(k->before, cpu, STATE_SIZE);
+	k->pg_before = cpu->mmu.pg;
+	blk->twin->exit[0].to = blk->twin->exit[1].to = NULL;
+	ri = interp_backend.run(j->interp, cpu, blk->twin, &last);
+	memcpy(k->after, cpu, STATE_SIZE);
+	undo(k);
+	uint32_t req = cpu->req;
+
+	memcpy(cpu, k->before, STATE_SIZE);
+	if (memcmp(&cpu->mmu.pg, &k->pg_before, sizeof(k->pg_before))) {
+		cpu->mmu.pg = k->pg_before;
+		tlb_flush(&cpu->mmu, true);
+	}
+	if (blk->dead) {
+		/* it wrote to its own code: translate the restored bytes again */
+		cpu->rip = rip;
+		blk = exec_lookup(j, blk->mode);
+		BUG_ON(!blk);
+	}
+	k->replay = true;
+	rh = run_host(j, &blk);
+	cpu->req |= req;
+	compare(k, blk->twin->undef, ri, rh);
+	if (k->mismatch) {
+		explain(k, blk);
+		return RUN_DIVERGED;
+	}
+	return rh;
+}
