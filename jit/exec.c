@@ -66,6 +66,8 @@ struct block *exec_lookup(struct jit *j, uint32_t mode)
 		cpu_raise(cpu, CHECK_UD_OPCODE, 0);
 		return NULL;
 	}
+	ra |= gla & (PAGE_SIZE - 1);
+	host += gla & (PAGE_SIZE - 1);
 	j->st.lookups++;
 	b = cache_find(j, ra, mode);
 	if (b && b->ra2 != RADDR_NONE && check_second_page(j, &b))

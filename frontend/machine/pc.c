@@ -43,8 +43,11 @@ static void a20_set(void *opaque, int n, int level)
 	struct machine *m = opaque;
 
 	(void)n;
-	i8042_set_a20(m->kbc, level);
-	port92_set_a20(m->port92, level);
+	/* the chips drive the wire while they are being made, too */
+	if (m->kbc)
+		i8042_set_a20(m->kbc, level);
+	if (m->port92)
+		port92_set_a20(m->port92, level);
 	vcpu_set_a20(m->cpu, level);
 }
 
