@@ -1,0 +1,55 @@
+/*
+ * code_mem.c - the code arena (code_mem.h).
+ */
+#include "jit/host/code_mem.h"
+#include <string.h>
+
+enum vm_err code_mem_init(struct code_mem *m, size_t size, struct err *e)
+{
+	memset(m, 0, sizeof(*m));
+	if (!size)
+		size = CODE_MEM_DEFAULT;
+	if (size < 1u << 20)
+		size = 1u << 20;
+	if (size > 1u << 30)
+		size = 1u << 30;
+	m->size = size;
+	return host_code_alloc(size, &m->rw, &m->rx, e);
+}
+
+void code_mem_fini(struct code_mem *m)
+{
+	if (m->rw)
+		host_code_free(m->rw, m->rx, m->size);
+	m->rw = m->rx = NULL;
+}
+
+void code_mem_open(const struct code_mem *m, struct codebuf *cb)
+{
+	codebuf_init(cb, m->rw + m->used, m->size - m->used, m->rx - m->rw);
+}
+
+void code_mem_commit(struct code_mem *m, const struct codebuf *cb)
+{
+	size_t end = (size_t)(cb->p - m->rw);
+
+	BUG_ON(cb->overflow || cb->start != m->rw + m->used);
+	host_icache_flush(cb->start, cb->start + cb->rx_delta, (size_t)(cb->p - cb->start));
+	end = (end + 15) & ~(size_t)15;
+	m->used = end < m->size ? end : m->size;
+}
+
+void code_mem_keep(struct code_mem *m)
+{
+	m->keep = m->used;
+}
+
+void code_mem_flush(struct code_mem *m)
+{
+	m->used = m->keep;
+}
+
+bool code_mem_holds(const struct code_mem *m, const void *pc)
+{
+	return (const uint8_t *)pc >= m->rx && (const uint8_t *)pc < m->rx + m->used;
+}

@@ -1,0 +1,34 @@
+/*
+ * code_mem.h - the arena of translated code: mapped twice (W^X), filled upwards, flushed as a whole.
+ *
+ * The first part holds the backend's stubs and survives a flush.
+ */
+#ifndef JIT_HOST_CODE_MEM_H
+#define JIT_HOST_CODE_MEM_H
+
+#include "mmu/base/host_mem.h"
+#include "jit/host/codebuf.h"
+
+#define CODE_MEM_DEFAULT (64u << 20)
+
+struct code_mem {
+	uint8_t *rw, *rx; /* byte i of one is byte i of the other */
+	size_t size, used, keep;
+};
+
+/* @size: bytes, 0 for the default; at least 1 MiB is taken, at most 1 GiB (branches reach 2 GiB). */
+enum vm_err code_mem_init(struct code_mem *m, size_t size, struct err *e);
+void code_mem_fini(struct code_mem *m);
+/* Open the free rest for writing; code_mem_commit() takes what was written, aligned to 16 bytes. */
+void code_mem_open(const struct code_mem *m, struct codebuf *cb);
+void code_mem_commit(struct code_mem *m, const struct codebuf *cb);
+void code_mem_keep(struct code_mem *m);	 /* what is there now survives flushes */
+void code_mem_flush(struct code_mem *m); /* all but the kept part is free again */
+bool code_mem_holds(const struct code_mem *m, const void *pc); /* is @pc an executable address in use? */
+
+static inline uint8_t *code_mem_rw(const struct code_mem *m, const uint8_t *rx)
+{
+	return m->rw + (rx - m->rx);
+}
+
+#endif
