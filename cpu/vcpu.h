@@ -157,6 +157,7 @@ struct vcpu {
 	uint8_t shadow;		  /* interrupt shadow: 1 STI, 2 MOV/POP SS; the next instruction only */
 	uint8_t halted;		  /* in HLT */
 	uint8_t one;		  /* run the next instruction alone (debug, replay) */
+	uint16_t fl_save;	  /* host backends: arithmetic flags of running code, in the host's form */
 	uint32_t mode;		  /* translation mode key; mode.h; current whenever a block is looked up */
 	uint64_t scratch[8];	  /* spill slots of translated code */
 	/* ---- warm ---- */

@@ -1,0 +1,308 @@
+/*
+ * backend.c - the x86-64 backend: compiling a block, running it, links.
+ */
+#include "jit/x64/x64.h"
+#include <cpuid.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_ROOM (256u << 10) /* more than any block's code */
+
+static uint32_t detect(void)
+{
+	unsigned a, b, c, d;
+	uint32_t f = 0;
+
+	if (__get_cpuid(1, &a, &b, &c, &d)) {
+		f |= c & 1 ? HOSTF_SSE3 : 0;
+		f |= c & BIT(1) ? HOSTF_PCLMUL : 0;
+		f |= c & BIT(9) ? HOSTF_SSSE3 : 0;
+		f |= c & BIT(19) ? HOSTF_SSE41 : 0;
+		f |= c & BIT(20) ? HOSTF_SSE42 : 0;
+		f |= c & BIT(22) ? HOSTF_MOVBE : 0;
+		f |= c & BIT(23) ? HOSTF_POPCNT : 0;
+		f |= c & BIT(25) ? HOSTF_AES : 0;
+		/* the BMI instructions are VEX-coded: the system must have switched AVX state on */
+		if (c & BIT(27) && __get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+			f |= b & BIT(3) ? HOSTF_BMI1 : 0;
+			f |= b & BIT(8) ? HOSTF_BMI2 : 0;
+			f |= b & BIT(19) ? HOSTF_ADX : 0;
+		}
+	}
+	if (__get_cpuid(0x80000001, &a, &b, &c, &d))
+		f |= c & BIT(5) ? HOSTF_LZCNT : 0;
+	return f;
+}
+
+static enum exit call_direct(void *opaque, helper_fn *fn, struct vcpu *cpu, uint64_t a, uint64_t b,
+	uint64_t c)
+{
+	(void)opaque;
+	return fn(cpu, a, b, c);
+}
+
+static void x64_fini(void *priv)
+{
+	struct x64 *x = priv;
+
+	if (!x)
+		return;
+	code_mem_fini(&x->mem);
+	free(x->jc);
+	free(x->em);
+	free(x);
+}
+
+static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, void **priv,
+	struct err *e)
+{
+	struct x64 *x = calloc(1, sizeof(*x));
+	struct codebuf cb;
+	enum vm_err r;
+
+	*priv = NULL;
+	if (!x)
+		return err_set(e, VM_ERR_NOMEM, "no memory for the x86-64 backend");
+	x->jc = calloc(JC_SIZE, sizeof(*x->jc));
+	x->em = calloc(1, sizeof(*x->em));
+	r = x->jc && x->em ? code_mem_init(&x->mem, opt->cache_bytes, e)
+			   : err_set(e, VM_ERR_NOMEM, "no memory for the x86-64 backend");
+	if (r) {
+		x64_fini(x);
+		return r;
+	}
+	x->cpu = cpu;
+	x->feat = detect() & ~opt->host_mask;
+	x->eval.cpu = cpu;
+	x->eval.call = call_direct;
+	code_mem_open(&x->mem, &cb);
+	x64_make_stubs(x, &cb);
+	code_mem_commit(&x->mem, &cb);
+	code_mem_keep(&x->mem);
+	jc_clear(x);
+	*priv = x;
+	return VM_OK;
+}
+
+static void drop_temps(struct emitter *c)
+{
+	memset(c->t_reg, X_NONE, sizeof(c->t_reg));
+	memset(c->reg_t, 0xFF, sizeof(c->reg_t));
+}
+
+static void begin(struct emitter *c, struct x64 *x, struct block *blk, const struct ir_block *ir)
+{
+	c->x = x;
+	c->ir = ir;
+	c->blk = blk;
+	c->xb = blk->priv;
+	c->code64 = mode_code_size(ir->mode) == 8;
+	c->bmi2 = x->feat & HOSTF_BMI2;
+	c->pool = 1u << X_R13 | 1u << X_R14;
+	if (!c->code64)
+		c->pool |= 1u << X_R8 | 1u << X_R9 | 1u << X_R10;
+	c->fl_host = true;
+	c->fl_env = false;
+	c->ncold = 0;
+	c->obs = IRF_ALL;
+	c->off = c->next_off = (int32_t)ir->start_off;
+	drop_temps(c);
+	code_mem_open(&x->mem, &c->cb);
+}
+
+static void lower_ops(struct emitter *c)
+{
+	const struct ir_block *ir = c->ir;
+
+	for (c->i = 0; c->i < ir->nops; c->i++) {
+		const struct ir_op *o = &ir->op[c->i];
+		unsigned n;
+
+		c->busy = 0;
+		if (o->op == IR_INSN) {
+			c->off = (int32_t)o->imm;
+			c->next_off = c->off + o->aux;
+			drop_temps(c);
+		} else if (o->op == IR_LDX && (n = fold_rmw(c))) {
+			c->i += n - 1;
+			o = &ir->op[c->i];
+		} else if (!x64_lower[o->op] || !x64_lower[o->op](c, o)) {
+			c->busy = 0;
+			lower_eval(c, o);
+		}
+		c->obs = o->fobs;
+	}
+}
+
+static void emit_cold(struct emitter *c)
+{
+	for (unsigned i = 0; i < c->ncold; i++) {
+		x_here(&c->cb, c->cold[i].from);
+		c->cold[i].emit(c, &c->cold[i]);
+	}
+}
+
+/* Operations and instructions live as long as the block: the slow paths point at them. */
+static bool make_priv(struct block *blk, const struct ir_block *ir)
+{
+	size_t sites = 2 * ir->nops + 2;
+	struct x64_block *xb = calloc(1, sizeof(*xb) + sites * sizeof(xb->site[0]));
+
+	BUG_ON(!xb);
+	xb->mode = ir->mode;
+	xb->ops = calloc(ir->nops + 1, sizeof(*xb->ops));
+	xb->insns = calloc(ir->ninsns + 1, sizeof(*xb->insns));
+	BUG_ON(!xb->ops || !xb->insns);
+	memcpy(xb->ops, ir->op, ir->nops * sizeof(*xb->ops));
+	memcpy(xb->insns, ir->insns, ir->ninsns * sizeof(*xb->insns));
+	blk->priv = xb;
+	return true;
+}
+
+static void x64_free_block(void *priv, struct block *blk)
+{
+	struct x64_block *xb = blk->priv;
+
+	(void)priv;
+	if (!xb)
+		return;
+	free(xb->ops);
+	free(xb->insns);
+	free(xb);
+	blk->priv = NULL;
+}
+
+static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir)
+{
+	struct x64 *x = priv;
+	struct emitter *c = x->em;
+
+	if (x->mem.size - x->mem.used < BLOCK_ROOM)
+		return false;
+	make_priv(blk, ir);
+	begin(c, x, blk, ir);
+	blk->code = codebuf_rx(&c->cb);
+	emit_prologue(c);
+	c->xb->body = (uint32_t)(c->cb.p - c->cb.start);
+	lower_ops(c);
+	lower_term(c);
+	emit_cold(c);
+	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
+	if (c->cb.overflow) {
+		x64_free_block(x, blk);
+		blk->code = NULL;
+		return false;
+	}
+	code_mem_commit(&x->mem, &c->cb);
+	return true;
+}
+
+static enum run_exit x64_run(void *priv, struct vcpu *cpu, struct block *blk,
+	struct block_exit **last)
+{
+	struct x64 *x = priv;
+	struct x64_block *xb = blk->priv;
+	unsigned (*enter)(struct vcpu *, const uint8_t *, struct x64 *, struct block_exit **);
+	unsigned r;
+
+	enter = (unsigned (*)(struct vcpu *, const uint8_t *, struct x64 *, struct block_exit **))(uintptr_t)x->stub.enter;
+	*last = NULL;
+	cpu->ip_base = cpu->rip - (blk->ra & (PAGE_SIZE - 1));
+	cpu->fl_save = flags_pack(cpu->eflags);
+	r = enter(cpu, blk->code + xb->body, x, last);
+	cpu->eflags = (cpu->eflags & ~IRF_ALL) | flags_unpack(cpu->fl_save);
+	return (enum run_exit)r;
+}
+
+/* Point the rel32 at @at (writable view) to executable address @to; one aligned-or-not store, one thread. */
+static void patch(struct x64 *x, uint8_t *at, const uint8_t *to)
+{
+	int32_t rel = (int32_t)(to - (x->mem.rx + (at - x->mem.rw) + 4));
+
+	memcpy(at, &rel, 4);
+}
+
+static void x64_link(void *priv, struct block_exit *from, struct block *to)
+{
+	struct x64_block *xb = to->priv;
+	struct x64_block *me = from->owner->priv;
+
+	if (!from->patch)
+		return;
+	memcpy(&me->unlinked[from - from->owner->exit], from->patch, 4);
+	patch(priv, from->patch, to->code + xb->body);
+}
+
+static void x64_unlink(void *priv, struct block_exit *from)
+{
+	struct x64_block *me = from->owner->priv;
+
+	(void)priv;
+	if (from->patch)
+		memcpy(from->patch, &me->unlinked[from - from->owner->exit], 4);
+}
+
+/* The jump-cache entry of a dead block leads to the lookup; cpu->rip is set by whoever comes. */
+static void x64_kill(void *priv, struct block *blk)
+{
+	struct x64 *x = priv;
+	uint8_t *at = code_mem_rw(&x->mem, blk->code);
+
+	*at = 0xE9;
+	patch(x, at + 1, x->stub.lookup[mode_code_size(blk->mode) == 8]);
+}
+
+static void x64_flushed(void *priv, struct vcpu *cpu, gla_t gla)
+{
+	(void)cpu;
+	if (gla == TLB_FLUSH_ALL)
+		jc_clear(priv);
+}
+
+static void x64_flush(void *priv)
+{
+	struct x64 *x = priv;
+
+	code_mem_flush(&x->mem);
+	jc_clear(x);
+	x->flushes++;
+}
+
+static void x64_dump(void *priv, FILE *out)
+{
+	const struct x64 *x = priv;
+
+	fprintf(out, "code arena         %zu of %zu bytes, %" PRIu64 " flushes\n", x->mem.used, x->mem.size,
+		x->flushes);
+	fprintf(out, "host features      %05x\n", x->feat);
+}
+
+static uint32_t x64_host_features(void *priv)
+{
+	return ((struct x64 *)priv)->feat;
+}
+
+static bool x64_can_native(void *priv, const struct insn *in)
+{
+	(void)priv, (void)in;
+	return false;
+}
+
+const struct jit_backend x64_backend = {
+	.name = "x64",
+	.init = x64_init,
+	.fini = x64_fini,
+	.compile = x64_compile,
+	.free_block = x64_free_block,
+	.run = x64_run,
+	.link = x64_link,
+	.unlink = x64_unlink,
+	.kill = x64_kill,
+	.note = jc_note,
+	.flushed = x64_flushed,
+	.flush = x64_flush,
+	.dump = x64_dump,
+	.host_features = x64_host_features,
+	.can_native = x64_can_native,
+};

@@ -1,0 +1,26 @@
+/*
+ * jump_cache.c - from IP value to code without C: filled here, probed inline (term.c).
+ *
+ * An entry stays when its block dies: the dead block's entry point is a jump to the lookup. Only a flush of the
+ * whole code arena must clear the table.
+ */
+#include "jit/x64/x64.h"
+
+void jc_clear(struct x64 *x)
+{
+	/* IP + key + tag = 0 must have no solution in use: tag 1 would need a key of all ones with IP all ones */
+	for (unsigned i = 0; i < JC_SIZE; i++) {
+		x->jc[i].tag = 0;
+		x->jc[i].code = x->stub.lookup[1];
+	}
+	/* IP 0 with key 0 never happens: keys in use are not zero (jit/exec.c counts ids from 1) */
+}
+
+void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk)
+{
+	struct x64 *x = priv;
+	struct jc_entry *e = &x->jc[ip & (JC_SIZE - 1)];
+
+	e->tag = -(ip + cpu->jc_key);
+	e->code = blk->code;
+}

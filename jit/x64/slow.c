@@ -1,0 +1,129 @@
+/*
+ * slow.c - what translated code calls when the inline probe misses, or for an op without host code.
+ *
+ * x64_slow() runs with guest FP state possibly live in host registers: this file is compiled for general registers only.
+ * Both return 0 to go on, else 1 + enum run_exit with the exact state of an instruction's start in struct vcpu.
+ */
+#include "jit/x64/x64.h"
+#include "cpu/ring0/ring0.h"
+
+static void set_rip(struct vcpu *cpu, const struct x64_site *s, int32_t off)
+{
+	uint64_t ip = cpu->ip_base + (uint64_t)(int64_t)off;
+
+	cpu->rip = mode_code_size(s->blk->mode) == 8 ? ip : (uint32_t)ip;
+}
+
+static bool hits(const struct block *b, raddr_t ra, unsigned len)
+{
+	unsigned start = b->ra & (PAGE_SIZE - 1), end = start + b->len, off = ra & (PAGE_SIZE - 1);
+
+	if ((ra & PAGE_MASK) == (b->ra & PAGE_MASK) && off < end && off + len > start)
+		return true;
+	return b->ra2 != RADDR_NONE && (ra & PAGE_MASK) == b->ra2 && off + PAGE_SIZE < end;
+}
+
+/* Would the store change the running block itself? Both pages have been filled. */
+static bool hits_self(struct vcpu *cpu, const struct x64_site *s, gla_t gla)
+{
+	struct mmu *m = &cpu->mmu;
+	unsigned left = PAGE_SIZE - (gla & (PAGE_SIZE - 1)), n = s->w < left ? s->w : left;
+	const struct tlb_side *t = &m->side[s->idx][tlb_index(gla)];
+	raddr_t ra = t->ra;
+
+	if (ra != RADDR_NONE && hits(s->blk, ra | (gla & (PAGE_SIZE - 1)), n))
+		return true;
+	if (n == s->w)
+		return false;
+	gla = (gla & PAGE_MASK) + PAGE_SIZE;
+	if (mode_code_size(s->blk->mode) != 8)
+		gla = (uint32_t)gla;
+	if (tlb_fill(m, gla, MMU_WRITE, s->idx) == FILL_FAULT)
+		return false; /* the write itself will say so */
+	ra = m->side[s->idx][tlb_index(gla)].ra;
+	return ra != RADDR_NONE && hits(s->blk, ra, s->w - n);
+}
+
+static unsigned page_fault(struct vcpu *cpu)
+{
+	cpu_page_fault(cpu);
+	return 1 + RUN_FAULT;
+}
+
+static unsigned access_in_c(struct vcpu *cpu, struct x64_frame *f, gla_t gla)
+{
+	const struct x64_site *s = f->site;
+
+	switch (s->kind) {
+	case SITE_LD:
+		if (mmu_read(&cpu->mmu, gla, s->w, s->idx, &f->val))
+			return page_fault(cpu);
+		break;
+	case SITE_ST:
+		/* A block must not change under its own feet: the interpreter does this instruction. */
+		if (hits_self(cpu, s, gla))
+			return 1 + RUN_ONE;
+		if (mmu_write(&cpu->mmu, gla, s->w, s->idx, f->val & (~0ull >> (64 - 8 * s->w))))
+			return page_fault(cpu);
+		break;
+	default:
+		return 1 + RUN_ONE; /* reads and writes with something in between */
+	}
+	f->gla = (uintptr_t)&f->val;
+	return 0;
+}
+
+unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
+{
+	const struct x64_site *s = f->site;
+	struct mmu *m = &cpu->mmu;
+	gla_t gla = f->gla, last = gla + s->w - 1;
+
+	set_rip(cpu, s, s->off);
+	/* In 64-bit code an address that is not in canonical form is #GP(0), or #SS(0) through the stack segment. */
+	if (mode_code_size(s->blk->mode) == 8 &&
+		(gla != (gla_t)sign_extend(gla, 48) || last != (gla_t)sign_extend(last, 48))) {
+		cpu_raise(cpu, s->sreg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL, 0);
+		return 1 + RUN_FAULT;
+	}
+	switch (tlb_fill(m, gla, s->kind == SITE_LD ? MMU_READ : MMU_WRITE, s->idx)) {
+	case FILL_FAULT:
+		return page_fault(cpu);
+	case FILL_OK:
+		if ((gla & (PAGE_SIZE - 1)) + s->w <= PAGE_SIZE) {
+			f->gla = gla + m->tlb[s->idx][tlb_index(gla)].addend;
+			return 0;
+		}
+		/* fall through */
+	default:
+		return access_in_c(cpu, f, gla);
+	}
+}
+
+unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
+{
+	struct eval *e = &f->x->eval;
+	const struct x64_site *s = f->site;
+	const struct x64_block *xb = s->blk->priv;
+	enum exit x;
+
+	e->mode = xb->mode;
+	e->insns = xb->insns;
+	e->off = (unsigned)s->off;
+	for (unsigned i = 0; i < IR_MAX_TEMPS; i++)
+		e->t[i] = f->t[i];
+	cpu->eflags = (cpu->eflags & ~IRF_ALL) | flags_unpack(cpu->fl_save);
+	set_rip(cpu, s, s->off);
+	x = eval_op(e, s->op);
+	cpu->fl_save = flags_pack(cpu->eflags);
+	for (unsigned i = 0; i < IR_MAX_TEMPS; i++)
+		f->t[i] = e->t[i];
+	if (x)
+		return 1 + (x == EXIT_FAULT ? RUN_FAULT : RUN_STOP);
+	/* The instruction is complete and has changed this very block (a string store, a push of a helper). */
+	if (s->blk->dead && s->op[1].op == IR_INSN && s->op[1].aux) {
+		set_rip(cpu, s, s->next_off);
+		return 1 + RUN_LOOKUP;
+	}
+	return 0;
+}

@@ -1,0 +1,173 @@
+/*
+ * stubs.c - the little assembly every block shares: in, out, and the calls into C.
+ *
+ * All of it is emitted once into the kept part of the code arena, in two versions where it matters whether R8..R10
+ * carry guest registers (64-bit code) or IR temporaries.
+ */
+#include "jit/x64/x64.h"
+
+/* RSP is 8 mod 16 after six pushes and the return address; this makes it 0 for translated code. */
+#define FRAME_BYTES (((sizeof(struct x64_frame) + 15) & ~15ul) + 8)
+
+static const uint8_t saved[6] = {X_RBX, X_RBP, X_R12, X_R13, X_R14, X_R15};
+static const uint8_t caller_saved[8] = {X_RAX, X_RCX, X_RDX, X_RSI, X_RDI, X_R8, X_R9, X_R10};
+
+static void push(struct codebuf *cb, unsigned r)
+{
+	if (r > 7)
+		codebuf_u8(cb, 0x41);
+	codebuf_u8(cb, 0x50 | (r & 7));
+}
+
+static void pop(struct codebuf *cb, unsigned r)
+{
+	if (r > 7)
+		codebuf_u8(cb, 0x41);
+	codebuf_u8(cb, 0x58 | (r & 7));
+}
+
+static void guest_regs(struct codebuf *cb, bool load, bool code64)
+{
+	for (unsigned n = 0; n < 16; n++) {
+		struct x_mem m = gpr_mem(n);
+
+		if (host_reg(n) == X_NONE || (n >= 8 && !code64))
+			continue;
+		if (load)
+			x_load(cb, 8, host_reg(n), &m);
+		else
+			x_store(cb, 8, &m, host_reg(n));
+	}
+}
+
+/* The frame as seen below @extra bytes of pushes. */
+static struct x_mem frame_at(int32_t field, int32_t extra)
+{
+	return frame_mem(field + extra);
+}
+
+/* unsigned enter(cpu rdi, code rsi, struct x64 *rdx, struct block_exit **last rcx): enum run_exit */
+static const uint8_t *make_enter(struct codebuf *cb)
+{
+	const uint8_t *at = codebuf_rx(cb);
+	struct x_mem m;
+
+	for (unsigned i = 0; i < 6; i++)
+		push(cb, saved[i]);
+	x_alui(cb, X_SUB, 8, X_RSP, FRAME_BYTES);
+	x_lea(cb, 8, X_R15, &(struct x_mem){X_RDI, X_NONE, 0, VCPU_BIAS});
+	m = frame_mem(FRAME(x));
+	x_store(cb, 8, &m, X_RDX);
+	m = frame_mem(FRAME(plast));
+	x_store(cb, 8, &m, X_RCX);
+	x_mov(cb, 8, X_R13, X_RSI);
+	emit_restore(cb);
+	guest_regs(cb, true, true);
+	x_jmp_r(cb, X_R13);
+	return at;
+}
+
+/* R11D: enum run_exit, R13: the exit to link or 0 */
+static void make_exit(struct x64 *x, struct codebuf *cb, bool code64)
+{
+	struct x_mem plast = frame_mem(FRAME(plast));
+
+	x->stub.exit_host[code64] = codebuf_rx(cb);
+	x_mov(cb, 8, X_R14, X_R11);
+	emit_save(cb);
+	x_mov(cb, 8, X_R11, X_R14);
+	x->stub.exit_env[code64] = codebuf_rx(cb);
+	guest_regs(cb, false, code64);
+	x_load(cb, 8, X_RCX, &plast);
+	x_store(cb, 8, &(struct x_mem){X_RCX, X_NONE, 0, 0}, X_R13);
+	x_mov(cb, 4, X_RAX, X_R11);
+	x_alui(cb, X_ADD, 8, X_RSP, FRAME_BYTES);
+	for (unsigned i = 6; i-- > 0;)
+		pop(cb, saved[i]);
+	codebuf_u8(cb, 0xC3);
+	/* where jump-cache misses and dead entries go: cpu->rip is set, flags are in the host */
+	x->stub.lookup[code64] = codebuf_rx(cb);
+	x_movi(cb, 4, X_R13, 0);
+	x_movi(cb, 4, X_R11, RUN_LOOKUP);
+	x_jmp(cb, x->stub.exit_host[code64]);
+}
+
+static void call_c(struct codebuf *cb, const void *fn, int32_t extra)
+{
+	x_lea(cb, 8, X_RDI, &(struct x_mem){X_R15, X_NONE, 0, -VCPU_BIAS});
+	x_lea(cb, 8, X_RSI, &(struct x_mem){X_RSP, X_NONE, 0, extra});
+	x_movi(cb, 8, X_RAX, (uintptr_t)fn);
+	x_call_r(cb, X_RAX);
+}
+
+/* EAX non-zero: drop the return address and leave for good with reason EAX-1; registers are back already. */
+static void leave(struct x64 *x, struct codebuf *cb, bool code64)
+{
+	x_alui(cb, X_ADD, 8, X_RSP, 16);
+	x_movi(cb, 4, X_R13, 0);
+	x_jmp(cb, x->stub.exit_env[code64]);
+}
+
+static void make_slow(struct x64 *x, struct codebuf *cb, bool code64)
+{
+	uint8_t *out;
+
+	x->stub.slow[code64] = codebuf_rx(cb);
+	x_alui(cb, X_SUB, 8, X_RSP, 8);
+	for (unsigned i = 0; i < 8; i++) {
+		struct x_mem m = frame_at(FRAME(regs) + 8 * (int)i, 16);
+
+		x_store(cb, 8, &m, caller_saved[i]);
+	}
+	call_c(cb, (const void *)(uintptr_t)x64_slow, 16);
+	x_lea(cb, 4, X_R11, &(struct x_mem){X_RAX, X_NONE, 0, -1});
+	x_test(cb, 4, X_RAX, X_RAX);
+	for (unsigned i = 0; i < 8; i++) {
+		struct x_mem m = frame_at(FRAME(regs) + 8 * (int)i, 16);
+
+		x_load(cb, 8, caller_saved[i], &m);
+	}
+	out = x_jcc_fwd(cb, 5);
+	x_alui(cb, X_ADD, 8, X_RSP, 8);
+	codebuf_u8(cb, 0xC3);
+	x_here(cb, out);
+	leave(x, cb, code64);
+}
+
+static void make_eval(struct x64 *x, struct codebuf *cb, bool code64)
+{
+	uint8_t *out;
+
+	x->stub.eval[code64] = codebuf_rx(cb);
+	x_alui(cb, X_SUB, 8, X_RSP, 8);
+	guest_regs(cb, false, code64);
+	for (unsigned i = 5; i < 8 && !code64; i++) {
+		struct x_mem m = frame_at(FRAME(regs) + 8 * (int)i, 16);
+
+		x_store(cb, 8, &m, caller_saved[i]);
+	}
+	call_c(cb, (const void *)(uintptr_t)x64_eval, 16);
+	x_lea(cb, 4, X_R11, &(struct x_mem){X_RAX, X_NONE, 0, -1});
+	x_test(cb, 4, X_RAX, X_RAX);
+	guest_regs(cb, true, code64);
+	for (unsigned i = 5; i < 8 && !code64; i++) {
+		struct x_mem m = frame_at(FRAME(regs) + 8 * (int)i, 16);
+
+		x_load(cb, 8, caller_saved[i], &m);
+	}
+	out = x_jcc_fwd(cb, 5);
+	x_alui(cb, X_ADD, 8, X_RSP, 8);
+	codebuf_u8(cb, 0xC3);
+	x_here(cb, out);
+	leave(x, cb, code64);
+}
+
+void x64_make_stubs(struct x64 *x, struct codebuf *cb)
+{
+	x->stub.enter = make_enter(cb);
+	for (unsigned i = 0; i < 2; i++) {
+		make_exit(x, cb, i);
+		make_slow(x, cb, i);
+		make_eval(x, cb, i);
+	}
+}

@@ -1,0 +1,181 @@
+/*
+ * x64.h - the inside of the x86-64 backend, for jit/x64/ only.
+ *
+ * Registers (regs.def): guest RAX RCX RDX RBX RBP RSI RDI R8 R9 R10 in the host registers of the same name,
+ * guest RSP in R12, guest R11..R15 in memory; R15 = (char *)cpu + VCPU_BIAS. R11 is the emitter's own scratch and
+ * holds nothing between two of its steps; R13 R14 (and R8 R9 R10 in 16- and 32-bit code) carry IR temporaries.
+ *
+ * Flags: at block borders the six arithmetic flags are in host EFLAGS. Inside a block the emitter knows at each
+ * point whether they are there (fl_host), saved in cpu->fl_save (fl_env), or both.
+ */
+#ifndef JIT_X64_X64_H
+#define JIT_X64_X64_H
+
+#include "jit/host/backend.h"
+#include "jit/host/code_mem.h"
+#include "jit/interp/eval.h"
+#include "jit/x64/enc.h"
+
+#define JC_SIZE 65536u /* indexed by the low 16 bits of IP: no flag is touched computing it */
+
+struct jc_entry {
+	uint64_t tag;	  /* -(IP + jc_key): the probe adds and tests for zero */
+	const uint8_t *code;
+};
+
+enum site_kind { SITE_LD, SITE_ST, SITE_LDX };
+
+/* What a cold path must know about where it was left. Lives as long as its block. */
+struct x64_site {
+	struct block *blk;
+	int32_t off, next_off;	/* page offset of the instruction and of the next */
+	uint8_t w, idx, sreg, kind;
+	const struct ir_op *op; /* for x64_eval() */
+};
+
+struct x64_block {
+	uint32_t body;		/* offset of the entry behind the jump-cache prologue */
+	unsigned nsites;
+	int32_t unlinked[2];	/* rel32 of the exits to their own cold ways out */
+	struct ir_op *ops;	/* copies, for x64_eval() */
+	struct insn *insns;
+	uint32_t mode;
+	struct x64_site site[];
+};
+
+/* The C stack frame translated code runs on; RSP points at it. */
+struct x64_frame {
+	uint64_t t[IR_MAX_TEMPS]; /* homes of the IR temporaries */
+	uint64_t gla, val;	  /* slow path: address in, host pointer out; value */
+	const struct x64_site *site;
+	struct block_exit *last, **plast;
+	uint64_t regs[16];	  /* caller-saved registers around a slow path */
+	uint64_t tmp;
+	struct x64 *x;
+};
+
+struct x64_stubs {
+	const uint8_t *enter;
+	/* [1]: for 64-bit code, where R8..R10 are guest registers */
+	const uint8_t *exit_host[2], *exit_env[2], *slow[2], *eval[2], *lookup[2];
+};
+
+struct x64 {
+	struct vcpu *cpu;
+	struct code_mem mem;
+	struct x64_stubs stub;
+	struct jc_entry *jc;
+	struct eval eval;
+	struct emitter *em;
+	uint32_t feat;		/* HOSTF_* */
+	uint64_t flushes;
+};
+
+/* ---- emitter ---- */
+struct emitter;
+#define X64_MAX_COLD (2 * IR_MAX_OPS)
+#define T_HOST (IR_MAX_TEMPS - 1) /* the pseudo temporary that keeps LDX's host address for STX */
+
+struct cold {
+	uint8_t *from, *join;	/* the branch to patch; where to come back */
+	void (*emit)(struct emitter *c, struct cold *k);
+	const struct x64_site *site;
+	uint8_t reg, reason;
+	bool host_flags;
+	ir_val val;
+	int64_t imm;
+	struct block_exit *exit;
+	uint8_t reg_t[16];	/* where the temporaries were */
+};
+
+struct emitter {
+	struct x64 *x;
+	struct codebuf cb;
+	const struct ir_block *ir;
+	struct block *blk;
+	struct x64_block *xb;
+	bool code64, bmi2;
+	uint32_t pool, busy;	   /* temporaries' registers; those in use by the current op */
+	uint8_t t_reg[IR_MAX_TEMPS]; /* register holding temporary n, or X_NONE: in its home slot */
+	uint8_t reg_t[16];	   /* temporary held by a register, or 0xFF */
+	bool fl_host, fl_env;
+	uint16_t obs;		   /* flags that could be shown, before the current op */
+	unsigned i;		   /* op index */
+	int32_t off, next_off;
+	struct cold cold[X64_MAX_COLD];
+	unsigned ncold;
+};
+
+#define ENV(field) ((int32_t)offsetof(struct vcpu, field) - VCPU_BIAS)
+#define FRAME(field) ((int32_t)offsetof(struct x64_frame, field))
+
+typedef bool lower_fn(struct emitter *c, const struct ir_op *o); /* false: not this form, use x64_eval() */
+
+/* emit.c */
+struct x_mem env_mem(int32_t disp);
+struct x_mem frame_mem(int32_t disp);
+struct x_mem reg_mem(unsigned base);
+unsigned host_reg(unsigned guest); /* X_NONE: in memory */
+unsigned scratch(struct emitter *c);		   /* a pool register for this op */
+unsigned use(struct emitter *c, ir_val v, int64_t imm); /* register with the value; upper bits as in the source */
+unsigned def(struct emitter *c, ir_val d, unsigned w);	/* register to write; holds the old value where it merges */
+void def_end(struct emitter *c, ir_val d, unsigned w, unsigned reg);
+void copy(struct emitter *c, unsigned w, unsigned d, unsigned s, bool zero); /* d(w) = s; zero: clear above w */
+bool is_merge(const struct emitter *c, ir_val d);
+void spill_temps(struct emitter *c);		/* all to their homes, registers free */
+void flags_save(struct emitter *c);		/* before host flags are lost */
+void flags_need(struct emitter *c);		/* into host EFLAGS */
+void flags_lost(struct emitter *c);		/* save if they matter; then host EFLAGS are free to clobber */
+void flags_made(struct emitter *c); /* the op has just set them in host EFLAGS */
+void emit_save(struct codebuf *cb);
+void emit_restore(struct codebuf *cb);
+struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kind);
+struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct cold *));
+void cold_homes(struct emitter *c, const struct cold *k); /* temporaries to their homes, as they were at the branch */
+void get_high(struct emitter *c, unsigned d, unsigned n); /* AH CH DH BH to bits 7:0 of d */
+struct x_mem gpr_mem(unsigned n);
+struct x_mem home_mem(unsigned t);
+unsigned use_spare(struct emitter *c, ir_val v, int64_t imm, unsigned spare);
+unsigned def_from(struct emitter *c, ir_val d, unsigned w, ir_val a, unsigned areg);
+/* around a host instruction that writes flags: what must be there before, what is there after */
+void flags_before(struct emitter *c, const struct ir_op *o);
+void flags_after(struct emitter *c, const struct ir_op *o);
+/* mem.c */
+void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
+bool lower_ld(struct emitter *c, const struct ir_op *o);
+bool lower_st(struct emitter *c, const struct ir_op *o);
+void cold_eval(struct emitter *c, struct cold *k);
+unsigned fold_rmw(struct emitter *c); /* ops consumed from the current one: 0 or 3 */
+bool lower_stx(struct emitter *c, const struct ir_op *o);
+bool lower_segchk(struct emitter *c, const struct ir_op *o);
+/* lower_*.c */
+extern lower_fn *const x64_lower[IR_OP_COUNT];
+lower_fn lower_binary, lower_cmp, lower_unary, lower_shift, lower_mul, lower_imul, lower_bit, lower_shiftx, lower_scan,
+	lower_double, lower_div, lower_bmi;
+lower_fn lower_mov, lower_zext, lower_sext, lower_lea, lower_ipval, lower_ldenv, lower_stenv, lower_bswap, lower_setcc,
+	lower_cmov, lower_getf, lower_putf, lower_setf, lower_cmc;
+void lower_eval(struct emitter *c, const struct ir_op *o);
+/* term.c */
+void lower_term(struct emitter *c);
+void emit_prologue(struct emitter *c);
+void emit_exit(struct codebuf *cb, struct x64 *x, unsigned reason, bool host_flags);
+/* stubs.c */
+void x64_make_stubs(struct x64 *x, struct codebuf *cb);
+/* slow.c: general registers only */
+unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f);
+unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f);
+/* jump_cache.c */
+void jc_clear(struct x64 *x);
+void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);
+
+static inline uint32_t flags_unpack(uint16_t s)
+{
+	return (s >> 8 & (IRF_ALL & 0xFF)) | (s & 1 ? IRF_O : 0);
+}
+
+static inline uint16_t flags_pack(uint32_t f)
+{
+	return (f & (IRF_ALL & 0xFF)) << 8 | !!(f & IRF_O);
+}
+
+#endif
