@@ -105,10 +105,62 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->fl_host = true;
 	c->fl_env = false;
 	c->ncold = 0;
+	c->starved = false;
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
 	drop_temps(c);
 	code_mem_open(&x->mem, &c->cb);
+}
+
+/* What one op may have changed in the emitter before it turned out not to fit. */
+struct mark {
+	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[16];
+	unsigned ncold, nsites;
+	bool fl_host, fl_env;
+};
+
+static void mark(const struct emitter *c, struct mark *m)
+{
+	m->p = c->cb.p;
+	memcpy(m->t_reg, c->t_reg, sizeof(m->t_reg));
+	memcpy(m->reg_t, c->reg_t, sizeof(m->reg_t));
+	m->ncold = c->ncold;
+	m->nsites = c->xb->nsites;
+	m->fl_host = c->fl_host;
+	m->fl_env = c->fl_env;
+}
+
+static void take_back(struct emitter *c, const struct mark *m)
+{
+	c->cb.p = m->p;
+	memcpy(c->t_reg, m->t_reg, sizeof(m->t_reg));
+	memcpy(c->reg_t, m->reg_t, sizeof(m->reg_t));
+	c->ncold = m->ncold;
+	c->xb->nsites = m->nsites;
+	c->fl_host = m->fl_host;
+	c->fl_env = m->fl_env;
+	c->busy = 0;
+	c->starved = false;
+}
+
+/* One op: the number of ops it took. */
+static unsigned lower_one(struct emitter *c, const struct ir_op *o)
+{
+	struct mark m;
+	unsigned n;
+
+	mark(c, &m);
+	if (o->op == IR_LDX) {
+		n = fold_rmw(c);
+		if (n && !c->starved)
+			return n;
+		take_back(c, &m);
+	}
+	if (x64_lower[o->op] && x64_lower[o->op](c, o) && !c->starved)
+		return 1;
+	take_back(c, &m);
+	lower_eval(c, o);
+	return 1;
 }
 
 static void lower_ops(struct emitter *c)
@@ -117,19 +169,15 @@ static void lower_ops(struct emitter *c)
 
 	for (c->i = 0; c->i < ir->nops; c->i++) {
 		const struct ir_op *o = &ir->op[c->i];
-		unsigned n;
 
 		c->busy = 0;
 		if (o->op == IR_INSN) {
 			c->off = (int32_t)o->imm;
 			c->next_off = c->off + o->aux;
 			drop_temps(c);
-		} else if (o->op == IR_LDX && (n = fold_rmw(c))) {
-			c->i += n - 1;
+		} else {
+			c->i += lower_one(c, o) - 1;
 			o = &ir->op[c->i];
-		} else if (!x64_lower[o->op] || !x64_lower[o->op](c, o)) {
-			c->busy = 0;
-			lower_eval(c, o);
 		}
 		c->obs = o->fobs;
 	}

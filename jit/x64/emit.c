@@ -60,7 +60,10 @@ static unsigned pick(struct emitter *c)
 		if (avail >> r & 1 && c->reg_t[r] == 0xFF)
 			break;
 	if (r == 16) {
-		BUG_ON(!avail);
+		if (!avail) {
+			c->starved = true; /* the op is taken back and done in C */
+			return X_R11;
+		}
 		r = (unsigned)__builtin_ctz(avail);
 		evict(c, r);
 	}
@@ -80,6 +83,8 @@ static unsigned temp_reg(struct emitter *c, unsigned t, bool load)
 
 	if (r == X_NONE) {
 		r = pick(c);
+		if (c->starved)
+			return r;
 		if (load)
 			x_load(&c->cb, 8, r, &m);
 		c->t_reg[t] = r;

@@ -99,6 +99,7 @@ struct emitter {
 	uint8_t t_reg[IR_MAX_TEMPS]; /* register holding temporary n, or X_NONE: in its home slot */
 	uint8_t reg_t[16];	   /* temporary held by a register, or 0xFF */
 	bool fl_host, fl_env;
+	bool starved;		   /* ran out of registers in this op */
 	uint16_t obs;		   /* flags that could be shown, before the current op */
 	unsigned i;		   /* op index */
 	int32_t off, next_off;

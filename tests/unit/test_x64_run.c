@@ -1,0 +1,260 @@
+/*
+ * test_x64_run.c - small IR blocks compiled by the x86-64 backend against the IR interpreter: registers, flags, exits.
+ */
+#include "tests/unit/ring0_fix.h"
+#include "jit/host/backend.h"
+#include "jit/interp/eval.h"
+
+struct run {
+	struct fix *f;
+	void *x, *in;
+	struct ir_block ir;
+	bool long_mode;
+};
+
+static uint64_t seed = 0x1234567;
+static unsigned nregs = 8;
+static uint64_t rnd(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	return seed ^= seed << 17;
+}
+
+static struct run *run_new(void)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	struct jit_options opt = { .cache_bytes = 1 << 20 };
+	struct err e;
+
+	r->f = fix_prot(0);
+	ck_assert_int_eq(x64_backend.init(r->f->cpu, &opt, &r->x, &e), VM_OK);
+	ck_assert_int_eq(interp_backend.init(r->f->cpu, &opt, &r->in, &e), VM_OK);
+	return r;
+}
+
+static void run_free(struct run *r)
+{
+	x64_backend.fini(r->x);
+	interp_backend.fini(r->in);
+	fix_free(r->f);
+	free(r);
+}
+
+static void start(struct run *r)
+{
+	struct insn in = { .len = 2 };
+
+	r->long_mode = rnd() & 1;
+	nregs = r->long_mode ? 16 : 8;
+	ir_block_init(&r->ir, (r->f->cpu->mode & ~MODE_CODE_MASK) | (r->long_mode ? MODE_CODE64 : MODE_CODE32), 0);
+	ir_insn(&r->ir, 0, &in);
+}
+
+struct state {
+	uint64_t gpr[16], rip;
+	uint32_t eflags;
+	enum run_exit x;
+};
+
+static void once(struct run *r, const struct jit_backend *be, void *p, const struct state *s0, struct state *s)
+{
+	struct vcpu *c = r->f->cpu;
+	struct block b = { .ra = 0x6000, .mode = r->ir.mode, .len = 2, .ninsns = 1, .ra2 = RADDR_NONE };
+	struct block_exit *last;
+
+	b.exit[0].owner = b.exit[1].owner = &b;
+	b.exit[0].off = r->ir.term.t_off;
+	b.exit[1].off = r->ir.term.f_off;
+	memcpy(c->gpr, s0->gpr, sizeof(c->gpr));
+	c->eflags = s0->eflags;
+	c->rip = 0x6000;
+	if (!be->compile(p, &b, &r->ir)) {
+		be->flush(p);
+		ck_assert(be->compile(p, &b, &r->ir));
+	}
+	s->x = be->run(p, c, &b, &last);
+	be->free_block(p, &b);
+	memcpy(s->gpr, c->gpr, sizeof(c->gpr));
+	s->rip = c->rip;
+	s->eflags = c->eflags;
+	c->event.pending = false;
+}
+
+/* Run both ways; @undef: flags the manual leaves open. */
+static void both(struct run *r, uint32_t undef, const char *what)
+{
+	struct state s0 = { 0 }, a, b;
+
+	for (unsigned i = 0; i < 16; i++)
+		s0.gpr[i] = rnd() & 3 ? rnd() : rnd() & 1 ? 0 : (uint64_t)((int64_t)(rnd() % 5) - 2);
+	s0.eflags = (uint32_t)(rnd() & FL_ARITH) | FL_1 | FL_IF;
+	once(r, &x64_backend, r->x, &s0, &a);
+	once(r, &interp_backend, r->in, &s0, &b);
+	for (unsigned i = 0; i < 16; i++)
+		ck_assert_msg(a.gpr[i] == b.gpr[i], "%s: gpr %u %lx, want %lx", what, i, a.gpr[i], b.gpr[i]);
+	ck_assert_msg(!((a.eflags ^ b.eflags) & ~undef), "%s: eflags %x, want %x", what, a.eflags, b.eflags);
+	ck_assert_msg(a.rip == b.rip, "%s: rip %lx, want %lx", what, a.rip, b.rip);
+	ck_assert_msg(a.x == b.x, "%s: exit %d, want %d", what, a.x, b.x);
+}
+
+static uint32_t undefined(unsigned op)
+{
+	switch (op) {
+	case IR_AND: case IR_OR: case IR_XOR: case IR_TEST:
+		return IRF_A;
+	case IR_SHL ... IR_SAR: case IR_SHLD: case IR_SHRD:
+		return IRF_A | IRF_O | IRF_C; /* C: counts beyond the width */
+	case IR_ROL ... IR_RCR:
+		return IRF_O;
+	case IR_IMUL:
+		return IRF_S | IRF_Z | IRF_A | IRF_P;
+	}
+	return 0;
+}
+
+static ir_val reg(unsigned w)
+{
+	return w == 1 && rnd() % 4 == 0 ? IR_GH(rnd() & 3) : IR_G(rnd() % nregs);
+}
+
+START_TEST(test_alu)
+{
+	struct run *r = run_new();
+	struct ir_term t = { .kind = TERM_JCC, .t_off = 0x40, .f_off = 2, .ipsize = 4 };
+
+	for (unsigned k = 0; k < 20000; k++) {
+		unsigned op = IR_ADD + rnd() % (IR_RCR - IR_ADD + 1), w = 1u << (rnd() & 3);
+		bool nd = op == IR_CMP || op == IR_TEST;
+		ir_val d, a;
+
+		t.cc = rnd() & 15;
+		if (undefined(op))
+			t.cc = 4; /* S: never undefined here */
+		start(r);
+		d = reg(w);
+		a = rnd() & 1 ? d : reg(w);
+		if (rnd() & 1)
+			ir_emit_imm(&r->ir, op, w, nd ? IR_NONE : d, a, (int32_t)rnd());
+		else
+			ir_emit(&r->ir, op, w, nd ? IR_NONE : d, a, reg(w));
+		ir_end(&r->ir, &t);
+		both(r, undefined(op), ir_ops[op].name);
+	}
+	run_free(r);
+}
+END_TEST
+
+START_TEST(test_moves)
+{
+	struct run *r = run_new();
+	struct ir_term t = { .kind = TERM_JNZ, .w = 4, .t_off = -3, .f_off = 2, .ipsize = 4 };
+
+	for (unsigned k = 0; k < 5000; k++) {
+		unsigned w = 2u << rnd() % 3;
+		struct ir_mem m = { IR_G(rnd() % nregs), IR_G(rnd() % nregs), rnd() & 3, 2u << rnd() % 3, IR_NOSEG, 0, 0,
+			(int32_t)rnd() };
+		ir_val tmp;
+
+		start(r);
+		m.base = IR_G(rnd() % nregs), m.index = IR_G(rnd() % nregs);
+		tmp = ir_temp(&r->ir);
+		ir_mov(&r->ir, w, tmp, IR_G(rnd() % nregs));
+		ir_emit(&r->ir, IR_LEA, w, IR_G(rnd() % nregs), IR_NONE, IR_NONE)->m = m;
+		ir_emit(&r->ir, IR_SEXT, w, IR_G(rnd() % nregs), tmp, IR_NONE)->aux = 1;
+		ir_emit(&r->ir, IR_ZEXT, w, IR_G(rnd() % nregs), tmp, IR_NONE)->aux = 2;
+		ir_emit(&r->ir, IR_CMOV, w, IR_G(rnd() % nregs), tmp, IR_G(rnd() % nregs))->cc = rnd() & 15;
+		ir_emit(&r->ir, IR_SETCC, 1, IR_G(rnd() % nregs), IR_NONE, IR_NONE)->cc = rnd() & 15;
+		ir_emit(&r->ir, IR_IMUL, w, IR_G(rnd() % nregs), tmp, IR_G(rnd() % nregs));
+		t.val = IR_G(rnd() % nregs);
+		ir_end(&r->ir, &t);
+		both(r, undefined(IR_IMUL), "moves");
+	}
+	run_free(r);
+}
+END_TEST
+
+/* Loads and stores that hit RAM, and a divide that may fault, leave the same state. */
+START_TEST(test_memory_fault)
+{
+	struct run *r = run_new();
+	struct ir_term t = { .kind = TERM_JMP, .t_off = 0x2000, .ipsize = 4 };
+
+	for (unsigned k = 0; k < 2000; k++) {
+		struct ir_mem m = { IR_NONE, IR_NONE, 0, 4, IR_NOSEG, r->f->cpu->cpl == 3 ? MMU_USER : MMU_SUP, SEG_DS,
+			0x9000 + (int64_t)(rnd() & 0x1FFF) };
+		unsigned w = 1u << rnd() % 3;
+
+		start(r);
+		ir_st(&r->ir, w, &m, IR_G(rnd() % nregs));
+		ir_ld(&r->ir, w, IR_G(rnd() % nregs), &m);
+		ir_insn(&r->ir, 2, &(struct insn){ .len = 2 });
+		ir_emit(&r->ir, rnd() & 1 ? IR_DIVU : IR_DIVS, w, IR_NONE, IR_G(rnd() % nregs), IR_NONE);
+		ir_end(&r->ir, &t);
+		both(r, IRF_ALL, "div");
+	}
+	run_free(r);
+}
+END_TEST
+
+/* A linked self-loop runs in translated code until its counter ends, polls, and unlinks to its own way out. */
+START_TEST(test_link)
+{
+	struct run *r = run_new();
+	struct vcpu *c = r->f->cpu;
+	struct ir_term t = { .kind = TERM_JCC, .cc = 5, .t_off = 0, .f_off = 2, .ipsize = 4 };
+	struct block b = { .ra = 0x6000, .len = 2, .ninsns = 1, .ra2 = RADDR_NONE };
+	struct block_exit *last;
+
+	start(r);
+	r->ir.mode = b.mode |= c->mode | MODE_FLAT_CS;
+	ir_emit_imm(&r->ir, IR_SUB, 4, IR_G(0), IR_G(0), 1);
+	ir_end(&r->ir, &t);
+	b.exit[0] = (struct block_exit){ .off = 0, .linkable = true, .owner = &b };
+	b.exit[1] = (struct block_exit){ .off = 2, .linkable = true, .owner = &b };
+	ck_assert(x64_backend.compile(r->x, &b, &r->ir));
+	ck_assert_ptr_nonnull(b.exit[0].patch);
+	for (unsigned k = 0; k < 3; k++) { /* unlinked, linked, unlinked again */
+		c->gpr[0] = 1000;
+		c->rip = 0x6000;
+		c->req = 0;
+		if (k == 1)
+			x64_backend.link(r->x, &b.exit[0], &b);
+		if (k == 2)
+			x64_backend.unlink(r->x, &b.exit[0]);
+		ck_assert_int_eq(x64_backend.run(r->x, c, &b, &last), RUN_LOOKUP);
+		ck_assert_uint_eq(c->gpr[0], k == 1 ? 0 : 999);
+		ck_assert_uint_eq(c->rip, k == 1 ? 0x6002 : 0x6000);
+		ck_assert_ptr_eq(last, &b.exit[k == 1]);
+	}
+	x64_backend.link(r->x, &b.exit[0], &b);
+	c->gpr[0] = 1000;
+	c->rip = 0x6000;
+	c->req = REQ_KICK;
+	x64_backend.run(r->x, c, &b, &last);
+	ck_assert_uint_eq(c->gpr[0], 999);
+	ck_assert_uint_eq(c->rip, 0x6000);
+	c->req = 0;
+	x64_backend.free_block(r->x, &b);
+	run_free(r);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("x64_run");
+	TCase *t = tcase_create("all");
+	SRunner *r;
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, test_alu);
+	tcase_add_test(t, test_moves);
+	tcase_add_test(t, test_memory_fault);
+	tcase_add_test(t, test_link);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int bad = srunner_ntests_failed(r);
+	srunner_free(r);
+	return bad != 0;
+}
