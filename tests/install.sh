@@ -1,0 +1,15 @@
+#!/bin/sh
+# install.sh - apt-get what building, testing and benchmarking need, if anything is missing. Usage: tests/install.sh
+# [build|guests|tests|bench]...   (default: build guests tests)
+root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+. "$root/tests/lib.sh"
+[ $# -gt 0 ] || set -- build guests tests
+for what; do
+	case $what in
+	build) need_build ;;
+	guests) need_guests ;;
+	tests) need_tests ;;
+	bench) need gcc-multilib qemu-system-x86 ;;
+	*) die "unknown set: $what (build, guests, tests, bench)" ;;
+	esac
+done
