@@ -74,6 +74,7 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	}
 	x->cpu = cpu;
 	x->feat = detect() & ~opt->host_mask;
+	x->no_jc = opt->no_link || opt->accel == ACCEL_LOCKSTEP;
 	x->eval.cpu = cpu;
 	x->eval.call = call_direct;
 	code_mem_open(&x->mem, &cb);

@@ -8,12 +8,11 @@
 
 void jc_clear(struct x64 *x)
 {
-	/* IP + key + tag = 0 must have no solution in use: tag 1 would need a key of all ones with IP all ones */
+	/* Tag 0 matches IP = -key, which is never canonical: keys have an id from 1 on in the top 16 bits. */
 	for (unsigned i = 0; i < JC_SIZE; i++) {
 		x->jc[i].tag = 0;
 		x->jc[i].code = x->stub.lookup[1];
 	}
-	/* IP 0 with key 0 never happens: keys in use are not zero (jit/exec.c counts ids from 1) */
 }
 
 void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk)
@@ -21,6 +20,8 @@ void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk)
 	struct x64 *x = priv;
 	struct jc_entry *e = &x->jc[ip & (JC_SIZE - 1)];
 
+	if (x->no_jc)
+		return;
 	e->tag = -(ip + cpu->jc_key);
 	e->code = blk->code;
 }

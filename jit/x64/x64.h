@@ -69,6 +69,7 @@ struct x64 {
 	struct emitter *em;
 	uint32_t feat;		/* HOSTF_* */
 	uint64_t flushes;
+	bool no_jc;		/* every block goes back to the run loop */
 };
 
 /* ---- emitter ---- */
