@@ -234,6 +234,7 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	blk->code = codebuf_rx(&c->cb);
 	emit_prologue(c);
 	c->xb->body = (uint32_t)(c->cb.p - c->cb.start);
+	emit_fp_check(c);
 	lower_ops(c);
 	lower_term(c);
 	emit_cold(c);
@@ -260,6 +261,7 @@ static enum run_exit x64_run(void *priv, struct vcpu *cpu, struct block *blk,
 	cpu->ip_base = cpu->rip - (blk->ra & (PAGE_SIZE - 1));
 	cpu->fl_save = flags_pack(cpu->eflags);
 	r = enter(cpu, blk->code + xb->body, x, last);
+	x64_fp_save(cpu);
 	cpu->eflags = (cpu->eflags & ~IRF_ALL) | flags_unpack(cpu->fl_save);
 	return (enum run_exit)r;
 }
@@ -330,12 +332,6 @@ static void x64_dump(void *priv, FILE *out)
 static uint32_t x64_host_features(void *priv)
 {
 	return ((struct x64 *)priv)->feat;
-}
-
-static bool x64_can_native(void *priv, const struct insn *in)
-{
-	(void)priv, (void)in;
-	return false;
 }
 
 const struct jit_backend x64_backend = {

@@ -121,17 +121,27 @@ static void cold_probe(struct emitter *c, struct cold *k)
 }
 
 /* Return: the register with the host address. @val: what a store will write. */
-static unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val)
+unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, bool align)
 {
 	unsigned a = scratch(c), b;
 	uint32_t keep = c->busy;
 	int32_t table = (int32_t)(offsetof(struct vcpu, mmu) + offsetof(struct mmu, tlb) +
 		o->m.idx % MMU_IDX_COUNT * sizeof(struct tlb_entry) * TLB_SIZE) - VCPU_BIAS;
 	struct x_mem m = {X_R15, 0, 0, table};
-	struct cold *k;
+	bool load = kind == SITE_LD || kind == SITE_NLD;
+	struct x64_site *s = new_site(c, o, kind);
+	struct cold *k, *k2 = NULL;
 
+	s->align = align;
 	emit_ea(c, &o->m, a, true);
 	flags_lost(c);
+	if (align) {
+		x_testi(&c->cb, 1, a, 15);
+		k2 = new_cold(c, cold_probe);
+		k2->from = x_jcc_fwd(&c->cb, 5);
+		k2->site = s;
+		k2->reg = (uint8_t)a;
+	}
 	c->busy = keep; /* base and index have been used up */
 	b = scratch(c);
 	if (o->w > 1)
@@ -147,17 +157,19 @@ static unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, i
 	x_alui(&c->cb, X_AND, 4, b, (TLB_SIZE - 1) * sizeof(struct tlb_entry));
 	x_alui(&c->cb, X_AND, 8, X_R11, -(int32_t)PAGE_SIZE);
 	m.index = (uint8_t)b;
-	m.disp += kind == SITE_LD ? offsetof(struct tlb_entry, rd) : offsetof(struct tlb_entry, wr);
+	m.disp += load ? offsetof(struct tlb_entry, rd) : offsetof(struct tlb_entry, wr);
 	x_alu_rm(&c->cb, X_CMP, 8, X_R11, &m);
 	k = new_cold(c, cold_probe);
 	k->from = x_jcc_fwd(&c->cb, 5);
-	k->site = new_site(c, o, kind);
+	k->site = s;
 	k->reg = (uint8_t)a;
 	k->val = val;
 	k->imm = o->imm;
 	m.disp = table + (int32_t)offsetof(struct tlb_entry, addend);
 	x_alu_rm(&c->cb, X_ADD, 8, a, &m);
 	k->join = c->cb.p;
+	if (k2)
+		k2->join = k->join;
 	c->busy &= ~(1u << b);
 	return a;
 }
@@ -177,7 +189,7 @@ bool lower_ld(struct emitter *c, const struct ir_op *o)
 	unsigned a, d;
 	struct x_mem m;
 
-	a = probe(c, o, o->op == IR_LDX ? SITE_LDX : SITE_LD, IR_NONE);
+	a = probe(c, o, o->op == IR_LDX ? SITE_LDX : SITE_LD, IR_NONE, false);
 	m = reg_mem(a);
 	if (o->op == IR_LDX)
 		keep_host(c, a);
@@ -198,7 +210,7 @@ static bool imm_fits(const struct ir_op *o, ir_val v)
 
 bool lower_st(struct emitter *c, const struct ir_op *o)
 {
-	struct x_mem m = reg_mem(probe(c, o, SITE_ST, o->a));
+	struct x_mem m = reg_mem(probe(c, o, SITE_ST, o->a, false));
 
 	if (imm_fits(o, o->a))
 		x_store_imm(&c->cb, o->w, &m, (int32_t)o->imm);
@@ -303,7 +315,7 @@ unsigned fold_rmw(struct emitter *c)
 		return 0;
 	if (!incdec && !imm_fits(op, op->b) && IR_KIND(op->b) == IR_KIND_IMM)
 		return 0;
-	m = reg_mem(probe(c, ld, SITE_LDX, IR_NONE));
+	m = reg_mem(probe(c, ld, SITE_LDX, IR_NONE, false));
 	if (carry || (incdec && op->fobs & IRF_C))
 		flags_need(c);
 	if (incdec)

@@ -44,6 +44,25 @@ static bool hits_self(struct vcpu *cpu, const struct x64_site *s, gla_t gla)
 	return ra != RADDR_NONE && hits(s->blk, ra, s->w - n);
 }
 
+void x64_fp_save(struct vcpu *cpu)
+{
+	static const uint32_t mxcsr = 0x1F80;
+
+	if (!cpu->fp_live)
+		return;
+	__asm__ volatile("fxsave64 %0\n\tfninit\n\tldmxcsr %1" : "=m"(cpu->fpu) : "m"(mxcsr) : "memory");
+	/* where the host last executed an x87 instruction is nobody's business */
+	cpu->fpu.fip = cpu->fpu.fdp = 0;
+	cpu->fpu.fop = 0;
+	cpu->fp_live = 0;
+}
+
+static void fp_load(struct vcpu *cpu)
+{
+	__asm__ volatile("fxrstor64 %0" : : "m"(cpu->fpu) : "memory");
+	cpu->fp_live = 1;
+}
+
 static unsigned page_fault(struct vcpu *cpu)
 {
 	cpu_page_fault(cpu);
@@ -66,6 +85,17 @@ static unsigned access_in_c(struct vcpu *cpu, struct x64_frame *f, gla_t gla)
 		if (mmu_write(&cpu->mmu, gla, s->w, s->idx, f->val & (~0ull >> (64 - 8 * s->w))))
 			return page_fault(cpu);
 		break;
+	case SITE_NLD:
+		if (mmu_read_buf(&cpu->mmu, gla, f->bounce, s->w, s->idx))
+			return page_fault(cpu);
+		f->gla = (uintptr_t)f->bounce;
+		return 0;
+	case SITE_NST:
+		if (mmu_probe(&cpu->mmu, gla, s->w, MMU_WRITE, s->idx))
+			return page_fault(cpu);
+		f->commit = gla;
+		f->gla = (uintptr_t)f->bounce;
+		return 0;
 	default:
 		return 1 + RUN_ONE; /* reads and writes with something in between */
 	}
@@ -73,31 +103,67 @@ static unsigned access_in_c(struct vcpu *cpu, struct x64_frame *f, gla_t gla)
 	return 0;
 }
 
+/* Second step of a bounced store: probed before, so it cannot fault. */
+static unsigned commit(struct vcpu *cpu, struct x64_frame *f)
+{
+	const struct x64_site *s = f->site;
+
+	if (f->commit == NO_COMMIT)
+		return 0;
+	x64_fp_save(cpu);
+	BUG_ON(mmu_write_buf(&cpu->mmu, f->commit, f->bounce, s->w, s->idx));
+	if (s->blk->dead) {
+		set_rip(cpu, s, s->next_off);
+		return 1 + RUN_LOOKUP;
+	}
+	fp_load(cpu);
+	return 0;
+}
+
+static unsigned raise(struct vcpu *cpu, enum check_id id)
+{
+	x64_fp_save(cpu);
+	cpu_raise(cpu, id, 0);
+	return 1 + RUN_FAULT;
+}
+
+static bool canonical(const struct x64_site *s, gla_t gla)
+{
+	gla_t last = gla + s->w - 1;
+
+	return mode_code_size(s->blk->mode) != 8 ||
+		(gla == (gla_t)sign_extend(gla, 48) && last == (gla_t)sign_extend(last, 48));
+}
+
 unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 {
 	const struct x64_site *s = f->site;
 	struct mmu *m = &cpu->mmu;
-	gla_t gla = f->gla, last = gla + s->w - 1;
+	gla_t gla = f->gla;
+	bool live = cpu->fp_live;
+	enum mmu_fill r;
+	unsigned x;
 
+	if (s->kind == SITE_COMMIT)
+		return commit(cpu, f);
+	f->commit = NO_COMMIT;
 	set_rip(cpu, s, s->off);
 	/* In 64-bit code an address that is not in canonical form is #GP(0), or #SS(0) through the stack segment. */
-	if (mode_code_size(s->blk->mode) == 8 &&
-		(gla != (gla_t)sign_extend(gla, 48) || last != (gla_t)sign_extend(last, 48))) {
-		cpu_raise(cpu, s->sreg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL, 0);
-		return 1 + RUN_FAULT;
+	if (!canonical(s, gla))
+		return raise(cpu, s->sreg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL);
+	/* #GP(0): a 16-byte operand of a legacy SSE instruction is not aligned */
+	if (s->align && gla & 15)
+		return raise(cpu, CHECK_GP_ALIGN16);
+	r = tlb_fill(m, gla, s->kind == SITE_LD || s->kind == SITE_NLD ? MMU_READ : MMU_WRITE, s->idx);
+	if (r == FILL_OK && (gla & (PAGE_SIZE - 1)) + s->w <= PAGE_SIZE) {
+		f->gla = gla + m->tlb[s->idx][tlb_index(gla)].addend;
+		return 0;
 	}
-	switch (tlb_fill(m, gla, s->kind == SITE_LD ? MMU_READ : MMU_WRITE, s->idx)) {
-	case FILL_FAULT:
-		return page_fault(cpu);
-	case FILL_OK:
-		if ((gla & (PAGE_SIZE - 1)) + s->w <= PAGE_SIZE) {
-			f->gla = gla + m->tlb[s->idx][tlb_index(gla)].addend;
-			return 0;
-		}
-		/* fall through */
-	default:
-		return access_in_c(cpu, f, gla);
-	}
+	x64_fp_save(cpu);
+	x = r == FILL_FAULT ? page_fault(cpu) : access_in_c(cpu, f, gla);
+	if (!x && live)
+		fp_load(cpu);
+	return x;
 }
 
 unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
@@ -105,8 +171,10 @@ unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 	struct eval *e = &f->x->eval;
 	const struct x64_site *s = f->site;
 	const struct x64_block *xb = s->blk->priv;
+	bool live = cpu->fp_live;
 	enum exit x;
 
+	x64_fp_save(cpu);
 	e->mode = xb->mode;
 	e->insns = xb->insns;
 	e->off = (unsigned)s->off;
@@ -125,5 +193,7 @@ unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 		set_rip(cpu, s, s->next_off);
 		return 1 + RUN_LOOKUP;
 	}
+	if (live)
+		fp_load(cpu);
 	return 0;
 }

@@ -23,13 +23,15 @@ struct jc_entry {
 	const uint8_t *code;
 };
 
-enum site_kind { SITE_LD, SITE_ST, SITE_LDX };
+enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
+	SITE_NLD, SITE_NST, SITE_COMMIT }; /* of NATIVE: up to 16 bytes; the store in two steps */
 
 /* What a cold path must know about where it was left. Lives as long as its block. */
 struct x64_site {
 	struct block *blk;
 	int32_t off, next_off;	/* page offset of the instruction and of the next */
 	uint8_t w, idx, sreg, kind;
+	bool align;		/* must be aligned to 16: #GP */
 	const struct ir_op *op; /* for x64_eval() */
 };
 
@@ -43,9 +45,13 @@ struct x64_block {
 	struct x64_site site[];
 };
 
+#define NO_COMMIT UINT64_MAX
+
 /* The C stack frame translated code runs on; RSP points at it. */
 struct x64_frame {
 	uint64_t t[IR_MAX_TEMPS]; /* homes of the IR temporaries */
+	uint8_t bounce[32];	  /* NATIVE's operand when it is not plain RAM; aligned to 16 */
+	gla_t commit;		  /* where a bounced store goes, or NO_COMMIT */
 	uint64_t gla, val;	  /* slow path: address in, host pointer out; value */
 	const struct x64_site *site;
 	struct block_exit *last, **plast;
@@ -144,6 +150,7 @@ void flags_before(struct emitter *c, const struct ir_op *o);
 void flags_after(struct emitter *c, const struct ir_op *o);
 /* mem.c */
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
+unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, bool align);
 bool lower_ld(struct emitter *c, const struct ir_op *o);
 bool lower_st(struct emitter *c, const struct ir_op *o);
 void cold_eval(struct emitter *c, struct cold *k);
@@ -157,6 +164,11 @@ lower_fn lower_binary, lower_cmp, lower_unary, lower_shift, lower_mul, lower_imu
 lower_fn lower_mov, lower_zext, lower_sext, lower_lea, lower_ipval, lower_ldenv, lower_stenv, lower_bswap, lower_setcc,
 	lower_cmov, lower_getf, lower_putf, lower_setf, lower_cmc;
 void lower_eval(struct emitter *c, const struct ir_op *o);
+/* native.c */
+bool lower_native(struct emitter *c, const struct ir_op *o);
+void emit_fp_check(struct emitter *c);
+void cold_native_store(struct emitter *c, struct cold *k);
+bool x64_can_native(void *priv, const struct insn *in);
 /* term.c */
 void lower_term(struct emitter *c);
 void emit_prologue(struct emitter *c);
@@ -166,6 +178,7 @@ void x64_make_stubs(struct x64 *x, struct codebuf *cb);
 /* slow.c: general registers only */
 unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f);
 unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f);
+void x64_fp_save(struct vcpu *cpu); /* if live: guest FP state to cpu->fpu, C's own control words back */
 /* jump_cache.c */
 void jc_clear(struct x64 *x);
 void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);
