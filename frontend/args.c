@@ -1,0 +1,416 @@
+/* args.c - the command line (args.h); options are rows of options.def. */
+#define _GNU_SOURCE
+#include "frontend/args.h"
+#include "frontend/args_spec.h"
+#include "frontend/chardev.h"
+#include "jit/ir/ir.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum opt_id {
+#define OPT(id, name, arg, help) OPT_##id,
+#include "frontend/options.def"
+#undef OPT
+	OPT_COUNT
+};
+
+static const struct option {
+	const char *name, *arg, *help;
+} options[OPT_COUNT] = {
+#define OPT(id, name, arg, help) [OPT_##id] = {name, arg, help},
+#include "frontend/options.def"
+#undef OPT
+};
+
+static void print_help(void)
+{
+	puts("usage: dragoman [options] [disk image]\n");
+	for (unsigned i = 0; i < OPT_COUNT; i++) {
+		char left[40];
+
+		if (!options[i].help)
+			continue;
+		snprintf(left, sizeof(left), "-%s%s%s", options[i].name, options[i].arg ? " " : "",
+			options[i].arg ? options[i].arg : "");
+		printf("  %-22s %s\n", left, options[i].help);
+	}
+	puts("\nIn the window: Ctrl-Alt-G mouse grab, Ctrl-Alt-F full screen, Ctrl-Alt-S screenshot.\n"
+	     "With -nographic: Ctrl-A h help, Ctrl-A x exit, Ctrl-A c monitor.");
+}
+
+bool args_size(const char *text, uint64_t *bytes)
+{
+	char *end;
+	double v = strtod(text, &end);
+	uint64_t unit = 1 << 20;
+
+	if (end == text || !isdigit((unsigned char)text[0]))
+		return false;
+	switch (toupper((unsigned char)*end)) {
+	case 'K':
+		unit = 1 << 10;
+		end++;
+		break;
+	case 'M':
+		end++;
+		break;
+	case 'G':
+		unit = 1 << 30;
+		end++;
+		break;
+	case 'T':
+		unit = 1ull << 40;
+		end++;
+		break;
+	case 'B':
+		unit = 1;
+		end++;
+		break;
+	}
+	if (*end || v < 0 || v * (double)unit > 9e18)
+		return false;
+	*bytes = (uint64_t)(v * (double)unit);
+	return true;
+}
+
+static enum vm_err parse_memory(struct args *a, const char *v, struct err *e)
+{
+	uint64_t n;
+	const char *text = strncmp(v, "size=", 5) ? v : v + 5;
+
+	if (!args_size(text, &n))
+		return err_set(e, VM_ERR_USAGE, "-m: '%s' is not a memory size", v);
+	if (n < 1 << 20 || n > 1ull << 40)
+		return err_set(e, VM_ERR_USAGE, "-m: %s is out of range (1M to 1T)", v);
+	a->cfg.ram_size = n & PAGE_MASK;
+	return VM_OK;
+}
+
+static enum vm_err parse_accel(struct args *a, const char *v, struct err *e)
+{
+	static const char *const names[] = {"jit", "tcg", "interp", "lockstep"};
+	static const enum jit_accel accel[] = {ACCEL_JIT, ACCEL_JIT, ACCEL_INTERP, ACCEL_LOCKSTEP};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(v, names[i])) {
+			a->cfg.jit.accel = accel[i];
+			return VM_OK;
+		}
+	}
+	return err_set(e, VM_ERR_USAGE, "-accel: unknown accelerator '%s'; did you mean '%s'? (jit, interp, lockstep)",
+		v, spec_nearest(v, names, ARRAY_SIZE(names)));
+}
+
+static enum vm_err parse_display(struct args *a, const char *v, struct err *e)
+{
+	if (!strcmp(v, "none"))
+		a->display = ARGS_NONE;
+	else if (!strncmp(v, "sdl", 3) && (!v[3] || v[3] == ','))
+		a->display = ARGS_SDL;
+	else
+		return err_set(e, VM_ERR_USAGE, "-display: unknown display '%s' (sdl, none)", v);
+	return VM_OK;
+}
+
+static enum vm_err parse_pass(struct args *a, const char *v, struct err *e)
+{
+	for (unsigned i = 0; i < ir_npasses; i++) {
+		if (v[0] == '-' && !strcmp(v + 1, ir_passes[i].name)) {
+			a->cfg.jit.passes_off |= 1u << i;
+			return VM_OK;
+		}
+	}
+	return err_set(e, VM_ERR_USAGE, "--pass: '%s' is not -NAME of a pass (%s ...)", v,
+		ir_npasses ? ir_passes[0].name : "none");
+}
+
+static enum vm_err parse_number(const char *opt, const char *v, uint64_t *n, struct err *e)
+{
+	char *end;
+
+	*n = strtoull(v, &end, 0);
+	if (end == v || *end)
+		return err_set(e, VM_ERR_USAGE, "-%s: '%s' is not a number", opt, v);
+	return VM_OK;
+}
+
+static enum vm_err choose(const char *opt, const char *v, const char *only, const char *hint, struct err *e)
+{
+	size_t n = strlen(only);
+
+	if (!strncmp(v, only, n) && (!v[n] || v[n] == ','))
+		return VM_OK;
+	return err_set(e, VM_ERR_USAGE, "-%s: '%s' is not supported (%s)", opt, v, hint);
+}
+
+static enum vm_err parse_uuid(struct args *a, const char *v, struct err *e)
+{
+	unsigned n = 0;
+
+	for (const char *p = v; *p; p++) {
+		int d = isdigit((unsigned char)*p) ? *p - '0' : isxdigit((unsigned char)*p) ? tolower(*p) - 'a' + 10 : -1;
+
+		if (*p == '-')
+			continue;
+		if (d < 0 || n >= 32)
+			return err_set(e, VM_ERR_USAGE, "-uuid: '%s' is not a UUID", v);
+		a->uuid[n / 2] = (uint8_t)(a->uuid[n / 2] << 4 | d);
+		n++;
+	}
+	if (n != 32)
+		return err_set(e, VM_ERR_USAGE, "-uuid: '%s' is not a UUID", v);
+	a->cfg.uuid = a->uuid;
+	return VM_OK;
+}
+
+static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, struct err *e)
+{
+	struct machine_config *c = &a->cfg;
+	uint64_t n;
+	enum vm_err r;
+
+	switch (id) {
+	case OPT_MACHINE:
+	case OPT_M:
+		if (!strncmp(v, "pc-i440fx", 9))
+			return VM_OK;
+		return choose("machine", strncmp(v, "type=", 5) ? v : v + 5, "pc", "pc", e);
+	case OPT_CPU:
+		c->cpu_model = v;
+		return VM_OK;
+	case OPT_SMP:
+		return choose("smp", strncmp(v, "cpus=", 5) ? v : v + 5, "1", "one CPU", e);
+	case OPT_MEM:
+		return parse_memory(a, v, e);
+	case OPT_ACCEL:
+		return parse_accel(a, v, e);
+	case OPT_BIOS:
+		c->bios = v;
+		return VM_OK;
+	case OPT_L:
+		c->data_dir[0] = v;
+		return VM_OK;
+	case OPT_BOOT:
+		return spec_boot(a, v, e);
+	case OPT_KERNEL:
+		c->kernel = v;
+		return VM_OK;
+	case OPT_INITRD:
+		c->initrd = v;
+		return VM_OK;
+	case OPT_APPEND:
+		c->append = v;
+		return VM_OK;
+	case OPT_HDA ... OPT_HDD:
+		return spec_add_drive(a, v, (int)(id - OPT_HDA), false, e);
+	case OPT_CDROM:
+		return spec_add_drive(a, v, 2, true, e);
+	case OPT_DRIVE:
+		return spec_drive(a, v, e);
+	case OPT_SERIAL:
+		if (a->nserial == CONFIG_MAX_SERIAL)
+			return err_set(e, VM_ERR_USAGE, "-serial: at most %u serial ports", CONFIG_MAX_SERIAL);
+		a->serial[a->nserial++] = v;
+		return VM_OK;
+	case OPT_PARALLEL:
+		return strcmp(v, "none") && strcmp(v, "null")
+			? err_set(e, VM_ERR_USAGE, "-parallel: '%s' is not supported (none)", v) : VM_OK;
+	case OPT_MONITOR:
+		a->monitor = v;
+		return VM_OK;
+	case OPT_DEBUGCON:
+		return spec_add_debugcon(a, 0, v, e);
+	case OPT_CHARDEV:
+		return spec_chardev(a, v, e);
+	case OPT_DISPLAY:
+		return parse_display(a, v, e);
+	case OPT_VGA:
+		if (strcmp(v, "std") && strcmp(v, "none"))
+			return err_set(e, VM_ERR_USAGE, "-vga: unknown adapter '%s' (std, none)", v);
+		c->vga = v[0] == 's';
+		return VM_OK;
+	case OPT_DEVICE:
+		return spec_device(a, v, e);
+	case OPT_GLOBAL:
+		return spec_global(a, v, e);
+	case OPT_RTC:
+		return spec_rtc(a, v, e);
+	case OPT_NAME:
+		c->name = v;
+		return VM_OK;
+	case OPT_UUID:
+		return parse_uuid(a, v, e);
+	case OPT_NIC:
+	case OPT_NET:
+		return choose(options[id].name, v, "none", "none; network cards are not there yet", e);
+	case OPT_LOG:
+		a->log = v;
+		return VM_OK;
+	case OPT_LOGFILE:
+		a->log_file = v;
+		return VM_OK;
+	case OPT_DFILTER:
+		a->dfilter = v;
+		return VM_OK;
+	case OPT_PIDFILE:
+		a->pidfile = v;
+		return VM_OK;
+	case OPT_PASS:
+		return parse_pass(a, v, e);
+	case OPT_RA:
+		if (strncmp(v, "random:", 7))
+			return err_set(e, VM_ERR_USAGE, "--ra: '%s' is not random:SEED", v);
+		return parse_number("ra", v + 7, &c->jit.ra_random, e);
+	case OPT_HOSTMASK:
+		r = parse_number("host-mask", v, &n, e);
+		c->jit.host_mask = (uint32_t)n;
+		return r;
+	default:
+		return VM_OK;
+	}
+}
+
+static void set_flag(struct args *a, enum opt_id id)
+{
+	switch (id) {
+	case OPT_SNAPSHOT:
+		a->snapshot = true;
+		break;
+	case OPT_NOGRAPHIC:
+		a->nographic = true;
+		a->display = ARGS_NONE;
+		break;
+	case OPT_FULL:
+		a->full_screen = true;
+		break;
+	case OPT_NODEFAULTS:
+		a->nodefaults = true;
+		break;
+	case OPT_NOREBOOT:
+		a->no_reboot = true;
+		break;
+	case OPT_NOSHUTDOWN:
+		a->no_shutdown = true;
+		break;
+	case OPT_S:
+		a->stopped = true;
+		break;
+	case OPT_ONEINSN:
+		a->cfg.jit.one_insn = true;
+		break;
+	case OPT_NOLINK:
+		a->cfg.jit.no_link = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static int find_option(const char *name, size_t n)
+{
+	for (int i = 0; i < OPT_COUNT; i++)
+		if (strlen(options[i].name) == n && !strncmp(options[i].name, name, n))
+			return i;
+	return -1;
+}
+
+static enum vm_err unknown_option(const char *arg, struct err *e)
+{
+	const char *names[OPT_COUNT];
+
+	for (unsigned i = 0; i < OPT_COUNT; i++)
+		names[i] = options[i].name;
+	while (*arg == '-')
+		arg++;
+	return err_set(e, VM_ERR_USAGE, "unknown option '-%s'; did you mean '-%s'? (-help lists all)", arg,
+		spec_nearest(arg, names, OPT_COUNT));
+}
+
+static void defaults(struct args *a)
+{
+	memset(a, 0, sizeof(*a));
+	a->cfg.cpu_model = "max";
+	a->cfg.ram_size = 128 << 20;
+	a->cfg.vga = true;
+	a->cfg.rtc_base = (int64_t)time(NULL);
+	a->cfg.data_dir[1] = "/usr/share/seabios";
+	a->cfg.data_dir[2] = "/usr/share/qemu";
+	a->cfg.debug_exit_iobase = 0x501;
+	a->cfg.debug_exit_iosize = 2;
+	a->global_debugcon = -1;
+	a->display = ARGS_AUTO;
+}
+
+/* What follows from several options together. */
+static enum vm_err finish(struct args *a, struct err *e)
+{
+	if (!a->cfg.data_dir[0]) {
+		a->cfg.data_dir[0] = a->cfg.data_dir[1];
+		a->cfg.data_dir[1] = a->cfg.data_dir[2];
+		a->cfg.data_dir[2] = NULL;
+	}
+	if ((a->cfg.initrd || a->cfg.append) && !a->cfg.kernel)
+		return err_set(e, VM_ERR_USAGE, "-%s needs -kernel", a->cfg.initrd ? "initrd" : "append");
+	if (a->nodefaults && !a->cfg.vga)
+		a->cfg.vga = false;
+	if (a->display == ARGS_NONE && a->nographic)
+		a->cfg.nographic = true;
+	for (unsigned i = 0; i < a->ndebugcon; i++)
+		if (!a->debugcon[i].iobase)
+			a->debugcon[i].iobase = a->global_debugcon >= 0 ? (uint16_t)a->global_debugcon : 0xE9;
+	return spec_check(a, e);
+}
+
+enum vm_err args_parse(struct args *a, int argc, char **argv, enum args_what *what, struct err *e)
+{
+	enum vm_err r;
+
+	defaults(a);
+	*what = ARGS_RUN;
+	for (int i = 1; i < argc; i++) {
+		const char *arg = argv[i], *name = arg, *value, *eq;
+		int id;
+
+		if (arg[0] != '-' || !arg[1]) {
+			r = spec_add_drive(a, arg, 0, false, e);
+			if (r)
+				return r;
+			continue;
+		}
+		name += arg[1] == '-' && arg[2] ? 2 : 1;
+		eq = arg[1] == '-' ? strchr(name, '=') : NULL;
+		id = find_option(name, eq ? (size_t)(eq - name) : strlen(name));
+		if (id < 0)
+			return unknown_option(arg, e);
+		if (id == OPT_HELP || id == OPT_H || id == OPT_VERSION) {
+			*what = ARGS_DONE;
+			if (id == OPT_VERSION)
+				puts("Dragoman 0.1.0");
+			else
+				print_help();
+			return VM_OK;
+		}
+		if (!options[id].arg) {
+			set_flag(a, id);
+			continue;
+		}
+		value = eq ? eq + 1 : argv[++i];
+		if (!value)
+			return err_set(e, VM_ERR_USAGE, "option '-%s' needs an argument (%s)", options[id].name,
+				options[id].arg);
+		r = set_value(a, id, value, e);
+		if (r)
+			return r;
+	}
+	return finish(a, e);
+}
+
+void args_free(struct args *a)
+{
+	for (unsigned i = 0; i < a->nstrings; i++)
+		free(a->strings[i]);
+	a->nstrings = 0;
+}

@@ -1,0 +1,385 @@
+/* chardev.c - character backends over file descriptors (chardev.h). */
+#define _GNU_SOURCE
+#include "frontend/chardev.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+
+struct chr_fd {
+	struct chr chr;
+	struct loop *loop;
+	struct loop_watch in, conn;
+	int rfd, wfd, listen; /* -1: none */
+	char unlink_path[108];
+	bool blocked; /* input waits until the device can take it */
+};
+
+/* ---- the terminal ---- */
+
+void terminal_restore(void);
+
+static struct termios *saved_termios(bool save)
+{
+	/* One terminal per process: the frontend owns it. */
+	static struct termios t;
+	static bool have;
+
+	if (save && !have)
+		have = tcgetattr(STDIN_FILENO, &t) == 0;
+	return have ? &t : NULL;
+}
+
+void terminal_restore(void)
+{
+	struct termios *t = saved_termios(false);
+
+	if (t)
+		tcsetattr(STDIN_FILENO, TCSANOW, t);
+}
+
+void terminal_raw(bool signals)
+{
+	struct termios *t = saved_termios(true), raw;
+
+	if (!t)
+		return;
+	raw = *t;
+	raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+	raw.c_oflag |= OPOST;
+	raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN);
+	if (!signals)
+		raw.c_lflag &= ~(tcflag_t)ISIG;
+	raw.c_cc[VMIN] = 1;
+	raw.c_cc[VTIME] = 0;
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	atexit(terminal_restore);
+}
+
+/* ---- descriptor backend ---- */
+
+static void fd_write(struct chr *c, const uint8_t *buf, unsigned len)
+{
+	struct chr_fd *f = container_of(c, struct chr_fd, chr);
+
+	while (len && f->wfd >= 0) {
+		ssize_t n = write(f->wfd, buf, len);
+
+		if (n > 0) {
+			buf += n;
+			len -= (unsigned)n;
+		} else if (n < 0 && errno == EAGAIN) {
+			struct pollfd p = {.fd = f->wfd, .events = POLLOUT};
+
+			if (poll(&p, 1, 1000) <= 0)
+				return; /* nobody reads: a real line would lose the bytes, too */
+		} else if (n < 0 && errno != EINTR) {
+			return;
+		}
+	}
+}
+
+static void drop_client(struct chr_fd *f)
+{
+	loop_unwatch(&f->in);
+	close(f->rfd);
+	f->rfd = f->wfd = -1;
+	if (f->listen >= 0)
+		loop_rearm(&f->conn);
+}
+
+static void fd_ready(void *opaque)
+{
+	struct chr_fd *f = opaque;
+	unsigned room = f->chr.can_receive ? f->chr.can_receive(f->chr.dev) : 4096;
+	uint8_t buf[4096];
+	ssize_t n;
+
+	if (f->rfd < 0)
+		return;
+	if (!room) {
+		f->blocked = true;
+		return;
+	}
+	n = read(f->rfd, buf, room < sizeof(buf) ? room : sizeof(buf));
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		if (f->listen >= 0)
+			drop_client(f);
+		return; /* end of input: stays silent */
+	}
+	if (n > 0 && f->chr.receive)
+		f->chr.receive(f->chr.dev, buf, (unsigned)n);
+	loop_rearm(&f->in);
+}
+
+static void fd_accept(struct chr *c)
+{
+	struct chr_fd *f = container_of(c, struct chr_fd, chr);
+
+	if (!f->blocked)
+		return;
+	f->blocked = false;
+	loop_rearm(&f->in);
+}
+
+static void fd_close(struct chr *c)
+{
+	struct chr_fd *f = container_of(c, struct chr_fd, chr);
+
+	loop_unwatch(&f->in);
+	loop_unwatch(&f->conn);
+	if (f->wfd > 2 && f->wfd != f->rfd)
+		close(f->wfd);
+	if (f->rfd > 2)
+		close(f->rfd);
+	if (f->listen >= 0)
+		close(f->listen);
+	if (f->unlink_path[0])
+		unlink(f->unlink_path);
+	free(f);
+}
+
+static struct chr_fd *fd_new(struct loop *l, int rfd, int wfd)
+{
+	struct chr_fd *f = calloc(1, sizeof(*f));
+
+	BUG_ON(!f);
+	f->loop = l;
+	f->rfd = rfd;
+	f->wfd = wfd;
+	f->listen = -1;
+	f->chr.write = fd_write;
+	f->chr.accept = fd_accept;
+	f->chr.close = fd_close;
+	if (rfd >= 0)
+		loop_watch(l, &f->in, rfd, fd_ready, f);
+	return f;
+}
+
+static void client_ready(void *opaque)
+{
+	struct chr_fd *f = opaque;
+	int fd = accept4(f->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0) {
+		loop_rearm(&f->conn);
+		return;
+	}
+	f->rfd = f->wfd = fd;
+	f->blocked = false;
+	loop_watch(f->loop, &f->in, fd, fd_ready, f);
+	if (f->chr.accept && f->chr.receive) /* a monitor greets its new client */
+		f->chr.receive(f->chr.dev, NULL, 0);
+}
+
+/* ---- specifications ---- */
+
+struct spec {
+	char kind[16];
+	char path[256];
+	bool server, wait;
+};
+
+static enum vm_err parse_spec(const char *text, struct spec *s, struct err *e)
+{
+	static const char *const kinds[] = {"stdio", "null", "none", "vc", "pty", "file", "pipe", "unix",
+		"tcp"};
+	const char *colon = strchr(text, ':');
+	size_t n = colon ? (size_t)(colon - text) : strlen(text);
+	char *comma, *save = NULL;
+	bool known = false;
+
+	memset(s, 0, sizeof(*s));
+	s->wait = true;
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
+		known |= strlen(kinds[i]) == n && !strncmp(kinds[i], text, n);
+	if (!known)
+		return err_set(e, VM_ERR_USAGE, "unknown character backend '%s'; one of stdio, null, none, pty, "
+			"file:PATH, pipe:PATH, unix:PATH,server=on,wait=off, tcp:HOST:PORT,server=on,wait=off", text);
+	memcpy(s->kind, text, n);
+	if (!colon) {
+		if (!strcmp(s->kind, "file") || !strcmp(s->kind, "pipe") || !strcmp(s->kind, "unix") ||
+			!strcmp(s->kind, "tcp"))
+			return err_set(e, VM_ERR_USAGE, "character backend '%s' needs ':' and a path or address", text);
+		return VM_OK;
+	}
+	if (strlen(colon + 1) >= sizeof(s->path))
+		return err_set(e, VM_ERR_USAGE, "character backend '%s': path too long", text);
+	strcpy(s->path, colon + 1);
+	comma = strchr(s->path, ',');
+	if (!comma)
+		return VM_OK;
+	*comma++ = 0;
+	for (char *o = strtok_r(comma, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
+		if (!strcmp(o, "server=on") || !strcmp(o, "server"))
+			s->server = true;
+		else if (!strcmp(o, "wait=off") || !strcmp(o, "nowait"))
+			s->wait = false;
+		else if (strcmp(o, "server=off") && strcmp(o, "wait=on"))
+			return err_set(e, VM_ERR_USAGE, "character backend '%s': unknown option '%s'", text, o);
+	}
+	return VM_OK;
+}
+
+enum vm_err chardev_check(const char *text, struct err *e)
+{
+	struct spec s;
+
+	return parse_spec(text, &s, e);
+}
+
+static enum vm_err open_unix(struct loop *l, const struct spec *s, struct chr **out, struct err *e)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct chr_fd *f;
+	struct stat st;
+	int fd;
+
+	if (strlen(s->path) >= sizeof(a.sun_path))
+		return err_set(e, VM_ERR_USAGE, "socket path '%s' is too long", s->path);
+	strcpy(a.sun_path, s->path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_errno(e, "cannot make a socket");
+	if (!s->server) {
+		if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+			close(fd);
+			return err_errno(e, "cannot connect to '%s'", s->path);
+		}
+		*out = &fd_new(l, fd, fd)->chr;
+		return VM_OK;
+	}
+	if (!lstat(s->path, &st) && S_ISSOCK(st.st_mode))
+		unlink(s->path); /* left by an earlier run */
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 1)) {
+		close(fd);
+		return err_errno(e, "cannot listen on '%s'", s->path);
+	}
+	f = fd_new(l, -1, -1);
+	f->listen = fd;
+	strcpy(f->unlink_path, s->path);
+	if (s->wait) {
+		fprintf(stderr, "dragoman: waiting for a connection on unix:%s\n", s->path);
+		client_ready(f);
+	}
+	loop_watch(l, &f->conn, fd, client_ready, f);
+	*out = &f->chr;
+	return VM_OK;
+}
+
+static enum vm_err open_tcp(struct loop *l, const struct spec *s, struct chr **out, struct err *e)
+{
+	struct addrinfo hint = {.ai_socktype = SOCK_STREAM, .ai_flags = s->server ? AI_PASSIVE : 0}, *ai;
+	char host[256];
+	char *port;
+	int fd, one = 1, rc;
+	struct chr_fd *f;
+
+	strcpy(host, s->path);
+	port = strrchr(host, ':');
+	if (!port)
+		return err_set(e, VM_ERR_USAGE, "'tcp:%s' needs HOST:PORT", s->path);
+	*port++ = 0;
+	rc = getaddrinfo(host[0] ? host : NULL, port, &hint, &ai);
+	if (rc)
+		return err_set(e, VM_ERR_IO, "cannot resolve 'tcp:%s': %s", s->path, gai_strerror(rc));
+	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (s->server)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (fd < 0 || (s->server ? bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, 1)
+				 : connect(fd, ai->ai_addr, ai->ai_addrlen))) {
+		freeaddrinfo(ai);
+		if (fd >= 0)
+			close(fd);
+		return err_errno(e, "cannot %s 'tcp:%s'", s->server ? "listen on" : "connect to", s->path);
+	}
+	freeaddrinfo(ai);
+	if (!s->server) {
+		*out = &fd_new(l, fd, fd)->chr;
+		return VM_OK;
+	}
+	f = fd_new(l, -1, -1);
+	f->listen = fd;
+	if (s->wait)
+		client_ready(f);
+	loop_watch(l, &f->conn, fd, client_ready, f);
+	*out = &f->chr;
+	return VM_OK;
+}
+
+static enum vm_err open_pipe(struct loop *l, const struct spec *s, struct chr **out, struct err *e)
+{
+	char in[300], outp[300];
+	int r, w;
+
+	snprintf(in, sizeof(in), "%s.in", s->path);
+	snprintf(outp, sizeof(outp), "%s.out", s->path);
+	r = open(in, O_RDWR | O_CLOEXEC);
+	w = open(outp, O_RDWR | O_CLOEXEC);
+	if (r < 0 || w < 0) {
+		if (r >= 0)
+			close(r);
+		if (w >= 0)
+			close(w);
+		r = w = open(s->path, O_RDWR | O_CLOEXEC);
+	}
+	if (r < 0)
+		return err_errno(e, "cannot open pipe '%s'", s->path);
+	*out = &fd_new(l, r, w)->chr;
+	return VM_OK;
+}
+
+static enum vm_err open_pty(struct loop *l, struct chr **out, struct err *e)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios t;
+
+	if (fd < 0 || grantpt(fd) || unlockpt(fd))
+		return err_errno(e, "cannot open a pseudo-terminal");
+	if (!tcgetattr(fd, &t)) {
+		cfmakeraw(&t);
+		tcsetattr(fd, TCSANOW, &t);
+	}
+	fprintf(stderr, "char device redirected to %s\n", ptsname(fd));
+	*out = &fd_new(l, fd, fd)->chr;
+	return VM_OK;
+}
+
+enum vm_err chardev_open(struct loop *l, const char *text, struct chr **out, struct err *e)
+{
+	struct spec s;
+	enum vm_err r = parse_spec(text, &s, e);
+	int fd;
+
+	*out = NULL;
+	if (r || !strcmp(s.kind, "none"))
+		return r;
+	if (!strcmp(s.kind, "null") || !strcmp(s.kind, "vc")) {
+		*out = &fd_new(l, -1, -1)->chr;
+		return VM_OK;
+	}
+	if (!strcmp(s.kind, "stdio")) {
+		*out = &fd_new(l, STDIN_FILENO, STDOUT_FILENO)->chr;
+		return VM_OK;
+	}
+	if (!strcmp(s.kind, "unix"))
+		return open_unix(l, &s, out, e);
+	if (!strcmp(s.kind, "tcp"))
+		return open_tcp(l, &s, out, e);
+	if (!strcmp(s.kind, "pipe"))
+		return open_pipe(l, &s, out, e);
+	if (!strcmp(s.kind, "pty"))
+		return open_pty(l, out, e);
+	fd = open(s.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s'", s.path);
+	*out = &fd_new(l, -1, fd)->chr;
+	return VM_OK;
+}

@@ -1,0 +1,37 @@
+/*
+ * chardev.h - character backends: what -serial, -monitor, -debugcon and -chardev can be connected to.
+ *
+ * A backend is a struct chr (devices/host/char.h) over descriptors watched by the loop. Input is read on the VM
+ * thread, never more than the device can take; a device that becomes ready again calls chr->accept.
+ * The mux shares one backend between the first serial port and the monitor, with Ctrl-A as escape key.
+ */
+#ifndef FRONTEND_CHARDEV_H
+#define FRONTEND_CHARDEV_H
+
+#include "devices/host/char.h"
+#include "frontend/loop.h"
+
+/**
+ * chardev_open() - open backend @spec: stdio null none vc pty file:PATH pipe:PATH unix:PATH[,server=on][,wait=off]
+ * tcp:HOST:PORT[,server=on][,wait=off]
+ * @out: NULL for "none". Freed by chr->close().
+ */
+enum vm_err chardev_open(struct loop *l, const char *spec, struct chr **out, struct err *e);
+
+/* chardev_check() - would the spec be understood? Opens nothing. */
+enum vm_err chardev_check(const char *spec, struct err *e);
+
+struct chr_mux;
+enum { MUX_SERIAL, MUX_MONITOR };
+
+/* chr_mux_new() - takes over @base; ends are chr_mux_end(m, MUX_SERIAL / MUX_MONITOR). */
+struct chr_mux *chr_mux_new(struct loop *l, struct chr *base);
+struct chr *chr_mux_end(struct chr_mux *m, unsigned which);
+void chr_mux_focus(struct chr_mux *m, unsigned which);
+void chr_mux_free(struct chr_mux *m); /* closes the base, too */
+
+/* Put the terminal on standard input into raw mode; restored at exit and by terminal_restore(). */
+void terminal_raw(bool signals); /* signals: Ctrl-C still interrupts */
+void terminal_restore(void);
+
+#endif

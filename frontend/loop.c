@@ -1,0 +1,344 @@
+/* loop.c - see loop.h. */
+#include "frontend/loop.h"
+#include "cpu/vcpu.h"
+#include "cpu/ring0/ring0.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t host_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t virtual_now(void *opaque)
+{
+	struct loop *l = opaque;
+
+	return (l->paused ? l->paused_at : host_now()) - l->base;
+}
+
+/* The timer descriptor follows the clock's earliest deadline. */
+static void deadline_changed(void *opaque, uint64_t deadline)
+{
+	struct loop *l = opaque;
+	struct itimerspec it = {{0, 0}, {0, 0}};
+
+	if (deadline != UINT64_MAX && !l->paused) {
+		uint64_t at = deadline + l->base;
+
+		it.it_value.tv_sec = (time_t)(at / NS_PER_SEC);
+		it.it_value.tv_nsec = (long)(at % NS_PER_SEC);
+	}
+	timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &it, NULL);
+}
+
+static void wake_vm(struct loop *l)
+{
+	if (l->m)
+		machine_kick(l->m);
+	pthread_mutex_lock(&l->mu);
+	pthread_cond_broadcast(&l->wake);
+	pthread_mutex_unlock(&l->mu);
+}
+
+static void *io_thread(void *arg)
+{
+	struct loop *l = arg;
+
+	for (;;) {
+		struct epoll_event ev[16];
+		int n = epoll_wait(l->epoll, ev, 16, -1);
+
+		if (n < 0 && errno != EINTR)
+			return NULL;
+		for (int i = 0; i < n; i++) {
+			struct loop_watch *w = ev[i].data.ptr;
+			uint64_t ticks;
+
+			if (ev[i].data.ptr == &l->stop)
+				return NULL;
+			if (ev[i].data.ptr == &l->timer) {
+				if (read(l->timer, &ticks, sizeof(ticks)) > 0)
+					wake_vm(l);
+				continue;
+			}
+			loop_post(l, w->ready, w->opaque);
+		}
+	}
+}
+
+static bool add(struct loop *l, int fd, uint32_t events, void *ptr)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = ptr};
+
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
+}
+
+enum vm_err loop_init(struct loop *l, struct err *e)
+{
+	pthread_condattr_t ca;
+
+	*l = (struct loop){.epoll = -1, .timer = -1, .stop = -1};
+	l->tail = &l->head;
+	pthread_mutex_init(&l->mu, NULL);
+	pthread_condattr_init(&ca);
+	pthread_condattr_setclock(&ca, CLOCK_MONOTONIC);
+	pthread_cond_init(&l->wake, &ca);
+	pthread_condattr_destroy(&ca);
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	l->stop = eventfd(0, EFD_CLOEXEC);
+	if (l->epoll < 0 || l->timer < 0 || l->stop < 0 || !add(l, l->timer, EPOLLIN, &l->timer) ||
+		!add(l, l->stop, EPOLLIN, &l->stop))
+		return err_errno(e, "cannot set up the event loop");
+	if (pthread_create(&l->io, NULL, io_thread, l))
+		return err_set(e, VM_ERR_NOMEM, "cannot start the I/O thread");
+	l->io_started = true;
+	return VM_OK;
+}
+
+void loop_fini(struct loop *l)
+{
+	uint64_t one = 1;
+
+	if (l->io_started && write(l->stop, &one, sizeof(one)) > 0)
+		pthread_join(l->io, NULL);
+	close(l->epoll);
+	close(l->timer);
+	close(l->stop);
+	while (l->head) {
+		struct loop_job *j = l->head;
+
+		l->head = j->next;
+		free(j);
+	}
+	pthread_mutex_destroy(&l->mu);
+	pthread_cond_destroy(&l->wake);
+}
+
+void loop_attach(struct loop *l, struct machine *m)
+{
+	struct clock *c = machine_clock(m);
+
+	l->m = m;
+	l->base = host_now() - clock_now(c);
+	c->source = virtual_now;
+	c->opaque = l;
+	c->deadline_changed = deadline_changed;
+	c->deadline_opaque = l;
+	deadline_changed(l, clock_deadline(c));
+}
+
+static void enqueue(struct loop *l, struct loop_job *j)
+{
+	pthread_mutex_lock(&l->mu);
+	*l->tail = j;
+	l->tail = &j->next;
+	pthread_cond_broadcast(&l->wake);
+	pthread_mutex_unlock(&l->mu);
+	if (l->m)
+		machine_kick(l->m);
+}
+
+void loop_post(struct loop *l, void (*fn)(void *), void *arg)
+{
+	struct loop_job *j = calloc(1, sizeof(*j));
+
+	BUG_ON(!j);
+	j->fn = fn;
+	j->arg = arg;
+	enqueue(l, j);
+}
+
+void loop_call(struct loop *l, void (*fn)(void *), void *arg)
+{
+	struct loop_job *j = calloc(1, sizeof(*j));
+	bool done = false;
+
+	BUG_ON(!j);
+	j->fn = fn;
+	j->arg = arg;
+	j->done = &done;
+	enqueue(l, j);
+	pthread_mutex_lock(&l->mu);
+	while (!done && !l->quit)
+		pthread_cond_wait(&l->wake, &l->mu);
+	pthread_mutex_unlock(&l->mu);
+}
+
+static void run_jobs(struct loop *l)
+{
+	for (;;) {
+		struct loop_job *j;
+
+		pthread_mutex_lock(&l->mu);
+		j = l->head;
+		if (j) {
+			l->head = j->next;
+			if (!l->head)
+				l->tail = &l->head;
+		}
+		pthread_mutex_unlock(&l->mu);
+		if (!j)
+			return;
+		j->fn(j->arg);
+		if (j->done) {
+			pthread_mutex_lock(&l->mu);
+			*j->done = true;
+			pthread_cond_broadcast(&l->wake);
+			pthread_mutex_unlock(&l->mu);
+		}
+		free(j);
+	}
+}
+
+void loop_quit(struct loop *l, int status)
+{
+	pthread_mutex_lock(&l->mu);
+	if (!l->quit) {
+		l->quit = true;
+		l->status = status;
+	}
+	pthread_cond_broadcast(&l->wake);
+	pthread_mutex_unlock(&l->mu);
+	if (l->m)
+		machine_kick(l->m);
+}
+
+void loop_pause(struct loop *l, bool pause)
+{
+	struct clock *c = machine_clock(l->m);
+
+	if (pause == l->paused)
+		return;
+	if (pause) {
+		l->paused_at = host_now();
+		l->paused = true;
+	} else {
+		l->base += host_now() - l->paused_at;
+		l->paused = false;
+	}
+	deadline_changed(l, clock_deadline(c));
+}
+
+/* Sleep until there is mail, the clock is due, or the end. */
+static void sleep_vm(struct loop *l)
+{
+	uint64_t deadline = l->paused ? UINT64_MAX : clock_deadline(machine_clock(l->m));
+	struct timespec ts;
+
+	pthread_mutex_lock(&l->mu);
+	while (!l->head && !l->quit) {
+		uint64_t at = deadline + l->base;
+
+		if (deadline == UINT64_MAX) {
+			pthread_cond_wait(&l->wake, &l->mu);
+			continue;
+		}
+		if (host_now() >= at)
+			break;
+		ts.tv_sec = (time_t)(at / NS_PER_SEC);
+		ts.tv_nsec = (long)(at % NS_PER_SEC);
+		pthread_cond_timedwait(&l->wake, &l->mu, &ts);
+	}
+	pthread_mutex_unlock(&l->mu);
+}
+
+static void tell_triple(struct loop *l)
+{
+	const struct vcpu *cpu = machine_cpu(l->m);
+
+	fprintf(stderr, "dragoman: triple fault at %04x:%llx", cpu->seg[SEG_CS].sel,
+		(unsigned long long)cpu->rip);
+	for (unsigned i = 0; i < cpu->nchain && i < ARRAY_SIZE(cpu->chain); i++)
+		fprintf(stderr, "%s vector %u (%s)", i ? "," : ":", cpu->chain[i].vec,
+			cpu->chain[i].check < CHECK_COUNT ? check_rows[cpu->chain[i].check].condition : "?");
+	fputc('\n', stderr);
+}
+
+static void reset_or_leave(struct loop *l)
+{
+	if (l->no_reboot)
+		loop_quit(l, 0);
+	else
+		machine_reset(l->m);
+}
+
+static void handle_stop(struct loop *l, enum machine_stop why)
+{
+	switch (why) {
+	case MACHINE_HALTED:
+		sleep_vm(l);
+		break;
+	case MACHINE_RESET:
+		reset_or_leave(l);
+		break;
+	case MACHINE_POWEROFF:
+		if (l->no_shutdown)
+			loop_pause(l, true);
+		else
+			loop_quit(l, 0);
+		break;
+	case MACHINE_EXIT:
+		loop_quit(l, machine_exit_code(l->m));
+		break;
+	case MACHINE_TRIPLE:
+		tell_triple(l);
+		reset_or_leave(l);
+		break;
+	case MACHINE_DIVERGED:
+		fprintf(stderr, "dragoman: lockstep: interpreter and translator differ (see the log)\n");
+		loop_quit(l, 1);
+		break;
+	case MACHINE_KICKED:
+		break;
+	}
+}
+
+int loop_run(struct loop *l)
+{
+	for (;;) {
+		run_jobs(l);
+		if (l->quit)
+			break;
+		if (l->paused) {
+			sleep_vm(l);
+			continue;
+		}
+		handle_stop(l, machine_run(l->m));
+	}
+	if (l->ended)
+		l->ended(l->ended_opaque);
+	return l->status;
+}
+
+void loop_watch(struct loop *l, struct loop_watch *w, int fd, void (*ready)(void *), void *opaque)
+{
+	*w = (struct loop_watch){l, fd, ready, opaque};
+	/* a regular file cannot be watched and is always ready: tell once */
+	if (!add(l, fd, EPOLLIN | EPOLLONESHOT, w))
+		loop_post(l, ready, opaque);
+}
+
+void loop_rearm(struct loop_watch *w)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = w};
+
+	if (w->loop)
+		epoll_ctl(w->loop->epoll, EPOLL_CTL_MOD, w->fd, &ev);
+}
+
+void loop_unwatch(struct loop_watch *w)
+{
+	if (w->loop)
+		epoll_ctl(w->loop->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+	w->loop = NULL;
+}

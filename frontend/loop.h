@@ -1,0 +1,61 @@
+/*
+ * loop.h - threads and time: the VM thread's loop, its mailbox, the I/O thread that watches descriptors.
+ *
+ * Everything of a machine happens on the VM thread. Others reach it by loop_post(): a function to call there, between
+ * two slices of guest execution. A watched descriptor that becomes readable posts its handler and is silent until
+ * loop_rearm(). The I/O thread also kicks the machine when a timer of its clock is due.
+ */
+#ifndef FRONTEND_LOOP_H
+#define FRONTEND_LOOP_H
+
+#include "frontend/machine/machine.h"
+#include <pthread.h>
+
+struct loop_job {
+	void (*fn)(void *arg);
+	void *arg;
+	struct loop_job *next;
+	bool *done; /* loop_call() waits for it */
+};
+
+struct loop_watch {
+	struct loop *loop;
+	int fd;
+	void (*ready)(void *opaque); /* on the VM thread */
+	void *opaque;
+};
+
+struct loop {
+	struct machine *m;
+	pthread_mutex_t mu;
+	pthread_cond_t wake; /* VM thread sleeps here; also signalled when a call is done */
+	struct loop_job *head, **tail;
+	pthread_t io;
+	bool io_started;
+	int epoll, timer, stop;
+	bool quit, paused;
+	int status;		/* of the process, once quit */
+	bool no_reboot, no_shutdown;
+	uint64_t base, paused_at; /* host ns: virtual 0, and when the pause began */
+	unsigned buttons;	/* mouse buttons the monitor holds down */
+	void (*ended)(void *opaque); /* VM loop is over: wakes the window's thread; may be NULL */
+	void *ended_opaque;
+};
+
+enum vm_err loop_init(struct loop *l, struct err *e);
+void loop_fini(struct loop *l);
+void loop_attach(struct loop *l, struct machine *m); /* before loop_run(); installs the time source */
+
+/* loop_run() - run the machine until loop_quit(), power-off or failure. Return: exit status of the process */
+int loop_run(struct loop *l);
+
+void loop_post(struct loop *l, void (*fn)(void *), void *arg); /* any thread */
+void loop_call(struct loop *l, void (*fn)(void *), void *arg); /* any but the VM thread: waits until done */
+void loop_quit(struct loop *l, int status);			/* any thread */
+void loop_pause(struct loop *l, bool pause);			/* VM thread: guest time stops too */
+
+void loop_watch(struct loop *l, struct loop_watch *w, int fd, void (*ready)(void *), void *opaque);
+void loop_rearm(struct loop_watch *w);
+void loop_unwatch(struct loop_watch *w);
+
+#endif

@@ -1,0 +1,233 @@
+/* monitor_info.c - the topics of info. */
+#include "frontend/monitor_priv.h"
+#include "frontend/screen_text.h"
+#include "cpu/mode.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void seg_line(FILE *out, const char *name, const struct seg *s)
+{
+	fprintf(out, "%-3s=%04x %016" PRIx64 " %08x %04x\n", name, s->sel, s->base, s->limit, s->attr);
+}
+
+static void info_registers(struct mon *mon)
+{
+	const struct vcpu *c = machine_cpu(mon->m);
+	static const char *const name[16] = {"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R8 ",
+		"R9 ", "R10", "R11", "R12", "R13", "R14", "R15"};
+	static const char *const seg[6] = {"ES", "CS", "SS", "DS", "FS", "GS"};
+	FILE *o = mon->out;
+
+	for (unsigned i = 0; i < 16; i++)
+		fprintf(o, "%s=%016" PRIx64 "%c", name[i], c->gpr[i], i % 4 == 3 ? '\n' : ' ');
+	fprintf(o, "RIP=%016" PRIx64 " RFL=%08x [%c%c%c%c%c%c%c] CPL=%u HLT=%u\n", c->rip, c->eflags,
+		c->eflags & FL_DF ? 'D' : '-', c->eflags & FL_OF ? 'O' : '-', c->eflags & FL_SF ? 'S' : '-',
+		c->eflags & FL_ZF ? 'Z' : '-', c->eflags & FL_AF ? 'A' : '-', c->eflags & FL_PF ? 'P' : '-',
+		c->eflags & FL_CF ? 'C' : '-', c->cpl, c->halted);
+	for (unsigned i = 0; i < 6; i++)
+		seg_line(o, seg[i], &c->seg[i]);
+	seg_line(o, "LDT", &c->ldtr);
+	seg_line(o, "TR", &c->tr);
+	fprintf(o, "GDT=     %016" PRIx64 " %08x\nIDT=     %016" PRIx64 " %08x\n", c->gdtr.base, c->gdtr.limit,
+		c->idtr.base, c->idtr.limit);
+	fprintf(o, "CR0=%08" PRIx64 " CR2=%016" PRIx64 " CR3=%016" PRIx64 " CR4=%08" PRIx64 "\n", c->cr0,
+		c->cr2, c->cr3, c->cr4);
+	fprintf(o, "DR0=%016" PRIx64 " DR1=%016" PRIx64 " DR2=%016" PRIx64 " DR3=%016" PRIx64 "\n", c->dr[0],
+		c->dr[1], c->dr[2], c->dr[3]);
+	fprintf(o, "DR6=%016" PRIx64 " DR7=%016" PRIx64 "\nEFER=%016" PRIx64 "\n", c->dr[6], c->dr[7], c->efer);
+	fprintf(o, "FCW=%04x FSW=%04x FTW=%02x MXCSR=%08x\n", c->fpu.fcw, c->fpu.fsw, c->fpu.ftw, c->fpu.mxcsr);
+}
+
+static void dump_chip(struct mon *mon, const char *name)
+{
+	if (!machine_dump_device(mon->m, name, mon->out))
+		fprintf(mon->out, "there is no %s in this machine\n", name);
+}
+
+static void info_pic(struct mon *mon)
+{
+	dump_chip(mon, "i8259");
+}
+
+static void info_lapic(struct mon *mon)
+{
+	dump_chip(mon, "apic");
+}
+
+static void info_ioapic(struct mon *mon)
+{
+	dump_chip(mon, "ioapic");
+}
+
+static void info_irq(struct mon *mon)
+{
+	info_pic(mon);
+	info_lapic(mon);
+	info_ioapic(mon);
+}
+
+static void info_pci(struct mon *mon)
+{
+	machine_dump_pci(mon->m, mon->out);
+}
+
+static void info_tlb(struct mon *mon)
+{
+	static const char *const names[MMU_IDX_COUNT] = {"supervisor", "user", "supervisor with SMAP"};
+	const struct mmu *m = &machine_cpu(mon->m)->mmu;
+
+	for (unsigned k = 0; k < MMU_IDX_COUNT; k++) {
+		unsigned n = 0;
+
+		for (unsigned i = 0; i < TLB_SIZE; i++) {
+			const struct tlb_entry *t = &m->tlb[k][i];
+			gla_t gla = t->rd != TLB_INVALID ? t->rd : t->ex != TLB_INVALID ? t->ex : t->wr;
+
+			if (gla == TLB_INVALID)
+				continue;
+			if (!n++)
+				fprintf(mon->out, "%s:\n", names[k]);
+			fprintf(mon->out, "%016" PRIx64 ": %016" PRIx64 " %c%c%c%c\n", gla, m->side[k][i].gpa,
+				t->rd != TLB_INVALID ? 'r' : '-', t->wr != TLB_INVALID ? 'w' : '-',
+				t->ex != TLB_INVALID ? 'x' : '-', m->side[k][i].global ? 'g' : '-');
+		}
+	}
+	fprintf(mon->out, "fills %" PRIu64 ", flushes %" PRIu64 ", single pages %" PRIu64 "\n", m->fills,
+		m->flushes, m->page_flushes);
+}
+
+/* Runs of equal rights over the linear address space; walks page by page, leaping over absent tables. */
+static void info_mem(struct mon *mon)
+{
+	struct vcpu *cpu = machine_cpu(mon->m);
+	bool wide = cpu->efer & EFER_LMA;
+	gla_t at = 0, start = 0;
+	int rights = -1;
+
+	if (!(cpu->cr0 & CR0_PG)) {
+		fprintf(mon->out, "paging is off\n");
+		return;
+	}
+	for (;;) {
+		struct walk w;
+		bool ok = walk(&cpu->mmu.pg, &cpu->mmu.mem[0], at, MMU_READ, MMU_SUP, true, &w);
+		int now = ok ? (w.user ? 4 : 0) | (w.w ? 2 : 0) | 1 : -1;
+		/* what one absent entry of the deepest table read covers */
+		unsigned shift = ok ? w.page_shift : wide ? 48 - 9 * w.levels
+			: cpu->cr4 & CR4_PAE ? (w.levels <= 1 ? 30 : w.levels == 2 ? 21 : 12) : w.levels == 1 ? 22 : 12;
+		gla_t next;
+
+		if (wide && shift < 12)
+			shift = 12;
+		if (now != rights) {
+			if (rights >= 0)
+				fprintf(mon->out, "%016" PRIx64 "-%016" PRIx64 " %016" PRIx64 " %cr%c\n", start, at,
+					at - start, rights & 4 ? 'u' : '-', rights & 2 ? 'w' : '-');
+			start = at;
+			rights = now;
+		}
+		next = (at | (BIT(shift) - 1)) + 1;
+		if (wide && next == BIT(47))
+			next = ~0ull << 47;
+		if (next == 0 || (!wide && next > UINT32_MAX))
+			break;
+		at = next;
+	}
+	if (rights >= 0)
+		fprintf(mon->out, "%016" PRIx64 "-end %cr%c\n", start, rights & 4 ? 'u' : '-', rights & 2 ? 'w' : '-');
+}
+
+static void ranges(FILE *out, const char *title, const struct space *s)
+{
+	static const char *const kinds[] = {"-", "ram", "rom", "i/o"};
+
+	fprintf(out, "%s:\n", title);
+	for (unsigned i = 0; i < s->nranges; i++) {
+		const struct range *r = &s->ranges[i];
+
+		if (r->reg)
+			fprintf(out, "  %016" PRIx64 "-%016" PRIx64 " %s %s\n", r->start, r->last,
+				kinds[r->reg->kind], r->reg->name ? r->reg->name : "");
+	}
+}
+
+static void info_mtree(struct mon *mon)
+{
+	ranges(mon->out, "memory", machine_memory(mon->m));
+	ranges(mon->out, "ports", machine_ports(mon->m));
+}
+
+static void info_jit(struct mon *mon)
+{
+	jit_dump_info(machine_jit(mon->m), mon->out);
+}
+
+static void info_status(struct mon *mon)
+{
+	const struct vcpu *cpu = machine_cpu(mon->m);
+
+	fprintf(mon->out, "VM status: %s%s\n", mon->l->paused ? "paused" : "running",
+		cpu->halted ? " (CPU halted)" : "");
+}
+
+static void info_block(struct mon *mon)
+{
+	struct blk **d = machine_drives(mon->m);
+
+	for (unsigned i = 0; i < CONFIG_MAX_IDE; i++)
+		if (d[i])
+			fprintf(mon->out, "%s: %s%s, %" PRIu64 " bytes%s\n", d[i]->id,
+				d[i]->present ? d[i]->file : "[not inserted]", d[i]->is_cdrom ? " (cdrom)" : "",
+				d[i]->size, d[i]->readonly ? ", read only" : "");
+}
+
+static void info_screen(struct mon *mon)
+{
+	struct display *d = machine_display(mon->m);
+	struct text_screen *t = calloc(1, sizeof(*t));
+	char *buf = malloc(65536);
+
+	if (d && t && buf) {
+		d->text(d->opaque, t);
+		if (t->cols) {
+			screen_text(t, buf, 65536);
+			fputs(buf, mon->out);
+		} else {
+			fprintf(mon->out, "the screen is in a graphics mode\n");
+		}
+	}
+	free(t);
+	free(buf);
+}
+
+static void info_version(struct mon *mon)
+{
+	fprintf(mon->out, "Dragoman 0.1.0\n");
+}
+
+static const struct topic {
+	const char *name;
+	void (*fn)(struct mon *mon);
+	const char *help;
+} topics[] = {
+#define INFO(name, fn, help) {name, fn, help},
+#include "frontend/monitor_info.def"
+#undef INFO
+};
+
+void cmd_info(struct mon *mon)
+{
+	char *w = mon_word(mon);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(topics); i++) {
+		if (!w) {
+			fprintf(mon->out, "info %s -- %s\n", topics[i].name, topics[i].help);
+		} else if (!strcmp(w, topics[i].name)) {
+			topics[i].fn(mon);
+			return;
+		}
+	}
+	if (w)
+		fprintf(mon->out, "unknown topic '%s'; 'info' lists them\n", w);
+}

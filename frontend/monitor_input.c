@@ -1,0 +1,114 @@
+/*
+ * monitor_input.c - sendkey and the mouse: input as if from the window.
+ *
+ * Keys go down in the order named and up in reverse, hold_ms of guest time later (100 by default).
+ */
+#include "frontend/monitor_priv.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_KEYS 8
+
+static const struct key {
+	const char *name;
+	unsigned code;
+} keys[] = {
+#define KEY(name, code) {name, code},
+#include "frontend/sendkey.def"
+#undef KEY
+};
+
+/* Keys being held; frees itself when it lets go. */
+struct held {
+	struct timer timer;
+	struct input *in;
+	unsigned code[MAX_KEYS], n;
+};
+
+static void let_go(void *opaque)
+{
+	struct held *h = opaque;
+
+	while (h->n)
+		h->in->key(h->in->key_opaque, h->code[--h->n], false);
+	free(h);
+}
+
+static bool find_key(const char *name, unsigned *code)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (!strcmp(keys[i].name, name)) {
+			*code = keys[i].code;
+			return true;
+		}
+	}
+	if (!strncmp(name, "0x", 2)) {
+		*code = (unsigned)strtoul(name, NULL, 16);
+		return *code && *code < 0x80;
+	}
+	return false;
+}
+
+void cmd_sendkey(struct mon *mon)
+{
+	struct input *in = machine_input(mon->m);
+	char *list = mon_word(mon), *hold = mon_word(mon), *save = NULL;
+	uint64_t ms = 100;
+	struct held *h;
+
+	if (!list || !in->key) {
+		fprintf(mon->out, "sendkey needs key names, e.g. ctrl-alt-f1\n");
+		return;
+	}
+	if (hold && !mon_number(mon, hold, &ms))
+		return;
+	h = calloc(1, sizeof(*h));
+	BUG_ON(!h);
+	h->in = in;
+	for (char *k = strtok_r(list, "-", &save); k; k = strtok_r(NULL, "-", &save)) {
+		if (h->n == MAX_KEYS || !find_key(k, &h->code[h->n])) {
+			fprintf(mon->out, "unknown key: '%s'\n", k);
+			free(h);
+			return;
+		}
+		h->n++;
+	}
+	for (unsigned i = 0; i < h->n; i++)
+		in->key(in->key_opaque, h->code[i], true);
+	timer_init(&h->timer, machine_clock(mon->m), let_go, h);
+	timer_arm(&h->timer, clock_now(machine_clock(mon->m)) + ms * 1000000);
+}
+
+void cmd_mouse_move(struct mon *mon)
+{
+	struct input *in = machine_input(mon->m);
+	uint64_t v[3] = {0, 0, 0};
+
+	for (unsigned i = 0; i < 3; i++) {
+		char *w = mon_word(mon);
+
+		if (w)
+			v[i] = (uint64_t)strtoll(w, NULL, 0);
+		else if (i < 2) {
+			fprintf(mon->out, "mouse_move needs dx dy\n");
+			return;
+		}
+	}
+	if (in->mouse)
+		in->mouse(in->mouse_opaque, (int)v[0], (int)v[1], (int)v[2], mon->l->buttons);
+}
+
+void cmd_mouse_button(struct mon *mon)
+{
+	struct input *in = machine_input(mon->m);
+	char *w = mon_word(mon);
+	uint64_t v;
+
+	if (!w || !mon_number(mon, w, &v)) {
+		fprintf(mon->out, "mouse_button needs a state\n");
+		return;
+	}
+	mon->l->buttons = (unsigned)v & 7;
+	if (in->mouse)
+		in->mouse(in->mouse_opaque, 0, 0, 0, mon->l->buttons);
+}

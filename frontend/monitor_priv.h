@@ -1,0 +1,31 @@
+/* monitor_priv.h - shared by the files of the monitor. */
+#ifndef FRONTEND_MONITOR_PRIV_H
+#define FRONTEND_MONITOR_PRIV_H
+
+#include "frontend/monitor.h"
+#include "cpu/vcpu.h"
+
+/* One command being run. */
+struct mon {
+	struct loop *l;
+	struct machine *m;
+	FILE *out;
+	char *args; /* rest of the line, leading blanks skipped */
+};
+
+/* mon_word() - next blank-separated word of args, or NULL */
+char *mon_word(struct mon *mon);
+/* mon_number() - number or $register (or sum of such) from @text; says what is wrong and returns false */
+bool mon_number(struct mon *mon, const char *text, uint64_t *v);
+
+void cmd_info(struct mon *mon);
+void cmd_x(struct mon *mon);
+void cmd_xp(struct mon *mon);
+void cmd_print(struct mon *mon);
+void cmd_in(struct mon *mon);
+void cmd_out(struct mon *mon);
+void cmd_sendkey(struct mon *mon);
+void cmd_mouse_move(struct mon *mon);
+void cmd_mouse_button(struct mon *mon);
+
+#endif
