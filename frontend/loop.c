@@ -169,7 +169,8 @@ void loop_call(struct loop *l, void (*fn)(void *), void *arg)
 	j->done = &done;
 	enqueue(l, j);
 	pthread_mutex_lock(&l->mu);
-	while (!done && !l->quit)
+	/* not merely until quit: the VM thread may be about to run the job, and @arg is the caller's */
+	while (!done && !l->over)
 		pthread_cond_wait(&l->wake, &l->mu);
 	pthread_mutex_unlock(&l->mu);
 }
@@ -315,6 +316,10 @@ int loop_run(struct loop *l)
 		}
 		handle_stop(l, machine_run(l->m));
 	}
+	pthread_mutex_lock(&l->mu);
+	l->over = true;
+	pthread_cond_broadcast(&l->wake);
+	pthread_mutex_unlock(&l->mu);
 	if (l->ended)
 		l->ended(l->ended_opaque);
 	return l->status;
@@ -323,7 +328,7 @@ int loop_run(struct loop *l)
 void loop_watch(struct loop *l, struct loop_watch *w, int fd, void (*ready)(void *), void *opaque)
 {
 	*w = (struct loop_watch){l, fd, ready, opaque};
-	/* a regular file cannot be watched and is always ready: tell once */
+	/* a regular file cannot be watched and is always ready: tell at once, and at each loop_rearm() */
 	if (!add(l, fd, EPOLLIN | EPOLLONESHOT, w))
 		loop_post(l, ready, opaque);
 }
@@ -332,8 +337,9 @@ void loop_rearm(struct loop_watch *w)
 {
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = w};
 
-	if (w->loop)
-		epoll_ctl(w->loop->epoll, EPOLL_CTL_MOD, w->fd, &ev);
+	/* a regular file is always ready, up to its end */
+	if (w->loop && epoll_ctl(w->loop->epoll, EPOLL_CTL_MOD, w->fd, &ev) && errno == EPERM)
+		loop_post(w->loop, w->ready, w->opaque);
 }
 
 void loop_unwatch(struct loop_watch *w)

@@ -34,6 +34,7 @@ struct loop {
 	bool io_started;
 	int epoll, timer, stop;
 	bool quit, paused;
+	bool over;		/* loop_run() has left: no job runs any more */
 	int status;		/* of the process, once quit */
 	bool no_reboot, no_shutdown;
 	uint64_t base, paused_at; /* host ns: virtual 0, and when the pause began */
@@ -50,7 +51,7 @@ void loop_attach(struct loop *l, struct machine *m); /* before loop_run(); insta
 int loop_run(struct loop *l);
 
 void loop_post(struct loop *l, void (*fn)(void *), void *arg); /* any thread */
-void loop_call(struct loop *l, void (*fn)(void *), void *arg); /* any but the VM thread: waits until done */
+void loop_call(struct loop *l, void (*fn)(void *), void *arg); /* any but the VM thread: until done, or the loop is over */
 void loop_quit(struct loop *l, int status);			/* any thread */
 void loop_pause(struct loop *l, bool pause);			/* VM thread: guest time stops too */
 

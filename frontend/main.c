@@ -59,6 +59,8 @@ static enum vm_err open_mux(struct program *p, const char *arg, struct err *e)
 
 	if (r)
 		return r;
+	if (!base)
+		return err_set(e, VM_ERR_USAGE, "-serial: '%s' leaves the monitor without a terminal", arg);
 	terminal_raw(false);
 	p->mux = chr_mux_new(&p->loop, base);
 	p->args.cfg.serial[0] = chr_mux_end(p->mux, MUX_SERIAL);

@@ -1,0 +1,207 @@
+/*
+ * test_args.c - command lines that must be understood, and those that must be refused in one line.
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <string.h>
+#include <unistd.h>
+#include "frontend/args.h"
+#include "frontend/args_spec.h"
+
+#define MAX_WORDS 24
+
+/* Parse a blank-separated command line; @a stays valid until args_free(), @words holds its text. */
+static enum vm_err parse(struct args *a, char *words, struct err *e)
+{
+	char *argv[MAX_WORDS] = {"dragoman"}, *save = NULL;
+	enum args_what what;
+	int argc = 1;
+
+	for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+		ck_assert_int_lt(argc, MAX_WORDS - 1);
+		argv[argc++] = w;
+	}
+	memset(e, 0, sizeof(*e));
+	return args_parse(a, argc, argv, &what, e);
+}
+
+static const struct {
+	const char *line, *says; /* a part of the message */
+} bad[] = {
+	{"-hda0 x", "'-hda"},
+	{"-memory 64", "unknown option '-memory'"},
+	{"-nographics", "did you mean '-nographic'"},
+	{"--snapshoot", "did you mean '-snapshot'"},
+	{"-m", "needs an argument"},
+	{"-m 0", "-m: 0 is out of range"},
+	{"-m 64X", "'64X' is not a memory size"},
+	{"-m 999999T", "out of range"},
+	{"-m -5", "'-5' is not a memory size"},
+	{"-m nan", "not a memory size"},
+	{"-accel jitt", "did you mean 'jit'"},
+	{"-accel kvm", "unknown accelerator 'kvm'"},
+	{"-machine q35", "'q35'"},
+	{"-smp 4", "'4'"},
+	{"-vga cirrus", "'cirrus'"},
+	{"-display gtk", "'gtk'"},
+	{"-boot z", "'z'"},
+	{"-drive if=virtio,file=x", "'virtio'"},
+	{"-drive file=x,format=qcow2", "'qcow2'"},
+	{"-drive file=x,index=4", "index='4'"},
+	{"-drive fill=x", "unknown key 'fill'"},
+	{"-drive if=ide", "names no file"},
+	{"-hda a -drive file=b,index=0", "'b'"},
+	{"-serial nosuch", "'nosuch'"},
+	{"-serial chardev:c0", "'c0'"},
+	{"-serial file", "needs ':'"},
+	{"-serial unix:/x,sever=on", "'sever=on'"},
+	{"-chardev null", "no id="},
+	{"-device isa-debug-exitt", "did you mean 'isa-debug-exit'"},
+	{"-device isa-debug-exit,iobase=70000", "'70000'"},
+	{"-device isa-debug-exit,iosize=9", "iosize=9"},
+	{"-device isa-debugcon", "needs chardev="},
+	{"-global foo.bar=1", "'foo.bar=1'"},
+	{"-rtc base=yesterday", "'yesterday'"},
+	{"-uuid 1234", "'1234'"},
+	{"-append quiet", "needs -kernel"},
+	{"--pass=-nosuch", "'-nosuch'"},
+	{"--ra=7", "'7'"},
+	{"--host-mask=x", "'x'"},
+	{"-nic user", "'user'"},
+};
+
+START_TEST(refused)
+{
+	struct args a;
+	struct err e;
+	char words[256];
+
+	snprintf(words, sizeof(words), "%s", bad[_i].line);
+	ck_assert_msg(parse(&a, words, &e) == VM_ERR_USAGE, "accepted: %s", bad[_i].line);
+	ck_assert_msg(strstr(e.msg, bad[_i].says) != NULL, "%s: says \"%s\"", bad[_i].line, e.msg);
+	ck_assert_msg(!strchr(e.msg, '\n'), "%s: more than one line", bad[_i].line);
+	args_free(&a);
+}
+END_TEST
+
+/* Neither the log, the pid file nor a backend may exist after a refused command line. */
+START_TEST(nothing_opened)
+{
+	static const char *const files[] = {"/tmp/dg_args_log", "/tmp/dg_args_pid", "/tmp/dg_args_ser"};
+	char words[] = "-D /tmp/dg_args_log -pidfile /tmp/dg_args_pid -serial file:/tmp/dg_args_ser -bogus";
+	struct args a;
+	struct err e;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
+		unlink(files[i]);
+	ck_assert_int_eq(parse(&a, words, &e), VM_ERR_USAGE);
+	for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
+		ck_assert_int_ne(access(files[i], F_OK), 0);
+	args_free(&a);
+}
+END_TEST
+
+START_TEST(good_machine)
+{
+	char words[] = "-M pc,accel=tcg --cpu pentium3,-sse -smp 1 -m 1.5G -accel interp -boot order=dc,menu=on "
+		       "-nodefaults -no-reboot -S -nic none --pass=-help -vga none";
+	char fine[] = "-M pc --cpu pentium3,-sse -smp 1 -m 1.5G -accel interp -boot order=dc,menu=on "
+		      "-no-reboot -S -nic none -vga none --ra=random:9 --one-insn";
+	struct args a;
+	struct err e;
+
+	ck_assert_int_eq(parse(&a, words, &e), VM_ERR_USAGE); /* only --pass is wrong */
+	ck_assert_ptr_nonnull(strstr(e.msg, "pass"));
+	args_free(&a);
+	ck_assert_msg(!parse(&a, fine, &e), "%s", e.msg);
+	ck_assert_str_eq(a.cfg.cpu_model, "pentium3,-sse");
+	ck_assert_uint_eq(a.cfg.ram_size, 1536ull << 20);
+	ck_assert_int_eq(a.cfg.jit.accel, ACCEL_INTERP);
+	ck_assert_str_eq(a.cfg.boot, "dc");
+	ck_assert(a.cfg.boot_menu && a.no_reboot && a.stopped && !a.cfg.vga && a.cfg.jit.one_insn);
+	ck_assert_uint_eq(a.cfg.jit.ra_random, 9);
+	args_free(&a);
+}
+END_TEST
+
+START_TEST(good_drives)
+{
+	char words[] = "disk.img -cdrom c.iso -drive file=b.img,id=b,readonly=on,format=raw -snapshot";
+	struct args a;
+	struct err e;
+
+	ck_assert_msg(!parse(&a, words, &e), "%s", e.msg);
+	ck_assert_uint_eq(a.ndrives, 3);
+	ck_assert_str_eq(a.drive[0].file, "disk.img");
+	ck_assert_int_eq(a.drive[0].index, 0);
+	ck_assert(a.drive[1].cdrom && a.drive[1].readonly);
+	ck_assert_int_eq(a.drive[1].index, 2);
+	ck_assert_str_eq(a.drive[2].id, "b");
+	ck_assert_int_eq(a.drive[2].index, 1); /* next free place */
+	ck_assert(a.drive[2].readonly && a.snapshot);
+	args_free(&a);
+}
+END_TEST
+
+START_TEST(good_chars)
+{
+	char words[] = "-chardev file,id=log,path=/tmp/x -device isa-debugcon,iobase=0x402,chardev=log "
+		       "-device isa-debug-exit,iobase=0xf4,iosize=4 -serial unix:/tmp/s,server=on,wait=off "
+		       "-debugcon null -global isa-debugcon.iobase=0xe8 -monitor none";
+	struct args a;
+	struct err e;
+
+	ck_assert_msg(!parse(&a, words, &e), "%s", e.msg);
+	ck_assert_uint_eq(a.ndebugcon, 2);
+	ck_assert_uint_eq(a.debugcon[0].iobase, 0x402);
+	ck_assert_str_eq(spec_backend(&a, a.debugcon[0].chr), "file:/tmp/x");
+	ck_assert_uint_eq(a.debugcon[1].iobase, 0xE8);
+	ck_assert(a.cfg.debug_exit);
+	ck_assert_uint_eq(a.cfg.debug_exit_iobase, 0xF4);
+	ck_assert_uint_eq(a.cfg.debug_exit_iosize, 4);
+	args_free(&a);
+}
+END_TEST
+
+START_TEST(sizes)
+{
+	uint64_t n;
+
+	ck_assert(args_size("64", &n) && n == 64ull << 20);
+	ck_assert(args_size("512K", &n) && n == 512ull << 10);
+	ck_assert(args_size("2g", &n) && n == 2ull << 30);
+	ck_assert(!args_size("", &n) && !args_size("G", &n) && !args_size("1GG", &n) && !args_size("-1", &n));
+}
+END_TEST
+
+START_TEST(nearest)
+{
+	static const char *const names[] = {"serial", "snapshot", "display"};
+
+	ck_assert_str_eq(spec_nearest("seriol", names, 3), "serial");
+	ck_assert_str_eq(spec_nearest("dsplay", names, 3), "display");
+	ck_assert_ptr_nonnull(spec_nearest("", names, 3));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("args");
+	TCase *t = tcase_create("args");
+	SRunner *r;
+	int failed;
+
+	tcase_add_loop_test(t, refused, 0, (int)ARRAY_SIZE(bad));
+	tcase_add_test(t, nothing_opened);
+	tcase_add_test(t, good_machine);
+	tcase_add_test(t, good_drives);
+	tcase_add_test(t, good_chars);
+	tcase_add_test(t, sizes);
+	tcase_add_test(t, nearest);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
