@@ -236,6 +236,8 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		return spec_device(a, v, e);
 	case OPT_GLOBAL:
 		return spec_global(a, v, e);
+	case OPT_ACTION:
+		return spec_action(a, v, e);
 	case OPT_RTC:
 		return spec_rtc(a, v, e);
 	case OPT_NAME:
@@ -245,6 +247,7 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		return parse_uuid(a, v, e);
 	case OPT_NIC:
 	case OPT_NET:
+	case OPT_NETDEV:
 		return choose(options[id].name, v, "none", "none; network cards are not there yet", e);
 	case OPT_LOG:
 		a->log = v;
@@ -329,6 +332,33 @@ static enum vm_err unknown_option(const char *arg, struct err *e)
 		spec_nearest(arg, names, OPT_COUNT));
 }
 
+/* "-device help", "-d help", "--pass=help": the words that option knows. */
+static bool print_list(int id, const char *value)
+{
+	if (strcmp(value, "help"))
+		return false;
+	switch (id) {
+	case OPT_DEVICE:
+		puts("isa-debug-exit[,iobase=PORT][,iosize=1..4]\nisa-debugcon,chardev=ID[,iobase=PORT]");
+		return true;
+	case OPT_LOG:
+#define LOG(id, name, alias, help) printf("  %-8s %s\n", name, help);
+#include "mmu/base/log.def"
+#undef LOG
+		return true;
+	case OPT_PASS:
+		for (unsigned i = 0; i < ir_npasses; i++)
+			puts(ir_passes[i].name);
+		return true;
+	case OPT_MACHINE:
+	case OPT_M:
+		puts("pc (i440FX + PIIX3), the only and default one");
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void defaults(struct args *a)
 {
 	memset(a, 0, sizeof(*a));
@@ -398,6 +428,10 @@ enum vm_err args_parse(struct args *a, int argc, char **argv, enum args_what *wh
 			continue;
 		}
 		value = eq ? eq + 1 : argv[++i];
+		if (value && print_list(id, value)) {
+			*what = ARGS_DONE;
+			return VM_OK;
+		}
 		if (!value)
 			return err_set(e, VM_ERR_USAGE, "option '-%s' needs an argument (%s)", options[id].name,
 				options[id].arg);

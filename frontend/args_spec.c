@@ -286,6 +286,35 @@ enum vm_err spec_rtc(struct args *a, const char *v, struct err *e)
 	return VM_OK;
 }
 
+enum vm_err spec_action(struct args *a, const char *v, struct err *e)
+{
+	/* the last flag: 0 reboot, 1 shutdown, 2 events this machine does not have */
+	static const struct {
+		const char *text;
+		int what;
+		bool on;
+	} known[] = {{"reboot=reset", 0, false}, {"reboot=shutdown", 0, true}, {"shutdown=poweroff", 1, false},
+		{"shutdown=pause", 1, true}, {"panic=none", 2, false}, {"panic=pause", 2, false},
+		{"panic=shutdown", 2, false}, {"panic=exit-failure", 2, false}, {"watchdog=none", 2, false},
+		{"watchdog=reset", 2, false}};
+	char *text = keep(a, v), *save = NULL;
+
+	for (char *item = strtok_r(text, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
+		unsigned i = 0;
+
+		while (i < ARRAY_SIZE(known) && strcmp(known[i].text, item))
+			i++;
+		if (i == ARRAY_SIZE(known))
+			return err_set(e, VM_ERR_USAGE, "-action: '%s' is not reboot=reset|shutdown or "
+				"shutdown=poweroff|pause", item);
+		if (known[i].what == 0)
+			a->no_reboot = known[i].on;
+		else if (known[i].what == 1)
+			a->no_shutdown = known[i].on;
+	}
+	return VM_OK;
+}
+
 enum vm_err spec_global(struct args *a, const char *v, struct err *e)
 {
 	static const char prefix[] = "isa-debugcon.iobase=";

@@ -13,6 +13,7 @@ enum vm_err spec_device(struct args *a, const char *v, struct err *e);
 enum vm_err spec_chardev(struct args *a, const char *v, struct err *e);
 enum vm_err spec_boot(struct args *a, const char *v, struct err *e);
 enum vm_err spec_rtc(struct args *a, const char *v, struct err *e);
+enum vm_err spec_action(struct args *a, const char *v, struct err *e);
 enum vm_err spec_global(struct args *a, const char *v, struct err *e);
 /* spec_check() - cross-check once everything is read: backends named exist and are understood, positions are free */
 enum vm_err spec_check(struct args *a, struct err *e);

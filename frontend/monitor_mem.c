@@ -2,9 +2,11 @@
 #include "frontend/monitor_priv.h"
 #include "cpu/mode.h"
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct fmt {
 	unsigned count, size;
@@ -149,6 +151,52 @@ void cmd_x(struct mon *mon)
 void cmd_xp(struct mon *mon)
 {
 	dump(mon, true);
+}
+
+/* memsave, pmemsave: the file goes away again if a byte of the range cannot be read or written. */
+static void save(struct mon *mon, bool physical)
+{
+	char *a = mon_word(mon), *s = mon_word(mon), *path = mon_word(mon);
+	uint64_t addr, size, done = 0;
+	uint8_t buf[256];
+	FILE *f;
+
+	if (!path) {
+		fprintf(mon->out, "an address, a size and a file are needed\n");
+		return;
+	}
+	if (!mon_number(mon, a, &addr) || !mon_number(mon, s, &size))
+		return;
+	f = fopen(path, "wb");
+	if (!f) {
+		fprintf(mon->out, "cannot open '%s': %s\n", path, strerror(errno));
+		return;
+	}
+	while (done < size) {
+		unsigned n = size - done < sizeof(buf) ? (unsigned)(size - done) : (unsigned)sizeof(buf);
+
+		if (!peek(mon, physical, addr + done, buf, n)) {
+			fprintf(mon->out, "cannot access memory at 0x%" PRIx64 "\n", addr + done);
+			break;
+		}
+		if (fwrite(buf, 1, n, f) != n)
+			break;
+		done += n;
+	}
+	if (fclose(f) || done < size) {
+		fprintf(mon->out, "'%s' was not written\n", path);
+		unlink(path);
+	}
+}
+
+void cmd_memsave(struct mon *mon)
+{
+	save(mon, false);
+}
+
+void cmd_pmemsave(struct mon *mon)
+{
+	save(mon, true);
 }
 
 void cmd_print(struct mon *mon)

@@ -21,6 +21,8 @@ bool mon_number(struct mon *mon, const char *text, uint64_t *v);
 void cmd_info(struct mon *mon);
 void cmd_x(struct mon *mon);
 void cmd_xp(struct mon *mon);
+void cmd_memsave(struct mon *mon);
+void cmd_pmemsave(struct mon *mon);
 void cmd_print(struct mon *mon);
 void cmd_in(struct mon *mon);
 void cmd_out(struct mon *mon);

@@ -68,6 +68,8 @@ static const struct {
 	{"--ra=7", "'7'"},
 	{"--host-mask=x", "'x'"},
 	{"-nic user", "'user'"},
+	{"-netdev user,id=n", "'user,id=n'"},
+	{"-action reboot=halt", "'reboot=halt'"},
 };
 
 START_TEST(refused)
@@ -106,7 +108,7 @@ START_TEST(good_machine)
 	char words[] = "-M pc,accel=tcg --cpu pentium3,-sse -smp 1 -m 1.5G -accel interp -boot order=dc,menu=on "
 		       "-nodefaults -no-reboot -S -nic none --pass=-help -vga none";
 	char fine[] = "-M pc --cpu pentium3,-sse -smp 1 -m 1.5G -accel interp -boot order=dc,menu=on "
-		      "-no-reboot -S -nic none -vga none --ra=random:9 --one-insn";
+		      "-action reboot=shutdown,shutdown=pause -S -netdev none -vga none --ra=random:9 --one-insn";
 	struct args a;
 	struct err e;
 
@@ -118,7 +120,7 @@ START_TEST(good_machine)
 	ck_assert_uint_eq(a.cfg.ram_size, 1536ull << 20);
 	ck_assert_int_eq(a.cfg.jit.accel, ACCEL_INTERP);
 	ck_assert_str_eq(a.cfg.boot, "dc");
-	ck_assert(a.cfg.boot_menu && a.no_reboot && a.stopped && !a.cfg.vga && a.cfg.jit.one_insn);
+	ck_assert(a.cfg.boot_menu && a.no_reboot && a.no_shutdown && a.stopped && !a.cfg.vga && a.cfg.jit.one_insn);
 	ck_assert_uint_eq(a.cfg.jit.ra_random, 9);
 	args_free(&a);
 }
