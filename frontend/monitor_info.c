@@ -60,6 +60,29 @@ static void info_ioapic(struct mon *mon)
 	dump_chip(mon, "ioapic");
 }
 
+static void info_pit(struct mon *mon)
+{
+	dump_chip(mon, "isa-pit");
+}
+
+static void info_rtc(struct mon *mon)
+{
+	dump_chip(mon, "mc146818rtc");
+}
+
+static void info_vga(struct mon *mon)
+{
+	dump_chip(mon, "VGA");
+}
+
+static void info_cpus(struct mon *mon)
+{
+	const struct vcpu *c = machine_cpu(mon->m);
+
+	fprintf(mon->out, "* CPU #0: pc=0x%016" PRIx64 "%s\n", c->seg[SEG_CS].base + c->rip,
+		c->halted ? " (halted)" : "");
+}
+
 static void info_irq(struct mon *mon)
 {
 	info_pic(mon);

@@ -1,0 +1,163 @@
+/*
+ * test_monitor.c - monitor commands against a whole machine that never runs: one made of a board and firmware of
+ * 64 KiB that this test writes itself.
+ */
+#define _GNU_SOURCE
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "frontend/monitor.h"
+
+struct rig {
+	struct loop loop;
+	struct machine_config cfg;
+	char bios[32];
+	char out[16384];
+};
+
+static struct rig *rig_new(void)
+{
+	static const uint8_t code[16] = {0xFA, 0xF4, 0xEB, 0xFC}; /* cli; hlt; jmp $-2 */
+	struct rig *r = calloc(1, sizeof(*r));
+	uint8_t *rom = calloc(1, 65536);
+	struct err e;
+	int fd;
+
+	strcpy(r->bios, "/tmp/dg_mon_XXXXXX");
+	fd = mkstemp(r->bios);
+	memcpy(rom + 0xFFF0, code, sizeof(code));
+	ck_assert_int_eq(write(fd, rom, 65536), 65536);
+	close(fd);
+	free(rom);
+	r->cfg = (struct machine_config){.cpu_model = "max", .ram_size = 4 << 20, .bios = r->bios};
+	ck_assert_msg(!loop_init(&r->loop, &e), "%s", e.msg);
+	ck_assert_msg(!machine_create(&r->loop.m, &r->cfg, NULL, &e), "%s", e.msg);
+	unlink(r->bios);
+	loop_attach(&r->loop, r->loop.m);
+	return r;
+}
+
+static void rig_free(struct rig *r)
+{
+	struct machine *m = r->loop.m;
+
+	loop_fini(&r->loop);
+	machine_destroy(m);
+	free(r);
+}
+
+static const char *say(struct rig *r, const char *line)
+{
+	FILE *f;
+
+	memset(r->out, 0, sizeof(r->out));
+	f = fmemopen(r->out, sizeof(r->out) - 1, "w");
+	monitor_command(&r->loop, line, f);
+	fclose(f);
+	return r->out;
+}
+
+static void expect(struct rig *r, const char *line, const char *part)
+{
+	const char *out = say(r, line);
+
+	ck_assert_msg(strstr(out, part) != NULL, "%s: no \"%s\" in \"%s\"", line, part, out);
+}
+
+START_TEST(memory)
+{
+	struct rig *r = rig_new();
+
+	space_write(machine_memory(r->loop.m), 0x1000, 0x11223344, 4);
+	expect(r, "xp/2xw 0x1000", "0000000000001000: 0x11223344 0x00000000");
+	expect(r, "xp/4xb 0x1000", "0x44 0x33 0x22 0x11");
+	expect(r, "x/1dh 0x1002", "4386");
+	expect(r, "xp /1xg 0x1000", "0x0000000011223344");
+	expect(r, "x/2i 0xffff0", "cli");
+	expect(r, "x/2i 0xffff0", "hlt");
+	expect(r, "xp 0xfffffffff000", "Cannot access memory");
+	expect(r, "x/q 0", "unknown format letter 'q'");
+	expect(r, "x", "an address is needed");
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(expressions)
+{
+	struct rig *r = rig_new();
+
+	expect(r, "p 0x10+5-1", "0x14\n");
+	expect(r, "print/d 0x20", "32\n");
+	machine_cpu(r->loop.m)->gpr[3] = 0x1234;
+	expect(r, "p $ebx+1", "0x1235\n");
+	expect(r, "p $nosuch", "unknown register '$nosuch'");
+	expect(r, "p 12z", "not a number");
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(control)
+{
+	struct rig *r = rig_new();
+
+	expect(r, "info status", "running");
+	say(r, "stop");
+	expect(r, "info status", "paused");
+	say(r, "c");
+	expect(r, "info status", "running");
+	ck_assert(!r->loop.quit);
+	say(r, "q");
+	ck_assert(r->loop.quit && r->loop.status == 0);
+	expect(r, "frobnicate", "unknown command: 'frobnicate'");
+	expect(r, "info nosuch", "unknown topic 'nosuch'");
+	expect(r, "sendkey nosuch", "unknown key: 'nosuch'");
+	ck_assert_str_eq(say(r, "sendkey ctrl-alt-delete"), "");
+	ck_assert_str_eq(say(r, "   "), "");
+	expect(r, "screendump /tmp/x.png", "no display adapter");
+	rig_free(r);
+}
+END_TEST
+
+/* Every topic that is listed answers something sensible. */
+START_TEST(topics)
+{
+	static const char *const names[] = {
+#define INFO(name, fn, help) name,
+#include "frontend/monitor_info.def"
+#undef INFO
+	};
+	struct rig *r = rig_new();
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		char line[64];
+
+		expect(r, "info", names[i]);
+		snprintf(line, sizeof(line), "info %s", names[i]);
+		ck_assert_ptr_null(strstr(say(r, line), "unknown topic"));
+	}
+	expect(r, "info registers", "CS =f000");
+	expect(r, "info cpus", "CPU #0: pc=0x00000000fffffff0");
+	rig_free(r);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("monitor");
+	TCase *t = tcase_create("monitor");
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(t, 20);
+	tcase_add_test(t, memory);
+	tcase_add_test(t, expressions);
+	tcase_add_test(t, control);
+	tcase_add_test(t, topics);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
