@@ -6,14 +6,17 @@
 #include <string.h>
 
 #define PROMPT "(dragoman) "
+#define HISTORY 16
 
 struct monitor {
 	struct loop *l;
 	struct chr *chr;
 	char line[512];
 	unsigned len;
+	char history[HISTORY][512];
+	unsigned entered, at; /* lines ever kept; the one recalled (== entered: a new line) */
 	bool greeted;
-	unsigned skip; /* bytes of an escape sequence still to be ignored */
+	unsigned skip; /* bytes of an escape sequence still to come */
 };
 
 char *mon_word(struct mon *mon)
@@ -237,6 +240,9 @@ static void run_line(struct monitor *m)
 
 	BUG_ON(!out);
 	m->line[m->len] = 0;
+	if (m->len)
+		memcpy(m->history[m->entered++ % HISTORY], m->line, m->len + 1);
+	m->at = m->entered;
 	monitor_command(m->l, m->line, out);
 	fclose(out);
 	put(m, text);
@@ -244,11 +250,36 @@ static void run_line(struct monitor *m)
 	m->len = 0;
 }
 
+static void erase_line(struct monitor *m)
+{
+	while (m->len) {
+		m->len--;
+		put(m, "\b \b");
+	}
+}
+
+/* Cursor up and down: the lines entered before, the newest HISTORY of them. */
+static void recall(struct monitor *m, bool older)
+{
+	unsigned oldest = m->entered > HISTORY ? m->entered - HISTORY : 0;
+
+	if (older ? m->at == oldest : m->at == m->entered)
+		return;
+	m->at += older ? -1u : 1u;
+	erase_line(m);
+	if (m->at == m->entered)
+		return;
+	strcpy(m->line, m->history[m->at % HISTORY]);
+	m->len = (unsigned)strlen(m->line);
+	put(m, m->line);
+}
+
 static void key(struct monitor *m, uint8_t b)
 {
 	if (m->skip) {
-		/* ESC [ x: cursor keys, not used */
-		m->skip = m->skip == 2 && b == '[' ? 1 : 0;
+		if (m->skip == 1 && (b == 'A' || b == 'B'))
+			recall(m, b == 'A');
+		m->skip = m->skip == 2 && b == '[' ? 1 : 0; /* ESC [ x */
 	} else if (b == 0x1B) {
 		m->skip = 2;
 	} else if (b == '\r' || b == '\n') {
@@ -261,10 +292,7 @@ static void key(struct monitor *m, uint8_t b)
 			put(m, "\b \b");
 		}
 	} else if (b == 0x15) {
-		while (m->len) {
-			m->len--;
-			put(m, "\b \b");
-		}
+		erase_line(m);
 	} else if (b >= ' ' && m->len < sizeof(m->line) - 1) {
 		m->line[m->len++] = (char)b;
 		chr_write(m->chr, &b, 1);

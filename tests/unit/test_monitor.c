@@ -142,6 +142,43 @@ START_TEST(topics)
 }
 END_TEST
 
+struct tap {
+	struct chr chr;
+	char text[4096];
+	unsigned n;
+};
+
+static void tap_write(struct chr *c, const uint8_t *buf, unsigned len)
+{
+	struct tap *t = container_of(c, struct tap, chr);
+
+	ck_assert_uint_lt(t->n + len, sizeof(t->text));
+	memcpy(t->text + t->n, buf, len);
+	t->n += len;
+}
+
+START_TEST(prompt)
+{
+	struct rig *r = rig_new();
+	struct tap *t = calloc(1, sizeof(*t));
+	struct monitor *m;
+	char keys[] = "p 1+X\x7f" "1\rp 7\r\x1b[A\x1b[A\r\x1b[A\x1b[B\rp 3\x15p 9\r";
+
+	t->chr.write = tap_write;
+	m = monitor_new(&r->loop, &t->chr, true);
+	ck_assert_ptr_nonnull(strstr(t->text, "(dragoman) "));
+	t->chr.receive(t->chr.dev, (const uint8_t *)keys, (unsigned)strlen(keys));
+	ck_assert_ptr_nonnull(strstr(t->text, "\n0x2\r\n(dragoman) p 7\r\n0x7\r\n"));
+	/* up twice: the first line again; up and down: an empty line, no answer */
+	ck_assert_ptr_nonnull(strstr(strstr(t->text, "\n0x7\r\n"), "p 1+1\r\n0x2\r\n"));
+	ck_assert_ptr_nonnull(strstr(t->text, "\n0x9\r\n"));
+	ck_assert_ptr_null(strstr(t->text, "\n0x3\r\n"));
+	monitor_free(m);
+	free(t);
+	rig_free(r);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("monitor");
@@ -154,6 +191,7 @@ int main(void)
 	tcase_add_test(t, expressions);
 	tcase_add_test(t, control);
 	tcase_add_test(t, topics);
+	tcase_add_test(t, prompt);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
