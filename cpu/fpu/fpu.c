@@ -4,7 +4,7 @@
  * Source: Intel SDM Vol. 1 8.1, 10.2, 13.4; Vol. 2 FNINIT, FNSTCW, FNSTSW, FLDCW, FXSAVE, FXRSTOR, LDMXCSR, STMXCSR.
  */
 #include "cpu/fpu/fpu.h"
-#include "cpu/ring0/priv.h"
+#include "cpu/fpu/priv.h"
 #include "mmu/base/log.h"
 #include <string.h>
 
@@ -145,6 +145,11 @@ enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla)
 		case 3:
 			TRY(x87_ready(cpu));
 			return lin_write(cpu, gla, 4, vcpu_mmu_idx(cpu), cpu->fpu.mxcsr);
+		case 4:
+		case 6:
+			return fpu_xsave(cpu, gla);
+		case 5:
+			return fpu_xrstor(cpu, gla);
 		}
 	}
 	if (in->map == 1 && in->opcode == 0x77 && !in->vex) { /* EMMS */

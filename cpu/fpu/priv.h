@@ -1,0 +1,11 @@
+/* priv.h - shared by the files of cpu/fpu. */
+#ifndef CPU_FPU_PRIV_H
+#define CPU_FPU_PRIV_H
+
+#include "cpu/fpu/fpu.h"
+#include "cpu/ring0/priv.h"
+
+enum exit fpu_xsave(struct vcpu *cpu, gla_t gla);  /* XSAVE, XSAVEOPT */
+enum exit fpu_xrstor(struct vcpu *cpu, gla_t gla);
+
+#endif
