@@ -4,6 +4,7 @@
 #include "jit/priv.h"
 #include "cpu/ring0/ring0.h"
 #include <inttypes.h>
+#include <stdlib.h>
 
 /*
  * The mode to translate with: the CPU's, plus MODE_ONE where a block must not be longer than one
@@ -44,30 +45,36 @@ static enum exit check_second_page(struct jit *j, struct block **b)
 	return EXIT_NONE;
 }
 
-struct block *exec_lookup(struct jit *j, uint32_t mode)
+/* Where the instruction at cpu->rip lies: RAM byte and host pointer. EXIT_FAULT: event raised */
+static enum exit find_code(struct jit *j, uint32_t mode, raddr_t *ra, const uint8_t **host)
 {
 	struct vcpu *cpu = j->cpu;
 	gla_t gla = cpu->seg[SEG_CS].base + cpu->rip;
-	const uint8_t *host;
-	struct block *b;
-	raddr_t ra;
 
 	if (mode_code_size(mode) != 8)
 		gla = (uint32_t)gla;
 	if (ring0_fetch_check(cpu))
-		return NULL;
-	if (mmu_fetch_page(&cpu->mmu, gla, cpu->cpl == 3 ? MMU_USER : MMU_SUP, &ra, &host)) {
-		cpu_page_fault(cpu);
-		return NULL;
-	}
+		return EXIT_FAULT;
+	if (mmu_fetch_page(&cpu->mmu, gla, cpu->cpl == 3 ? MMU_USER : MMU_SUP, ra, host))
+		return cpu_page_fault(cpu);
 	/* Code in device memory or nowhere: the bus answers all ones, which is an invalid opcode. */
-	if (ra == RADDR_NONE) {
+	if (*ra == RADDR_NONE) {
 		GUEST_ERR(cpu->log, "instruction fetch from device memory at %" PRIx64 "\n", gla);
-		cpu_raise(cpu, CHECK_UD_OPCODE, 0);
-		return NULL;
+		return cpu_raise(cpu, CHECK_UD_OPCODE, 0);
 	}
-	ra |= gla & (PAGE_SIZE - 1);
-	host += gla & (PAGE_SIZE - 1);
+	*ra |= gla & (PAGE_SIZE - 1);
+	*host += gla & (PAGE_SIZE - 1);
+	return EXIT_NONE;
+}
+
+struct block *exec_lookup(struct jit *j, uint32_t mode)
+{
+	const uint8_t *host;
+	struct block *b;
+	raddr_t ra;
+
+	if (find_code(j, mode, &ra, &host))
+		return NULL;
 	j->st.lookups++;
 	b = cache_find(j, ra, mode);
 	if (b && b->ra2 != RADDR_NONE && check_second_page(j, &b))
@@ -124,23 +131,21 @@ static void log_entry(const struct jit *j, const struct block *b)
 enum run_exit exec_one(struct jit *j)
 {
 	struct vcpu *cpu = j->cpu;
-	const struct jit_backend *be = j->be;
-	void *priv = j->be_priv;
 	struct block_exit *last;
+	enum run_exit r;
+	const uint8_t *host;
 	struct block *b;
-	enum run_exit r = RUN_FAULT;
+	raddr_t ra;
 
 	j->st.ones++;
-	j->be = &interp_backend;
-	j->be_priv = j->interp;
-	b = exec_lookup(j, run_mode(j) | MODE_ONE | MODE_ICOUNT);
-	if (b)
-		r = interp_backend.run(j->interp, cpu, b, &last);
-	if (b && !b->dead)
-		cache_remove(j, b);
-	cache_bury(j);
-	j->be = be;
-	j->be_priv = priv;
+	if (find_code(j, cpu->mode, &ra, &host))
+		return RUN_FAULT;
+	b = translate_one(j, ra, host, run_mode(j));
+	if (!b)
+		return RUN_FAULT;
+	r = interp_backend.run(j->interp, cpu, b, &last);
+	interp_backend.free_block(j->interp, b);
+	free(b);
 	return r;
 }
 

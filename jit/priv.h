@@ -57,6 +57,8 @@ void smc_protect(struct jit *j, const struct block *b);
 void cache_check(const struct jit *j);
 /* translate.c: block at cpu->rip, whose first byte is RAM byte @ra at @host; NULL: event raised */
 struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode);
+/* the one instruction at cpu->rip for the interpreter, outside the cache: the caller frees it */
+struct block *translate_one(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode);
 /* dump.c */
 void dump_block(const struct jit *j, const struct block *b, const struct ir_block *ir, bool optimised);
 void dump_code(const struct jit *j, const struct block *b);

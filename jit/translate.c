@@ -14,6 +14,8 @@
 
 struct fetch {
 	struct jit *j;
+	const struct jit_backend *be; /* for whom */
+	void *be_priv;
 	raddr_t ra;	     /* of the block's first byte */
 	const uint8_t *page; /* host bytes of the first page, from its byte 0; NULL outside RAM */
 	uint32_t mode;
@@ -94,7 +96,7 @@ static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode
 	}
 	if (st == DECODE_UD)
 		in->id = INSN_UD;
-	l.no_native = in->id == INSN_UD || !j->be->can_native(j->be_priv, in);
+	l.no_native = in->id == INSN_UD || !f->be->can_native(f->be_priv, in);
 	lift_insn(&l);
 }
 
@@ -176,24 +178,8 @@ static void set_exits(struct block *b, const struct ir_block *ir)
 	}
 }
 
-struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode)
+static void check_ir(const struct ir_block *ir)
 {
-	unsigned off = ra & (PAGE_SIZE - 1);
-	struct fetch f = {j, ra, host - off, mode, RADDR_NONE};
-	struct ir_block *ir = &j->ir;
-	struct block *b;
-
-	if (lift_block(&f, off))
-		return NULL;
-	b = calloc(1, sizeof(*b));
-	BUG_ON(!b);
-	b->ra = ra;
-	b->ra2 = f.ra2;
-	b->mode = mode;
-	b->len = ir->end_off - off;
-	b->ninsns = ir->ninsns;
-	set_exits(b, ir);
-	dump_block(j, b, ir, false);
 #ifdef DRAGOMAN_CHECKS
 	char why[160];
 
@@ -203,19 +189,62 @@ struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t
 		BUG_ON("IR breaks a rule");
 	}
 #endif
+	(void)ir;
+}
+
+/* j->ir holds the block's IR afterwards, but is not compiled yet. NULL: event raised */
+static struct block *make_block(struct jit *j, struct fetch *f)
+{
+	unsigned off = f->ra & (PAGE_SIZE - 1);
+	struct ir_block *ir = &j->ir;
+	struct block *b;
+
+	if (lift_block(f, off))
+		return NULL;
+	b = calloc(1, sizeof(*b));
+	BUG_ON(!b);
+	b->ra = f->ra;
+	b->ra2 = f->ra2;
+	b->mode = f->mode;
+	b->len = ir->end_off - off;
+	b->ninsns = ir->ninsns;
+	set_exits(b, ir);
+	dump_block(j, b, ir, false);
+	check_ir(ir);
 	ir_optimise(ir, j->opt.passes_off);
 	dump_block(j, b, ir, true);
-	if (!j->be->compile(j->be_priv, b, ir)) {
+	return b;
+}
+
+struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode)
+{
+	struct fetch f = {j, j->be, j->be_priv, ra, host - (ra & (PAGE_SIZE - 1)), mode, RADDR_NONE};
+	struct block *b = make_block(j, &f);
+
+	if (!b)
+		return NULL;
+	if (!j->be->compile(j->be_priv, b, &j->ir)) {
 		cache_flush(j);
-		BUG_ON(!j->be->compile(j->be_priv, b, ir));
+		BUG_ON(!j->be->compile(j->be_priv, b, &j->ir));
 	}
 	dump_code(j, b);
 	if (j->lock)
-		b->twin = lockstep_twin(j, b, ir);
+		b->twin = lockstep_twin(j, b, &j->ir);
 	cache_insert(j, b);
 	j->st.blocks++;
-	j->st.insns_in += ir->ninsns;
+	j->st.insns_in += j->ir.ninsns;
 	j->st.bytes_in += b->len;
 	j->st.bytes_out += b->code_len;
+	return b;
+}
+
+struct block *translate_one(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode)
+{
+	struct fetch f = {j, &interp_backend, j->interp, ra, host - (ra & (PAGE_SIZE - 1)),
+		mode | MODE_ONE, RADDR_NONE};
+	struct block *b = make_block(j, &f);
+
+	if (b)
+		interp_backend.compile(j->interp, b, &j->ir);
 	return b;
 }
