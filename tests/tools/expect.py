@@ -14,7 +14,8 @@ the command. SCRIPT has one step a line:
   answer TEXT        fail unless the last monitor answer holds TEXT
   type TEXT          press the keys for TEXT and Enter on the guest's keyboard
   dump FILE          screendump to FILE
-  differ A B         fail if two dumps are equal       same A B: if they are not
+  keep NAME ROW      remember a row of the text screen under NAME
+  differ A B         fail if two kept rows or dump files are equal       same A B: if they are not
   sleep N            wait N seconds
   exit N             wait until the program ends, with status N
   say TEXT           print TEXT with the time since the start
@@ -53,6 +54,7 @@ class Vm:
         self.out = b''
         self.seen = 0
         self.refused = []
+        self.kept = {}
         self.start = time.monotonic()
         self.proc = subprocess.Popen(command + ['-monitor', f'unix:{self.path},server=on,wait=off'],
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.err,
@@ -203,10 +205,16 @@ class Vm:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def compare(a, b, want_equal):
-    with open(a, 'rb') as fa, open(b, 'rb') as fb:
-        if (fa.read() == fb.read()) != want_equal:
-            raise Failure(f'{a} and {b} are ' + ('different' if want_equal else 'equal'))
+def content(vm, name):
+    if name in vm.kept:
+        return vm.kept[name]
+    with open(name, 'rb') as file:
+        return file.read()
+
+
+def compare(vm, a, b, want_equal):
+    if (content(vm, a) == content(vm, b)) != want_equal:
+        raise Failure(f'{a} and {b} are ' + ('different' if want_equal else 'equal'))
 
 
 def step(vm, word, arg):
@@ -223,7 +231,10 @@ def step(vm, word, arg):
     elif word == 'refuse':
         vm.refused.append(arg.encode())
     elif word in ('differ', 'same'):
-        compare(*arg.split(), word == 'same')
+        compare(vm, *arg.split(), word == 'same')
+    elif word == 'keep':
+        name, row = arg.split()
+        vm.kept[name] = vm.screen_text().split('\n')[int(row)]
     elif word == 'sleep':
         limit = time.monotonic() + float(arg)
         while time.monotonic() < limit and vm.pump(0.1):
