@@ -72,9 +72,8 @@ static bool peek(struct mon *mon, bool physical, uint64_t addr, void *buf, unsig
 	for (unsigned i = 0; i < len; i++) {
 		const uint8_t *p = space_host(machine_memory(mon->m), addr + i, 1, NULL);
 
-		if (!p)
-			return false;
-		((uint8_t *)buf)[i] = *p;
+		/* No RAM or ROM: the device there is read as the CPU would, with the effects this has. */
+		((uint8_t *)buf)[i] = p ? *p : space_read(machine_memory(mon->m), addr + i, 1);
 	}
 	return true;
 }

@@ -10,6 +10,6 @@ monitor quit
 exit 0
 END
 grep -q "SeaBIOS (version" "$dir/log" || fail "the firmware wrote no log"
-grep -q 'RamSize: 0x02000000' "$dir/log" || fail "the firmware's log does not say RamSize: 0x02000000"
+grep -qE 'RamSize: 0x0*2000000|addr 0x0+ len 0x0*2000000 \[RAM\]' "$dir/log" || fail "the firmware's log does not say that it counted 32 MiB"
 grep -q 'No bootable device' "$dir/log" || fail "the firmware's log does not say: No bootable device"
 python3 "$tools/picture.py" text "$dir/screen.ppm" 'No bootable device.' || fail "the captured screen shows something else"
