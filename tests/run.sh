@@ -1,0 +1,134 @@
+#!/bin/sh
+# run.sh - install what is missing, build, and run every test. Usage: sh tests/run.sh [option]...
+#   --quick       unit tests and lint only
+#   --long        also the boots that take long (interpreter and lockstep runs of everything)
+#   --asan        also build with ASan and UBSan (build-asan) and run the unit tests and a reset test there
+#   --only NAME   only tests whose name holds NAME (repeatable); the build is made all the same
+#   --list        print the names
+# Environment: DRAGOMAN_BUILD (build), DRAGOMAN_GUESTS (build/guests), JOBS (number of processors).
+# Every test prints one line; the last line is the summary "N passed, N failed, N skipped". Exit status 1 on any failure.
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+. "$root/tests/lib.sh"
+cd "$root" || exit 1
+quick=0 long=0 asan=0 list=0 only=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--quick) quick=1 ;;
+	--long) long=1 ;;
+	--asan) asan=1 ;;
+	--list) list=1 ;;
+	--only) [ $# -gt 1 ] || die "--only needs a name"; only="$only $2"; shift ;;
+	-h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	*) die "unknown option: $1 (--help lists them)" ;;
+	esac
+	shift
+done
+jobs=${JOBS:-$(nproc)}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+mkdir "$work/result"
+
+wanted() { # NAME: is it asked for?
+	[ -n "$only" ] || return 0
+	for w in $only; do
+		case $1 in *"$w"*) return 0 ;; esac
+	done
+	return 1
+}
+# one NAME COMMAND...: run a test, print its line, note the result. A failed one shows the end of its output.
+one() {
+	name=$1
+	shift
+	wanted "$name" || return 0
+	if [ $list = 1 ]; then echo "$name"; return 0; fi
+	out=$work/$(printf %s "$name" | tr -c 'A-Za-z0-9.\n' _)
+	from=$(date +%s)
+	"$@" >"$out" 2>&1 </dev/null
+	case $? in
+	0) r=pass ;;
+	77) r=skip ;;
+	*) r=FAIL ;;
+	esac
+	echo x >>"$work/result/$r"
+	{
+		printf '%s  %-44s %4d s\n' "$r" "$name" $(($(date +%s) - from))
+		[ $r = pass ] || tail -n 25 "$out" | sed 's/^/      /'
+	} >"$out.line"
+	cat "$out.line" # in one write: several tests run at a time
+}
+count() { if [ -f "$work/result/$1" ]; then wc -l <"$work/result/$1"; else echo 0; fi; }
+
+# boot_list: lines "TEST ACCEL" from the "# accel:" line of each boot test
+boot_list() {
+	for f in tests/boot/*.sh; do
+		line=$(sed -n 's/^# accel: *//p' "$f" | head -n 1)
+		now=${line%%;*}
+		later=
+		case $line in *long:*) later=${line##*long:} ;; esac
+		[ $long = 1 ] || later=
+		for a in $now $later; do echo "$f $a"; done
+	done
+}
+boot_one() { # FILE ACCEL
+	n=${1##*/}
+	one "boot/${n%.sh} ($2)" env ACCEL="$2" sh "$1"
+}
+run_boots() { # at most $jobs at a time, the long ones first
+	boot_list | sort -s -k1,1 | awk '{ print ($1 ~ /memtest/ ? 0 : $2 == "jit" ? 2 : 1), $0 }' | sort -s -n -k1,1 >"$work/boots"
+	if [ $list = 1 ]; then
+		while read -r _ f a; do boot_one "$f" "$a"; done <"$work/boots"
+		return
+	fi
+	i=0
+	while [ $i -lt "$jobs" ]; do
+		(
+			# take the next line of the list: whoever makes the directory has it
+			n=0
+			while read -r _ f a <&4; do
+				n=$((n + 1))
+				mkdir "$work/taken.$n" 2>/dev/null && boot_one "$f" "$a"
+			done
+		) 4<"$work/boots" &
+		i=$((i + 1))
+	done
+	wait
+}
+unit_tests() { # DIR PREFIX
+	ctest --test-dir "$1" -N 2>/dev/null | sed -n 's/^ *Test *#[0-9]*: //p' >"$work/units"
+	[ -s "$work/units" ] || [ $list = 1 ] || one "${2}unit tests exist" false
+	while read -r t; do
+		one "$2$t" ctest --test-dir "$1" -R "^$t\$" --output-on-failure --timeout 600
+	done <"$work/units"
+}
+
+if [ $list = 0 ]; then
+	sh tests/install.sh || exit 1
+	one build configure_build "$build" -DCMAKE_BUILD_TYPE=Release -DDRAGOMAN_WERROR=ON -DDRAGOMAN_TESTS=ON
+fi
+unit_tests "$build" ""
+[ ! -f .ci/lint.sh ] || one lint sh .ci/lint.sh "$build"
+if [ $asan = 1 ]; then
+	need_asan
+	[ $list = 1 ] || one "asan: build" configure_build "$root/build-asan" -DCMAKE_BUILD_TYPE=Debug \
+		-DDRAGOMAN_SANITIZE=ON "-DCMAKE_C_FLAGS_DEBUG=-O1 -g"
+	unit_tests "$root/build-asan" "asan: "
+	for a in jit interp; do
+		one "asan: boot/reboots ($a)" env ACCEL=$a DRAGOMAN="$root/build-asan/dragoman" sh tests/boot/reboots.sh
+		one "asan: boot/bad-input ($a)" env ACCEL=$a DRAGOMAN="$root/build-asan/dragoman" sh tests/boot/bad-input.sh
+	done
+fi
+if [ $quick = 0 ]; then
+	if [ $list = 0 ]; then
+		say "making the guests"
+		for g in "kernel 686" "initrd 686" "kernel 686-pae" "initrd 686-pae" iso disk; do
+			sh tests/tools/guest.sh $g >/dev/null || one "guest $g" false
+		done
+	fi
+	run_boots
+fi
+[ $list = 0 ] || exit 0
+failed=$(count FAIL)
+echo "$(count pass) passed, $failed failed, $(count skip) skipped"
+[ "$failed" = 0 ]
