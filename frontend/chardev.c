@@ -24,34 +24,21 @@ struct chr_fd {
 
 /* ---- the terminal ---- */
 
-void terminal_restore(void);
-
-static struct termios *saved_termios(bool save)
+void terminal_restore(struct loop *l)
 {
-	/* One terminal per process: the frontend owns it. */
-	static struct termios t;
-	static bool have;
-
-	if (save && !have)
-		have = tcgetattr(STDIN_FILENO, &t) == 0;
-	return have ? &t : NULL;
+	if (l->have_termios)
+		tcsetattr(STDIN_FILENO, TCSANOW, &l->termios);
 }
 
-void terminal_restore(void)
+void terminal_raw(struct loop *l, bool signals)
 {
-	struct termios *t = saved_termios(false);
+	struct termios raw;
 
-	if (t)
-		tcsetattr(STDIN_FILENO, TCSANOW, t);
-}
-
-void terminal_raw(bool signals)
-{
-	struct termios *t = saved_termios(true), raw;
-
-	if (!t)
+	if (!l->have_termios)
+		l->have_termios = tcgetattr(STDIN_FILENO, &l->termios) == 0;
+	if (!l->have_termios)
 		return;
-	raw = *t;
+	raw = l->termios;
 	raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
 	raw.c_oflag |= OPOST;
 	raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN);
@@ -60,7 +47,6 @@ void terminal_raw(bool signals)
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-	atexit(terminal_restore);
 }
 
 /* ---- descriptor backend ---- */

@@ -30,8 +30,11 @@ struct chr *chr_mux_end(struct chr_mux *m, unsigned which);
 void chr_mux_focus(struct chr_mux *m, unsigned which);
 void chr_mux_free(struct chr_mux *m); /* closes the base, too */
 
-/* Put the terminal on standard input into raw mode; restored at exit and by terminal_restore(). */
-void terminal_raw(bool signals); /* signals: Ctrl-C still interrupts */
-void terminal_restore(void);
+/*
+ * Put the terminal on standard input into raw mode (@signals: Ctrl-C still interrupts), and back. The state to
+ * go back to is kept in the loop; whoever ends the process calls terminal_restore().
+ */
+void terminal_raw(struct loop *l, bool signals);
+void terminal_restore(struct loop *l);
 
 #endif

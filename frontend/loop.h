@@ -10,6 +10,7 @@
 
 #include "frontend/machine/machine.h"
 #include <pthread.h>
+#include <termios.h>
 
 struct loop_job {
 	void (*fn)(void *arg);
@@ -37,6 +38,8 @@ struct loop {
 	bool over;		/* loop_run() has left: no job runs any more */
 	int status;		/* of the process, once quit */
 	bool no_reboot, no_shutdown;
+	struct termios termios; /* of standard input before raw mode */
+	bool have_termios;
 	uint64_t base, paused_at; /* host ns: virtual 0, and when the pause began */
 	unsigned buttons;	/* mouse buttons the monitor holds down */
 	void (*ended)(void *opaque); /* VM loop is over: wakes the window's thread; may be NULL */

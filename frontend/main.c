@@ -47,7 +47,7 @@ static enum vm_err open_chr(struct program *p, const char *arg, struct chr **out
 	if (!r && *out)
 		p->chr[p->nchr++] = *out;
 	if (!r && !strcmp(spec, "stdio"))
-		terminal_raw(true);
+		terminal_raw(&p->loop, true);
 	return r;
 }
 
@@ -61,7 +61,7 @@ static enum vm_err open_mux(struct program *p, const char *arg, struct err *e)
 		return r;
 	if (!base)
 		return err_set(e, VM_ERR_USAGE, "-serial: '%s' leaves the monitor without a terminal", arg);
-	terminal_raw(false);
+	terminal_raw(&p->loop, false);
 	p->mux = chr_mux_new(&p->loop, base);
 	p->args.cfg.serial[0] = chr_mux_end(p->mux, MUX_SERIAL);
 	p->monitor = monitor_new(&p->loop, chr_mux_end(p->mux, MUX_MONITOR), false);
@@ -318,7 +318,7 @@ static void *signal_thread(void *arg)
 	loop_quit(&p->loop, sig == SIGINT ? 0 : 128 + sig);
 	/* a second one ends the process whatever hangs */
 	sigwait(&set, &sig);
-	terminal_restore();
+	terminal_restore(&p->loop);
 	_exit(128 + sig);
 }
 
@@ -370,7 +370,7 @@ static void finish(struct program *p)
 		p->chr[i]->close(p->chr[i]);
 	frame_free(&p->frame);
 	log_fini(&p->log);
-	terminal_restore();
+	terminal_restore(&p->loop);
 	args_free(&p->args);
 }
 
