@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define MAX_IO 65536
-#define MAX_WRITES 65536
 
 enum io_kind { IO_PORT_READ, IO_PORT_WRITE, IO_MEM_READ, IO_MEM_WRITE, IO_TSC };
 
@@ -41,8 +40,8 @@ struct lockstep {
 	bool mismatch;
 	struct io_event io[MAX_IO];
 	unsigned nio, next_io;
-	struct ram_write w[MAX_WRITES];
-	unsigned nw;
+	struct ram_write *w;
+	unsigned nw, cap_w;
 	uint8_t *old, *new;
 	size_t bytes, cap;
 	struct vcpu *before, *after; /* the part of struct vcpu before mmu */
@@ -145,9 +144,18 @@ static void ram_write(void *opaque, raddr_t ra, unsigned len)
 		k->new = realloc(k->new, k->cap);
 		BUG_ON(!k->old || !k->new);
 	}
-	BUG_ON(k->nw == MAX_WRITES);
 	memcpy(k->old + k->bytes, k->j->cpu->mmu.ram->host + ra, len);
-	k->w[k->nw++] = (struct ram_write){ra, len, (uint32_t)k->bytes};
+	/* a string instruction's elements, one behind the other, are one write */
+	if (k->nw && k->w[k->nw - 1].ra + k->w[k->nw - 1].len == ra) {
+		k->w[k->nw - 1].len += len;
+	} else {
+		if (k->nw == k->cap_w) {
+			k->cap_w = k->cap_w ? k->cap_w * 2 : 256;
+			k->w = realloc(k->w, k->cap_w * sizeof(*k->w));
+			BUG_ON(!k->w);
+		}
+		k->w[k->nw++] = (struct ram_write){ra, len, (uint32_t)k->bytes};
+	}
 	k->bytes += len;
 }
 
@@ -189,6 +197,7 @@ void lockstep_free(struct jit *j)
 	space_fini(&k->ports);
 	free(k->before);
 	free(k->after);
+	free(k->w);
 	free(k->old);
 	free(k->new);
 	free(k);
@@ -298,14 +307,43 @@ static void compare(struct lockstep *k, uint32_t undef, enum run_exit ri, enum r
 		report(k, "device accesses", k->nio, k->next_io);
 }
 
-static enum run_exit run_host(struct jit *j, struct block **blk)
+/* Length of the block's instruction at byte @at, or 0. */
+static unsigned insn_length(const struct jit *j, const struct block *b, uint64_t at)
 {
+	const uint8_t *bytes = j->cpu->mmu.ram->host + b->ra + at;
+	struct insn in;
+
+	if (b->ra2 != RADDR_NONE)
+		return b->len;
+	insn_decode(j->cpu->index, bytes, INSN_MAX_LEN, mode_code_size(b->mode), &in);
+	return in.len;
+}
+
+/*
+ * Run the block in the backend. It may leave in the middle (a store to a page with code, a device
+ * the backend cannot serve): the rest is done instruction by instruction, so that both sides have run the
+ * same ones.
+ */
+static enum run_exit run_host(struct jit *j, struct block *blk)
+{
+	uint64_t start = j->cpu->rip, at, len = blk->len;
 	struct block_exit *last;
 	enum run_exit r;
 
 	j->cpu->jc_key = (uint64_t)0xFFFF << 48; /* nothing matches: one block only */
-	r = j->be->run(j->be_priv, j->cpu, *blk, &last);
-	return r == RUN_ONE ? exec_one(j) : r;
+	r = j->be->run(j->be_priv, j->cpu, blk, &last);
+	at = j->cpu->rip - start;
+	if (r != RUN_ONE && (at == 0 || at >= len || j->cpu->rip == j->lock->after->rip))
+		return r;
+	while (at < len && (r == RUN_ONE || r == RUN_STOP || r == RUN_LOOKUP || r == RUN_REQ)) {
+		unsigned n = insn_length(j, blk, at);
+
+		r = exec_one(j);
+		if (!n || r == RUN_FAULT)
+			break;
+		at += n;
+	}
+	return r == RUN_ONE ? RUN_LOOKUP : r;
 }
 
 static void explain(struct lockstep *k, const struct block *b)
@@ -357,7 +395,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 		BUG_ON(!blk);
 	}
 	k->replay = true;
-	rh = run_host(j, &blk);
+	rh = run_host(j, blk);
 	cpu->req |= req;
 	compare(k, blk->twin->undef, ri, rh);
 	if (k->mismatch) {

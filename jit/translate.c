@@ -84,6 +84,23 @@ static void lift_toolong(struct ir_block *b, unsigned off, struct insn *in)
 	ir_end(b, &t);
 }
 
+/*
+ * Lockstep: flags that an instruction leaves undefined differ between engines and reach memory by PUSHF.
+ * Both engines then agree on 0. Not where a count of zero keeps the old flags (the row reads them).
+ */
+static void settle_flags(struct ir_block *b, const struct insn_row *row)
+{
+	struct ir_op *o;
+	ir_val zero;
+
+	if (!(row->f_undef & IRF_ALL) || (row->f_read & row->f_undef) || b->term.kind != TERM_NONE)
+		return;
+	zero = ir_temp(b);
+	ir_movi(b, 8, zero, 0);
+	o = ir_emit(b, IR_PUTF, 4, IR_NONE, zero, IR_NONE);
+	o->imm = o->fdef = row->f_undef & IRF_ALL;
+}
+
 static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode_status st)
 {
 	struct jit *j = f->j;
@@ -98,6 +115,8 @@ static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode
 		in->id = INSN_UD;
 	l.no_native = in->id == INSN_UD || !f->be->can_native(f->be_priv, in);
 	lift_insn(&l);
+	if (j->lock && in->id < INSN_COUNT)
+		settle_flags(&j->ir, &insn_rows[in->id]);
 }
 
 /* Put GUARD behind the first INSN marker of a straddling block. */
