@@ -4,7 +4,7 @@
  * Source: Intel SDM Vol. 1 8.1, 10.2, 13.4; Vol. 2 FNINIT, FNSTCW, FNSTSW, FLDCW, FXSAVE, FXRSTOR, LDMXCSR, STMXCSR.
  */
 #include "cpu/fpu/fpu.h"
-#include "cpu/fpu/priv.h"
+#include "cpu/fpu/simd.h"
 #include "mmu/base/log.h"
 #include <string.h>
 
@@ -132,6 +132,9 @@ static enum exit x87_control(struct vcpu *cpu, const struct insn *in, gla_t gla)
 
 enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla)
 {
+	enum exit ex;
+	bool known;
+
 	if (in->map == 0 && in->opcode >= 0xD8 && in->opcode <= 0xDF)
 		return x87_control(cpu, in, gla);
 	if (in->map == 1 && in->opcode == 0xAE && in->has_mem && !in->vex && !in->pp) {
@@ -152,10 +155,8 @@ enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla)
 			return fpu_xrstor(cpu, gla);
 		}
 	}
-	if (in->map == 1 && in->opcode == 0x77 && !in->vex) { /* EMMS */
-		TRY(x87_ready(cpu));
-		cpu->fpu.ftw = 0;
-		return EXIT_NONE;
-	}
+	ex = simd_exec(cpu, in, gla, &known);
+	if (known)
+		return ex;
 	return unknown(cpu, in);
 }
