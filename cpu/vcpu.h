@@ -134,7 +134,8 @@ struct cpu_wires {
 	void *opaque;
 	int (*intr_ack)(void *opaque);	/* vector of the pending maskable interrupt, or -1 (gone) */
 	void (*ferr)(void *opaque, int level); /* FERR# (x87 error with CR0.NE=0); may be NULL */
-	uint64_t (*tsc)(void *opaque);	/* time-stamp counter before the TSC_ADJUST/offset */
+	uint64_t (*tsc)(void *tsc_opaque); /* time-stamp counter before the TSC_ADJUST/offset */
+	void *tsc_opaque;
 	/* local APIC: MSR 1Bh and 800h..8FFh, CR8; false: #GP. May be NULL (no APIC). */
 	bool (*apic_read)(void *opaque, uint32_t msr, uint64_t *v);
 	bool (*apic_write)(void *opaque, uint32_t msr, uint64_t v);

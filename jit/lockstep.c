@@ -127,9 +127,7 @@ static void mem_write(void *opaque, gpa_t gpa, uint64_t val, unsigned size)
 
 static uint64_t read_tsc(void *opaque)
 {
-	struct vcpu *cpu = opaque;
-
-	return do_io(((struct jit *)cpu->jit)->lock, IO_TSC, 0, 0, 8);
+	return do_io(opaque, IO_TSC, 0, 0, 8);
 }
 
 static void ram_write(void *opaque, raddr_t ra, unsigned len)
@@ -180,7 +178,11 @@ enum vm_err lockstep_new(struct jit *j, struct err *e)
 	space_add_io(&k->ports, &k->all_ports, "lockstep", 0, 0x10000, &port_ops, k);
 	j->cpu->ports = &k->ports;
 	k->real_tsc = j->cpu->wires.tsc;
-	k->real_opaque = j->cpu->wires.opaque;
+	k->real_opaque = j->cpu->wires.tsc_opaque;
+	if (k->real_tsc) {
+		j->cpu->wires.tsc = read_tsc;
+		j->cpu->wires.tsc_opaque = k;
+	}
 	j->lock = k;
 	j->opt.no_link = true;
 	return VM_OK;
@@ -194,6 +196,8 @@ void lockstep_free(struct jit *j)
 		return;
 	j->cpu->mmu.tap = NULL;
 	j->cpu->ports = k->real_ports;
+	j->cpu->wires.tsc = k->real_tsc;
+	j->cpu->wires.tsc_opaque = k->real_opaque;
 	space_fini(&k->ports);
 	free(k->before);
 	free(k->after);
@@ -367,10 +371,6 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	enum run_exit ri, rh;
 	uint64_t rip = cpu->rip;
 
-	if (cpu->wires.tsc != read_tsc) {
-		k->real_tsc = cpu->wires.tsc;
-		k->real_opaque = cpu->wires.opaque;
-	}
 	k->blocks++;
 	k->replay = k->mismatch = false;
 	k->nio = k->next_io = k->nw = 0;

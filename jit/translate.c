@@ -84,21 +84,48 @@ static void lift_toolong(struct ir_block *b, unsigned off, struct insn *in)
 	ir_end(b, &t);
 }
 
+/* A shift by CL leaves all flags alone if the masked count is 0, else the settled ones. */
+static void settle_variable_shift(struct ir_block *b, const struct insn *in, uint32_t undef)
+{
+	ir_val now = ir_temp(b), settled = ir_temp(b), count = ir_temp(b);
+	struct ir_op *o;
+
+	ir_emit(b, IR_GETF, 4, now, IR_NONE, IR_NONE);
+	ir_emit_nf_imm(b, IR_AND, 4, settled, now, IRF_ALL & ~undef);
+	ir_emit_nf(b, IR_ZEXT, 8, count, IR_G(GPR_RCX), IR_NONE)->aux = 1;
+	ir_emit_imm(b, IR_TEST, 4, IR_NONE, count, in->op[0].size == 8 ? 63 : 31);
+	o = ir_emit(b, IR_CMOV, 8, now, now, settled);
+	o->cc = 4;
+	o->fuse = IRF_Z;
+	o = ir_emit(b, IR_PUTF, 4, IR_NONE, now, IR_NONE);
+	o->imm = o->fdef = IRF_ALL;
+}
+
 /*
  * Lockstep: flags that an instruction leaves undefined differ between engines and reach memory by PUSHF.
- * Both engines then agree on 0. Not where a count of zero keeps the old flags (the row reads them).
+ * Both engines then agree on 0.
  */
-static void settle_flags(struct ir_block *b, const struct insn_row *row)
+static void settle_flags(struct ir_block *b, const struct insn *in)
 {
+	const struct insn_row *row = &insn_rows[in->id];
+	uint32_t undef = row->f_undef & IRF_ALL;
+	bool shift = row->f_read & undef; /* keeps the flags when its count is 0 */
 	struct ir_op *o;
 	ir_val zero;
 
-	if (!(row->f_undef & IRF_ALL) || (row->f_read & row->f_undef) || b->term.kind != TERM_NONE)
+	if (!undef || b->term.kind != TERM_NONE)
+		return;
+	if (shift && in->op[in->nops - 1].kind == OPND_GPR) {
+		if (in->op[0].kind != OPND_GPR || in->op[0].reg != GPR_RCX)
+			settle_variable_shift(b, in, undef);
+		return;
+	}
+	if (shift && !(in->imm & (in->op[0].size == 8 ? 63 : 31)))
 		return;
 	zero = ir_temp(b);
 	ir_movi(b, 8, zero, 0);
 	o = ir_emit(b, IR_PUTF, 4, IR_NONE, zero, IR_NONE);
-	o->imm = o->fdef = row->f_undef & IRF_ALL;
+	o->imm = o->fdef = undef;
 }
 
 static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode_status st)
@@ -116,7 +143,7 @@ static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode
 	l.no_native = in->id == INSN_UD || !f->be->can_native(f->be_priv, in);
 	lift_insn(&l);
 	if (j->lock && in->id < INSN_COUNT)
-		settle_flags(&j->ir, &insn_rows[in->id]);
+		settle_flags(&j->ir, in);
 }
 
 /* Put GUARD behind the first INSN marker of a straddling block. */

@@ -40,7 +40,7 @@ static uint64_t *field(struct vcpu *cpu, const struct msr_row *r)
 
 uint64_t vcpu_tsc(struct vcpu *cpu)
 {
-	uint64_t t = cpu->wires.tsc ? cpu->wires.tsc(cpu->wires.opaque) : cpu->insns;
+	uint64_t t = cpu->wires.tsc ? cpu->wires.tsc(cpu->wires.tsc_opaque) : cpu->insns;
 
 	return t + cpu->msr.tsc_offset;
 }

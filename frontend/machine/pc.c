@@ -261,7 +261,7 @@ static void build_interrupts(struct machine *m)
 static void build_cpu_wires(struct machine *m)
 {
 	m->cpu->wires = (struct cpu_wires){.opaque = m, .intr_ack = cpu_ack, .ferr = ferr_set,
-		.tsc = cpu_tsc, .apic_read = cpu_apic_read, .apic_write = cpu_apic_write,
+		.tsc = cpu_tsc, .tsc_opaque = m, .apic_read = cpu_apic_read, .apic_write = cpu_apic_write,
 		.get_cr8 = cpu_get_cr8, .set_cr8 = cpu_set_cr8};
 	m->mem.changed = mem_changed;
 	m->mem.changed_opaque = m;
