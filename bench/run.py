@@ -34,7 +34,7 @@ def guest(command, args):
     try:
         out = {'boot': (vm.expect('guest ready'), '')}
         vm.expect('# ')
-        vm.send('stty -echo; work; echo @do''ne')
+        vm.send('stty -echo; work; echo @do""ne')
         names = []
         while True:
             vm.expect('@')
@@ -63,7 +63,7 @@ def native(program):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument('--repeats', type=int, default=3)
-    p.add_argument('--timeout', type=float, default=300)
+    p.add_argument('--timeout', type=float, default=120)
     p.add_argument('--csv')
     p.add_argument('--kernel')
     p.add_argument('--initrd')
