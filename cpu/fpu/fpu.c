@@ -96,47 +96,13 @@ static enum exit unknown(struct vcpu *cpu, const struct insn *in)
 	return cpu_raise(cpu, CHECK_UD_OPCODE, 0);
 }
 
-static enum exit x87_control(struct vcpu *cpu, const struct insn *in, gla_t gla)
-{
-	unsigned op = in->opcode, ext = in->reg & 7;
-	uint64_t v;
-
-	if (op == 0xDB && !in->has_mem && in->modrm == 0xE3) {
-		TRY(x87_ready(cpu));
-		fninit(cpu);
-		fpu_mode_changed(cpu);
-		return EXIT_NONE;
-	}
-	if (op == 0xD9 && in->has_mem && ext == 7) {
-		TRY(x87_ready(cpu));
-		return lin_write(cpu, gla, 2, vcpu_mmu_idx(cpu), cpu->fpu.fcw);
-	}
-	if (op == 0xD9 && in->has_mem && ext == 5) {
-		TRY(x87_ready(cpu));
-		TRY(lin_read(cpu, gla, 2, vcpu_mmu_idx(cpu), &v));
-		cpu->fpu.fcw = v;
-		fpu_mode_changed(cpu);
-		return EXIT_NONE;
-	}
-	if (op == 0xDD && in->has_mem && ext == 7) {
-		TRY(x87_ready(cpu));
-		return lin_write(cpu, gla, 2, vcpu_mmu_idx(cpu), cpu->fpu.fsw);
-	}
-	if (op == 0xDF && in->modrm == 0xE0) {
-		TRY(x87_ready(cpu));
-		cpu->gpr[GPR_RAX] = (cpu->gpr[GPR_RAX] & ~0xFFFFull) | cpu->fpu.fsw;
-		return EXIT_NONE;
-	}
-	return unknown(cpu, in);
-}
-
 enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla)
 {
 	enum exit ex;
 	bool known;
 
-	if (in->map == 0 && in->opcode >= 0xD8 && in->opcode <= 0xDF)
-		return x87_control(cpu, in, gla);
+	if (in->map == 0)
+		return fpu_x87(cpu, in, gla);
 	if (in->map == 1 && in->opcode == 0xAE && in->has_mem && !in->vex && !in->pp) {
 		switch (in->reg & 7) {
 		case 0:

@@ -1,0 +1,409 @@
+/*
+ * x87_trans.c - D9 F0..FF: remainder, scale, extract, round, square root, and the transcendental functions.
+ *
+ * FPREM, FPREM1, FSCALE, FXTRACT, FRNDINT and FSQRT are exact integer work. The transcendental ones are computed with
+ * the C library's long double functions: 64-bit significands or better on the hosts we know, not bit for bit
+ * what a processor gives (Intel's argument reduction uses a 66-bit pi, SDM Vol. 1 8.3.8; this one reduces exactly).
+ */
+#include "cpu/fpu/x87.h"
+#include <math.h>
+#include <string.h>
+
+static long double to_ld(const struct fnum *a)
+{
+	long double v = a->cls == F_ZERO ? 0.0L : a->cls == F_INF ? HUGE_VALL : ldexpl((long double)a->sig, a->exp - 63);
+
+	return a->sign ? -v : v;
+}
+
+static struct fnum from_ld(struct x87 *x, long double v)
+{
+	struct fnum n = {.sign = signbit(v) != 0};
+	int e;
+	long double m;
+
+	v = fabsl(v);
+	if (isinf(v)) {
+		n.cls = F_INF;
+	} else if (isnan(v)) {
+		x->e.flags |= FX_IE;
+		return x87_indefinite;
+	} else if (v != 0) {
+		m = frexpl(v, &e);
+		n = soft_round(&x->e, &fmt80, n.sign, e - 1, (soft_u128)(uint64_t)ldexpl(m, 64) << 64);
+		x->e.flags |= FX_PE; /* these results are never exact but for trivial arguments */
+	}
+	return n;
+}
+
+static bool need(struct x87 *x, unsigned n)
+{
+	struct fnum ind = x87_indefinite;
+
+	x->s->fsw &= ~FSW_C1;
+	for (unsigned i = 0; i < n; i++) {
+		if (!x87_empty(x->s, i))
+			continue;
+		if (x87_underflow(x))
+			x87_put(x->s, n == 2 ? 1 : 0, &ind);
+		else
+			n = 0;
+		return false;
+	}
+	return true;
+}
+
+static void finish(struct x87 *x, unsigned dest, const struct fnum *r, bool pop)
+{
+	x87_after(x);
+	x87_put(x->s, dest, r);
+	if (pop)
+		x87_pop(x->s);
+}
+
+/* One operand: NaN handled here. false: all done */
+static bool unary(struct x87 *x, struct fnum *a)
+{
+	if (!need(x, 1))
+		return false;
+	*a = x87_get(x->s, 0);
+	if (soft_nan(a)) {
+		*a = x87_nan(x, *a, *a);
+		if (x87_before(x))
+			finish(x, 0, a, false);
+		return false;
+	}
+	if (a->denorm)
+		x->e.flags |= FX_DE;
+	return x87_before(x);
+}
+
+static void invalid(struct x87 *x, unsigned dest, bool pop)
+{
+	x->e.flags = FX_IE;
+	if (x87_before(x))
+		finish(x, dest, &x87_indefinite, pop);
+}
+
+static enum exit fsqrt(struct x87 *x)
+{
+	struct fnum a;
+
+	if (need(x, 1)) {
+		a = x87_get(x->s, 0);
+		if (!soft_nan(&a) && a.sign && a.cls != F_ZERO) {
+			invalid(x, 0, false);
+		} else if (unary(x, &a)) {
+			a = soft_sqrt(&x->e, &x->fmt, a);
+			finish(x, 0, &a, false);
+		}
+	}
+	return EXIT_NONE;
+}
+
+static enum exit frndint(struct x87 *x)
+{
+	struct fnum a;
+
+	if (unary(x, &a)) {
+		a = soft_rint(&x->e, a);
+		finish(x, 0, &a, false);
+	}
+	return EXIT_NONE;
+}
+
+/* Both operands and their NaNs; the result of those goes to @dest. */
+static bool binary(struct x87 *x, struct fnum *a, struct fnum *b, unsigned dest, bool pop)
+{
+	struct fnum r;
+
+	x->s->fsw &= ~FSW_C1;
+	if (x87_empty(x->s, 0) || x87_empty(x->s, 1)) {
+		if (x87_underflow(x)) {
+			x87_put(x->s, dest, &x87_indefinite);
+			if (pop)
+				x87_pop(x->s);
+		}
+		return false;
+	}
+	*a = x87_get(x->s, 0);
+	*b = x87_get(x->s, 1);
+	if (!soft_nan(a) && !soft_nan(b)) {
+		if (a->denorm || b->denorm)
+			x->e.flags |= FX_DE;
+		return true;
+	}
+	r = x87_nan(x, *a, *b);
+	if (x87_before(x))
+		finish(x, dest, &r, pop);
+	return false;
+}
+
+static enum exit fscale(struct x87 *x)
+{
+	struct fnum a, b;
+	struct soft_env t = {.rc = RC_ZERO, .mask = 0x3F};
+	int64_t n;
+
+	if (!binary(x, &a, &b, 0, false))
+		return EXIT_NONE;
+	if (b.cls == F_INF) {
+		if ((a.cls == F_INF && b.sign) || (a.cls == F_ZERO && !b.sign)) {
+			invalid(x, 0, false);
+			return EXIT_NONE;
+		}
+		a.cls = b.sign ? F_ZERO : F_INF;
+	}
+	if (!x87_before(x))
+		return EXIT_NONE;
+	if (a.cls == F_FIN) {
+		if (!soft_toint(&t, b, 32, &n) || n > 0x10000 || n < -0x10000)
+			n = b.sign ? -0x10000 : 0x10000;
+		a = soft_round(&x->e, &fmt80, a.sign, a.exp + (int)n, (soft_u128)a.sig << 64);
+	}
+	finish(x, 0, &a, false);
+	return EXIT_NONE;
+}
+
+static enum exit fxtract(struct x87 *x)
+{
+	struct fnum a, e;
+
+	if (!need(x, 1))
+		return EXIT_NONE;
+	if (!x87_empty(x->s, 7)) {
+		if (x87_overflow(x)) {
+			x87_put(x->s, 0, &x87_indefinite);
+			x87_push(x->s);
+			x87_put(x->s, 0, &x87_indefinite);
+		}
+		return EXIT_NONE;
+	}
+	a = x87_get(x->s, 0);
+	if (soft_nan(&a)) {
+		e = a = x87_nan(x, a, a);
+	} else if (a.cls == F_INF) {
+		e = (struct fnum){.cls = F_INF};
+	} else if (a.cls == F_ZERO) {
+		x->e.flags |= FX_ZE;
+		e = (struct fnum){.cls = F_INF, .sign = true};
+	} else {
+		if (a.denorm)
+			x->e.flags |= FX_DE;
+		e = soft_int(a.exp);
+		a.exp = 0;
+	}
+	if (!x87_before(x))
+		return EXIT_NONE;
+	finish(x, 0, &e, false);
+	x87_push(x->s);
+	x87_put(x->s, 0, &a);
+	return EXIT_NONE;
+}
+
+/*
+ * @q gets the low bits of the quotient; returns the remainder. A difference of exponents of 64 or more is
+ * reduced partially, by 2^(D - N) with N = 63 - (63 - D mod 32 ...): any N of 32..63 is allowed (SDM FPREM).
+ */
+static struct fnum remainder_of(struct fnum a, struct fnum b, bool nearest, uint64_t *q, bool *partial)
+{
+	int d = a.exp - b.exp;
+	uint64_t r = a.sig, quo = 0;
+	soft_u128 rem = r;
+	unsigned z;
+
+	*partial = d >= 64;
+	*q = 0;
+	if (d < (nearest ? -1 : 0))
+		return a;
+	if (d == -1) { /* a < b: nearest may be b itself */
+		if (a.sig <= b.sig)
+			return a;
+		/* |a| > b/2: remainder is a - b = -(2b' - a') at a's scale */
+		rem = ((soft_u128)b.sig << 1) - a.sig;
+		*q = 1;
+		a.sign = !a.sign;
+		z = __builtin_clzll((uint64_t)rem);
+		a.sig = (uint64_t)rem << z;
+		a.exp -= (int)z;
+		return a;
+	}
+	int steps = *partial ? (d & 31) + 32 : d;
+	int base = b.exp + (d - steps);
+
+	for (int i = 0; i <= steps; i++) {
+		if (i)
+			rem <<= 1;
+		quo <<= 1;
+		if (rem >= b.sig) {
+			rem -= b.sig;
+			quo |= 1;
+		}
+	}
+	if (nearest && !*partial && (rem * 2 > b.sig || (rem * 2 == b.sig && (quo & 1)))) {
+		rem = b.sig - rem;
+		quo++;
+		a.sign = !a.sign;
+	}
+	*q = quo;
+	a.denorm = false;
+	if (!rem)
+		return (struct fnum){.cls = F_ZERO, .sign = a.sign};
+	z = __builtin_clzll((uint64_t)rem);
+	a.sig = (uint64_t)rem << z;
+	a.exp = base - (int)z;
+	return a;
+}
+
+static enum exit fprem(struct x87 *x, bool nearest)
+{
+	struct fnum a, b;
+	uint64_t q = 0;
+	bool partial = false, sign;
+
+	if (!binary(x, &a, &b, 0, false))
+		return EXIT_NONE;
+	if (a.cls == F_INF || b.cls == F_ZERO) {
+		invalid(x, 0, false);
+		return EXIT_NONE;
+	}
+	if (!x87_before(x))
+		return EXIT_NONE;
+	sign = a.sign;
+	if (a.cls == F_FIN && b.cls == F_FIN)
+		a = remainder_of(a, b, nearest, &q, &partial);
+	if (a.cls == F_ZERO)
+		a.sign = sign;
+	else if (a.cls == F_FIN)
+		a = soft_round(&x->e, &fmt80, a.sign, a.exp, (soft_u128)a.sig << 64);
+	finish(x, 0, &a, false);
+	if (partial)
+		q = 0;
+	x87_cc(x, (partial ? FSW_C2 : 0) | (q & 1 ? FSW_C1 : 0) | (q & 2 ? FSW_C3 : 0) | (q & 4 ? FSW_C0 : 0));
+	return EXIT_NONE;
+}
+
+enum trig { T_SIN, T_COS, T_TAN, T_SINCOS };
+
+static enum exit trig(struct x87 *x, enum trig t)
+{
+	struct fnum a, r, second = soft_int(1);
+	bool two = t >= T_TAN;
+
+	x->s->fsw &= ~FSW_C2;
+	if (two && !x87_empty(x->s, 7) && !x87_empty(x->s, 0)) {
+		if (x87_overflow(x)) {
+			x87_put(x->s, 0, &x87_indefinite);
+			x87_push(x->s);
+			x87_put(x->s, 0, &x87_indefinite);
+		}
+		return EXIT_NONE;
+	}
+	if (!need(x, 1))
+		return EXIT_NONE;
+	a = x87_get(x->s, 0);
+	if (a.cls == F_FIN && a.exp >= 63) { /* outside -2^63..2^63: C2, operand unchanged */
+		x->s->fsw |= FSW_C2;
+		return EXIT_NONE;
+	}
+	if (soft_nan(&a) || a.cls == F_INF) {
+		if (a.cls == F_INF)
+			x->e.flags |= FX_IE;
+		r = second = a.cls == F_INF ? x87_indefinite : x87_nan(x, a, a);
+	} else {
+		if (a.denorm)
+			x->e.flags |= FX_DE;
+		if (x->e.flags & ~x->e.mask)
+			goto out;
+		if (a.cls == F_ZERO)
+			r = t == T_COS ? soft_int(1) : a;
+		else
+			r = from_ld(x, t == T_COS ? cosl(to_ld(&a)) : t == T_TAN ? tanl(to_ld(&a)) : sinl(to_ld(&a)));
+		if (t == T_SINCOS && a.cls != F_ZERO)
+			second = from_ld(x, cosl(to_ld(&a)));
+	}
+out:
+	if (!x87_before(x))
+		return EXIT_NONE;
+	finish(x, 0, &r, false);
+	if (two) {
+		x87_push(x->s);
+		x87_put(x->s, 0, &second);
+	}
+	return EXIT_NONE;
+}
+
+static enum exit f2xm1(struct x87 *x)
+{
+	struct fnum a;
+
+	if (!unary(x, &a))
+		return EXIT_NONE;
+	if (a.cls == F_INF && a.sign)
+		a = soft_int(-1);
+	else if (a.cls == F_FIN)
+		a = from_ld(x, expm1l(to_ld(&a) * 0.693147180559945309417232121458176568L));
+	finish(x, 0, &a, false);
+	return EXIT_NONE;
+}
+
+static enum exit fpatan(struct x87 *x)
+{
+	struct fnum a, b;
+
+	if (!binary(x, &a, &b, 1, true) || !x87_before(x))
+		return EXIT_NONE;
+	b = b.cls == F_ZERO && !a.sign ? b : from_ld(x, atan2l(to_ld(&b), to_ld(&a)));
+	finish(x, 1, &b, true);
+	return EXIT_NONE;
+}
+
+static enum exit fyl2x(struct x87 *x, bool plus1)
+{
+	struct fnum a, b;
+	long double l;
+
+	if (!binary(x, &a, &b, 1, true))
+		return EXIT_NONE;
+	l = to_ld(&a);
+	l = plus1 ? log1pl(l) * 1.442695040888963407359924681001892137L : log2l(l);
+	/* invalid: log of a negative number, zero times infinity */
+	if (isnan(l) || (l == 0 && b.cls == F_INF) || (isinf(l) && b.cls == F_ZERO)) {
+		invalid(x, 1, true);
+		return EXIT_NONE;
+	}
+	if (isinf(l) && a.cls == F_ZERO && b.cls == F_FIN)
+		x->e.flags |= FX_ZE;
+	if (!x87_before(x))
+		return EXIT_NONE;
+	if (l == 0 || isinf(l) || b.cls != F_FIN) {
+		b.sign ^= signbit(l) != 0;
+		b.cls = l == 0 || b.cls == F_ZERO ? F_ZERO : F_INF;
+	} else {
+		struct fnum n = from_ld(x, l);
+
+		b = soft_mul(&x->e, &fmt80, n, b);
+	}
+	finish(x, 1, &b, true);
+	return EXIT_NONE;
+}
+
+enum exit x87_trans(struct x87 *x, unsigned ext, unsigned i)
+{
+	switch ((ext & 1) << 3 | i) {
+	case 0: return f2xm1(x);
+	case 1: return fyl2x(x, false);
+	case 2: return trig(x, T_TAN);
+	case 3: return fpatan(x);
+	case 4: return fxtract(x);
+	case 5: return fprem(x, true);
+	case 8: return fprem(x, false);
+	case 9: return fyl2x(x, true);
+	case 10: return fsqrt(x);
+	case 11: return trig(x, T_SINCOS);
+	case 12: return frndint(x);
+	case 13: return fscale(x);
+	case 14: return trig(x, T_SIN);
+	default: return trig(x, T_COS);
+	}
+}
