@@ -180,9 +180,8 @@ static enum exit fcmov(struct x87 *x, unsigned op, unsigned ext, unsigned i)
 	static const uint32_t bits[4] = {FL_CF, FL_ZF, FL_CF | FL_ZF, FL_PF};
 	bool take = !!(x->cpu->eflags & bits[ext & 3]) != (op == 0xDB);
 
-	x->s->fsw &= ~FSW_C1;
 	if (x87_empty(x->s, 0) || x87_empty(x->s, i)) {
-		if (x87_underflow(x) && take)
+		if (x87_underflow(x))
 			x87_put(x->s, 0, &x87_indefinite);
 		return EXIT_NONE;
 	}
@@ -216,10 +215,11 @@ static enum exit fst_reg(struct x87 *x, unsigned i, bool pop)
 	if (x87_empty(x->s, 0)) {
 		if (!x87_underflow(x))
 			return EXIT_NONE;
-		x87_put(x->s, 0, &x87_indefinite);
+		x87_put(x->s, i, &x87_indefinite);
+	} else {
+		memmove(x->s->st[i], x->s->st[0], 16);
+		x87_tag(x->s, i, true);
 	}
-	memmove(x->s->st[i], x->s->st[0], 16);
-	x87_tag(x->s, i, true);
 	if (pop)
 		x87_pop(x->s);
 	return EXIT_NONE;
@@ -246,7 +246,13 @@ static enum exit register_form(struct x87 *x, unsigned op, unsigned ext, unsigne
 		return x87_load_store(x, 0xD9, 8 | i);
 	case 0xD91: case 0xDD1: case 0xDF1: return fxch(x, i);
 	case 0xD92: return EXIT_NONE; /* FNOP */
-	case 0xD93: case 0xDD3: case 0xDF2: case 0xDF3: return fst_reg(x, i, true);
+	case 0xD93: /* the alias that does not look at the tag */
+		if (!x87_empty(x->s, 0))
+			return fst_reg(x, i, true);
+		x->s->fsw &= ~FSW_C1;
+		x87_pop(x->s);
+		return EXIT_NONE;
+	case 0xDD3: case 0xDF2: case 0xDF3: return fst_reg(x, i, true);
 	case 0xD94: case 0xD95: return x87_d9_reg(x, ext, i);
 	case 0xD96: case 0xD97: return x87_trans(x, ext, i);
 	case 0xDA0: case 0xDA1: case 0xDA2: case 0xDA3:
@@ -255,6 +261,7 @@ static enum exit register_form(struct x87 *x, unsigned op, unsigned ext, unsigne
 	case 0xDB5: return with_st(x, i, true, 0, true);
 	case 0xDB6: return with_st(x, i, false, 0, true);
 	case 0xDD0: case 0xDF0:
+		x->s->fsw &= ~FSW_C1;
 		x87_tag(x->s, i, false);
 		if (op == 0xDF) /* FFREEP */
 			x87_pop(x->s);

@@ -27,10 +27,10 @@ static bool compute(struct x87 *x, struct fnum a, struct fnum b, unsigned ext, s
 		*r = x87_indefinite;
 		return x87_before(x);
 	}
-	if (a.denorm || b.denorm)
-		x->e.flags |= FX_DE;
 	if (ext == 6 && b.cls == F_ZERO && a.cls == F_FIN)
-		x->e.flags |= FX_ZE;
+		x->e.flags |= FX_ZE; /* goes before DE */
+	else if (a.denorm || b.denorm)
+		x->e.flags |= FX_DE;
 	if (!x87_before(x))
 		return false;
 	if (ext == 4)

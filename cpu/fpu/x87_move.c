@@ -12,10 +12,8 @@ static enum exit push_value(struct x87 *x, const struct fnum *v)
 		if (!x87_overflow(x))
 			return EXIT_NONE;
 		r = x87_indefinite;
-	} else if (!x87_before(x)) {
-		return EXIT_NONE;
-	} else {
-		x87_raise(x, x->e.flags);
+	} else if (x87_raise(x, x->e.flags) && (x->e.flags & ~x->e.mask & FX_IE)) {
+		return EXIT_NONE; /* a denormal is loaded all the same */
 	}
 	x87_push(x->s);
 	x87_put(x->s, 0, &r);
@@ -46,7 +44,9 @@ static enum exit fld_sti(struct x87 *x, unsigned i)
 	if (x87_empty(x->s, i)) {
 		if (!x87_underflow(x))
 			return EXIT_NONE;
-		soft_put80(&x87_indefinite, t);
+		x87_push(x->s);
+		x87_put(x->s, 0, &x87_indefinite);
+		return EXIT_NONE;
 	}
 	return push_raw(x, t);
 }

@@ -160,6 +160,8 @@ static enum exit fscale(struct x87 *x)
 		if (!soft_toint(&t, b, 32, &n) || n > 0x10000 || n < -0x10000)
 			n = b.sign ? -0x10000 : 0x10000;
 		a = soft_round(&x->e, &fmt80, a.sign, a.exp + (int)n, (soft_u128)a.sig << 64);
+		if (a.cls == F_FIN && a.exp < fmt80.emin && !(x->e.mask & FX_UE))
+			x->e.flags |= FX_PE; /* even the wrapped exponent is out of range */
 	}
 	finish(x, 0, &a, false);
 	return EXIT_NONE;
@@ -169,10 +171,8 @@ static enum exit fxtract(struct x87 *x)
 {
 	struct fnum a, e;
 
-	if (!need(x, 1))
-		return EXIT_NONE;
-	if (!x87_empty(x->s, 7)) {
-		if (x87_overflow(x)) {
+	if (!x87_empty(x->s, 7) || x87_empty(x->s, 0)) {
+		if (x87_empty(x->s, 0) ? x87_underflow(x) : x87_overflow(x)) {
 			x87_put(x->s, 0, &x87_indefinite);
 			x87_push(x->s);
 			x87_put(x->s, 0, &x87_indefinite);
@@ -261,6 +261,7 @@ static enum exit fprem(struct x87 *x, bool nearest)
 	uint64_t q = 0;
 	bool partial = false, sign;
 
+	x->s->fsw &= ~FSW_C2;
 	if (!binary(x, &a, &b, 0, false))
 		return EXIT_NONE;
 	if (a.cls == F_INF || b.cls == F_ZERO) {
@@ -291,8 +292,8 @@ static enum exit trig(struct x87 *x, enum trig t)
 	bool two = t >= T_TAN;
 
 	x->s->fsw &= ~FSW_C2;
-	if (two && !x87_empty(x->s, 7) && !x87_empty(x->s, 0)) {
-		if (x87_overflow(x)) {
+	if (two && (!x87_empty(x->s, 7) || x87_empty(x->s, 0))) {
+		if (x87_empty(x->s, 0) ? x87_underflow(x) : x87_overflow(x)) {
 			x87_put(x->s, 0, &x87_indefinite);
 			x87_push(x->s);
 			x87_put(x->s, 0, &x87_indefinite);
@@ -340,7 +341,9 @@ static enum exit f2xm1(struct x87 *x)
 	if (!unary(x, &a))
 		return EXIT_NONE;
 	if (a.cls == F_INF && a.sign)
-		a = soft_int(-1);
+		a = soft_int(-1); /* 2^-inf - 1 */
+	else if (a.cls == F_FIN && a.exp >= 0 && (a.exp > 0 || a.sig << 1)) /* outside -1..1: undefined; unchanged */
+		x->e.flags |= FX_PE;
 	else if (a.cls == F_FIN)
 		a = from_ld(x, expm1l(to_ld(&a) * 0.693147180559945309417232121458176568L));
 	finish(x, 0, &a, false);
@@ -367,6 +370,12 @@ static enum exit fyl2x(struct x87 *x, bool plus1)
 		return EXIT_NONE;
 	l = to_ld(&a);
 	l = plus1 ? log1pl(l) * 1.442695040888963407359924681001892137L : log2l(l);
+	if (plus1 && a.cls == F_FIN && !(l > -HUGE_VALL)) { /* -1 and below: undefined; ST(1) is kept */
+		x->e.flags |= FX_PE;
+		if (x87_before(x))
+			finish(x, 1, &b, true);
+		return EXIT_NONE;
+	}
 	/* invalid: log of a negative number, zero times infinity */
 	if (isnan(l) || (l == 0 && b.cls == F_INF) || (isinf(l) && b.cls == F_ZERO)) {
 		invalid(x, 1, true);
