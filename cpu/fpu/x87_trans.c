@@ -162,6 +162,11 @@ static enum exit fscale(struct x87 *x)
 		a = soft_round(&x->e, &fmt80, a.sign, a.exp + (int)n, (soft_u128)a.sig << 64);
 		if (a.cls == F_FIN && a.exp < fmt80.emin && !(x->e.mask & FX_UE))
 			x->e.flags |= FX_PE; /* even the wrapped exponent is out of range */
+		if (a.cls == F_FIN && a.exp > fmt80.emax) {
+			a.cls = F_INF;
+			x->e.flags |= FX_PE;
+			x->e.up = true;
+		}
 	}
 	finish(x, 0, &a, false);
 	return EXIT_NONE;
@@ -357,6 +362,8 @@ static enum exit fpatan(struct x87 *x)
 	if (!binary(x, &a, &b, 1, true) || !x87_before(x))
 		return EXIT_NONE;
 	b = b.cls == F_ZERO && !a.sign ? b : from_ld(x, atan2l(to_ld(&b), to_ld(&a)));
+	if (b.cls == F_ZERO && x87_get(x->s, 1).cls == F_FIN) /* too small for any exponent */
+		x->e.flags |= FX_UE | FX_PE;
 	finish(x, 1, &b, true);
 	return EXIT_NONE;
 }
@@ -382,7 +389,7 @@ static enum exit fyl2x(struct x87 *x, bool plus1)
 		return EXIT_NONE;
 	}
 	if (isinf(l) && a.cls == F_ZERO && b.cls == F_FIN)
-		x->e.flags |= FX_ZE;
+		x->e.flags = FX_ZE;
 	if (!x87_before(x))
 		return EXIT_NONE;
 	if (l == 0 || isinf(l) || b.cls != F_FIN) {
