@@ -377,6 +377,9 @@ static void defaults(struct args *a)
 /* What follows from several options together. */
 static enum vm_err finish(struct args *a, struct err *e)
 {
+	/* lockstep is hundreds of times slower than the guest expects: its time is counted, not measured */
+	if (a->cfg.jit.accel == ACCEL_LOCKSTEP)
+		a->cfg.jit.icount = true;
 	if (!a->cfg.data_dir[0]) {
 		a->cfg.data_dir[0] = a->cfg.data_dir[1];
 		a->cfg.data_dir[1] = a->cfg.data_dir[2];

@@ -38,6 +38,8 @@ struct loop {
 	bool over;		/* loop_run() has left: no job runs any more */
 	int status;		/* of the process, once quit */
 	bool no_reboot, no_shutdown;
+	bool icount;		/* guest time is 10 ns an instruction; idle time is skipped */
+	uint64_t skipped;	/* ns of idle time skipped so far */
 	struct termios termios; /* of standard input before raw mode */
 	bool have_termios;
 	uint64_t base, paused_at; /* host ns: virtual 0, and when the pause began */

@@ -341,6 +341,7 @@ static int run(struct program *p)
 {
 	FILE *pid;
 
+	p->loop.icount = p->args.cfg.jit.icount;
 	loop_attach(&p->loop, p->m);
 	p->loop.no_reboot = p->args.no_reboot;
 	p->loop.no_shutdown = p->args.no_shutdown;

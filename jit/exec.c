@@ -3,6 +3,7 @@
  */
 #include "jit/priv.h"
 #include "cpu/ring0/ring0.h"
+#include "mmu/base/clock.h"
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -167,6 +168,8 @@ static enum run_exit run_block(struct jit *j, struct block *b, struct block_exit
 		r = j->be->run(j->be_priv, cpu, b, last);
 	}
 	j->st.entries++;
+	if (j->opt.icount && clock_deadline(cpu->clock) <= clock_now(cpu->clock))
+		vcpu_kick(cpu);
 	if (r == RUN_ONE) {
 		*last = NULL;
 		r = exec_one(j);

@@ -16,6 +16,7 @@ struct jit_options {
 	enum jit_accel accel;
 	uint64_t cache_bytes;	/* host code; 0: default */
 	bool one_insn, no_link; /* developer switches */
+	bool icount;		/* time is counted in instructions: look at the clock after every block */
 	uint32_t passes_off;	/* bit n: pass n of ir_passes[] is off */
 	uint64_t ra_random;	/* seed; 0: off */
 	uint32_t host_mask;	/* host features to pretend absent (jit/host/backend.h HOSTF_*) */

@@ -397,6 +397,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	k->replay = true;
 	rh = run_host(j, blk);
 	cpu->req |= req;
+	cpu->insns = k->after->insns;
 	compare(k, blk->twin->undef, ri, rh);
 	if (k->mismatch) {
 		explain(k, blk);

@@ -76,7 +76,7 @@ START_TEST(memory)
 	expect(r, "xp /1xg 0x1000", "0x0000000011223344");
 	expect(r, "x/2i 0xffff0", "cli");
 	expect(r, "x/2i 0xffff0", "hlt");
-	expect(r, "xp 0xfffffffff000", "Cannot access memory");
+	expect(r, "xp 0xfffffffff000", "0xffffffff");
 	expect(r, "x/q 0", "unknown format letter 'q'");
 	expect(r, "x", "an address is needed");
 	rig_free(r);
