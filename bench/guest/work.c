@@ -1,8 +1,10 @@
 /*
- * work.c - the compute workloads of bench/run.sh: runs inside the guest, or natively. Usage: work NAME [SCALE]
+ * work.c - the compute workloads of bench/run.sh: runs inside the guest, or natively. Usage: work
+ * NAME [SCALE]
  *
- * Each kernel does a fixed amount of work and returns a checksum, so that a wrong result cannot pass for a fast one. The
- * host takes the time between the two marker lines; nothing here reads a clock.
+ * Each kernel does a fixed amount of work and returns a checksum, so that a wrong result cannot
+ * pass for a fast one. The host takes the time between the two marker lines; nothing here reads a
+ * clock.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -93,12 +95,25 @@ static uint32_t calls(unsigned n) /* call, return, stack */
 }
 
 typedef uint32_t (*op_fn)(uint32_t);
-static __attribute__((noinline)) uint32_t op0(uint32_t x) { return x + 1; }
-static __attribute__((noinline)) uint32_t op1(uint32_t x) { return x ^ 0x55; }
-static __attribute__((noinline)) uint32_t op2(uint32_t x) { return x << 1 | x >> 31; }
-static __attribute__((noinline)) uint32_t op3(uint32_t x) { return x - 77; }
+static __attribute__((noinline)) uint32_t op0(uint32_t x)
+{
+	return x + 1;
+}
+static __attribute__((noinline)) uint32_t op1(uint32_t x)
+{
+	return x ^ 0x55;
+}
+static __attribute__((noinline)) uint32_t op2(uint32_t x)
+{
+	return x << 1 | x >> 31;
+}
+static __attribute__((noinline)) uint32_t op3(uint32_t x)
+{
+	return x - 77;
+}
 
-static uint32_t indirect(unsigned n) /* calls through a table, as a byte-code interpreter makes them */
+static uint32_t indirect(
+	unsigned n) /* calls through a table, as a byte-code interpreter makes them */
 {
 	static const op_fn volatile table[4] = {op0, op1, op2, op3};
 	uint32_t x = 1, s = 99;
@@ -189,8 +204,15 @@ static const struct {
 	uint32_t (*run)(unsigned);
 	unsigned scale;
 } works[] = {
-	{"integer", integer, 60}, {"sieve", sieve, 120}, {"chase", chase, 30}, {"calls", calls, 1000}, {"indirect", indirect, 30},
-	{"x87", x87, 20}, {"sse", sse, 15}, {"sseint", sseint, 300}, {"strings", strings, 10},
+	{"integer", integer, 60},
+	{"sieve", sieve, 120},
+	{"chase", chase, 30},
+	{"calls", calls, 1000},
+	{"indirect", indirect, 30},
+	{"x87", x87, 20},
+	{"sse", sse, 15},
+	{"sseint", sseint, 300},
+	{"strings", strings, 10},
 };
 
 int main(int argc, char **argv)
@@ -200,7 +222,8 @@ int main(int argc, char **argv)
 			continue;
 		printf("@begin %s\n", works[i].name);
 		fflush(stdout);
-		printf("@end %s %08x\n", works[i].name, works[i].run(argc > 2 ? atoi(argv[2]) : works[i].scale));
+		printf("@end %s %08x\n", works[i].name,
+			works[i].run(argc > 2 ? atoi(argv[2]) : works[i].scale));
 		fflush(stdout);
 	}
 	return 0;
