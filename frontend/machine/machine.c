@@ -103,17 +103,18 @@ enum machine_stop machine_run(struct machine *m)
 {
 	enum jit_stop why;
 
-	__atomic_and_fetch(&m->cpu->req, ~(uint32_t)(REQ_KICK | REQ_STOP), __ATOMIC_ACQ_REL);
 	clock_run(&m->clock);
 	if (m->want_reset || m->want_off || m->want_exit)
 		return pending(m);
 	why = jit_run(m->jit);
+	/* Cleared here, before we look at the world: a kick from now on makes the next run return at once. */
+	__atomic_and_fetch(&m->cpu->req, ~(uint32_t)(REQ_KICK | REQ_STOP), __ATOMIC_ACQ_REL);
 	clock_run(&m->clock);
 	if (m->want_reset || m->want_off || m->want_exit)
 		return pending(m);
 	switch (why) {
-	case JIT_HALTED:
-		return MACHINE_HALTED;
+	case JIT_HALTED: /* unless a timer that came due meanwhile has ended the halt */
+		return m->cpu->req ? MACHINE_KICKED : MACHINE_HALTED;
 	case JIT_TRIPLE:
 		return MACHINE_TRIPLE;
 	case JIT_DIVERGED:
