@@ -120,6 +120,10 @@ static bool cpu_apic_read(void *opaque, uint32_t msr, uint64_t *v)
 {
 	struct machine *m = opaque;
 
+	if (msr == 0x1B) { /* IA32_APIC_BASE */
+		*v = apic_base(m->apic);
+		return true;
+	}
 	return apic_msr_read(m->apic, msr, v);
 }
 
@@ -127,7 +131,7 @@ static bool cpu_apic_write(void *opaque, uint32_t msr, uint64_t v)
 {
 	struct machine *m = opaque;
 
-	return apic_msr_write(m->apic, msr, v);
+	return msr == 0x1B ? apic_set_base(m->apic, v) : apic_msr_write(m->apic, msr, v);
 }
 
 static uint8_t cpu_get_cr8(void *opaque)

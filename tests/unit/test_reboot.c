@@ -171,6 +171,22 @@ START_TEST(test_timer_during_halt)
 }
 END_TEST
 
+/* IA32_APIC_BASE, as firmware and memory testers read it: enabled, bootstrap processor, FEE00000h. */
+START_TEST(test_apic_base)
+{
+	static const uint8_t code[] = {
+		0x31, 0xC0, 0x8E, 0xD8,			/* ds = 0 */
+		0x66, 0xB9, 0x1B, 0, 0, 0, 0x0F, 0x32,	/* ecx = 1Bh; rdmsr */
+		0x66, 0xA3, 0x00, 0x05, 0xF4,		/* mov [500h],eax; hlt */
+	};
+	struct machine *m = open_machine(code, sizeof(code), ACCEL_JIT, false);
+
+	ck_assert_int_eq(machine_run(m), MACHINE_HALTED);
+	ck_assert_uint_eq(space_read(machine_memory(m), COUNTER, 4), 0xFEE00900);
+	machine_destroy(m);
+}
+END_TEST
+
 /* A kick before machine_run() is not lost: the run returns although the guest never halts. */
 START_TEST(test_kick_before_run)
 {
@@ -198,6 +214,7 @@ int main(void)
 	tcase_add_test(c, test_create_destroy);
 	tcase_add_test(c, test_triple_fault);
 	tcase_add_test(c, test_timer_during_halt);
+	tcase_add_test(c, test_apic_base);
 	tcase_add_test(c, test_kick_before_run);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
