@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define CMOS_EQUIPMENT 0x14
+#define MSR_APIC_BASE 0x1B
 
 void pc_add(struct machine *m, void *dev)
 {
