@@ -293,7 +293,7 @@ static enum exit wait(struct vcpu *cpu)
 {
 	/* #NM: CR0.MP[bit 1] = 1 and CR0.TS[bit 3] = 1. */
 	if ((cpu->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))
-		return cpu_raise(cpu, CHECK_NM_EM_TS, 0);
+		return cpu_raise(cpu, CHECK_NM_WAIT, 0);
 	return pending(cpu);
 }
 

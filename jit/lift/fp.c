@@ -37,8 +37,29 @@ static const struct opnd *memory_operand(const struct insn *in)
 	return NULL;
 }
 
+/* x87 rows name memory as their first operand whether they load or store; SDM Vol. 2D B.17. */
+static bool x87_stores(const struct insn *in)
+{
+	unsigned ext = in->reg & 7;
+
+	switch (in->opcode) {
+	case 0xD9: /* FST FSTP FNSTENV FNSTCW */
+		return ext == 2 || ext == 3 || ext >= 6;
+	case 0xDB: /* FISTTP FIST FISTP, FSTP m80 */
+	case 0xDD: /* FISTTP FST FSTP, FNSAVE FNSTSW */
+	case 0xDF: /* FISTTP FIST FISTP, FBSTP FISTP */
+		return (ext >= 1 && ext <= 3) || ext >= 6;
+	default: /* D8 DA DC DE: arithmetic, it reads */
+		return false;
+	}
+}
+
 static bool writes_memory(const struct insn *in)
 {
+	if (in->map == 0)
+		return x87_stores(in);
+	if (in->map == 1 && in->opcode == 0xAE) /* FXRSTOR, LDMXCSR, XRSTOR read */
+		return (in->reg & 7) != 1 && (in->reg & 7) != 2 && (in->reg & 7) != 5;
 	return in->op[0].kind == OPND_MEM;
 }
 
