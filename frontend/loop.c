@@ -33,7 +33,8 @@ static void deadline_changed(void *opaque, uint64_t deadline)
 	struct loop *l = opaque;
 	struct itimerspec it = {{0, 0}, {0, 0}};
 
-	if (deadline != UINT64_MAX && !l->paused) {
+	/* counted time needs no alarm clock: the run loop looks after every block */
+	if (deadline != UINT64_MAX && !l->paused && !l->icount) {
 		uint64_t at = deadline + l->base;
 
 		it.it_value.tv_sec = (time_t)(at / NS_PER_SEC);

@@ -370,20 +370,25 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	struct block_exit *last;
 	enum run_exit ri, rh;
 	uint64_t rip = cpu->rip;
+	uint32_t pending;
 
 	k->blocks++;
 	k->replay = k->mismatch = false;
 	k->nio = k->next_io = k->nw = 0;
 	k->bytes = 0;
+	/* a request would cut string instructions short, here for one engine and there for the other */
+	pending = __atomic_exchange_n(&cpu->req, 0, __ATOMIC_ACQ_REL);
 	memcpy(k->before, cpu, STATE_SIZE);
 	k->pg_before = cpu->mmu.pg;
 	blk->twin->exit[0].to = blk->twin->exit[1].to = NULL;
 	ri = interp_backend.run(j->interp, cpu, blk->twin, &last);
 	memcpy(k->after, cpu, STATE_SIZE);
 	undo(k);
-	uint32_t req = cpu->req;
-
+	pending |= cpu->req;
 	memcpy(cpu, k->before, STATE_SIZE);
+	/* wires are not the CPU's state: devices have moved them, and will not do so again */
+	cpu->intr_line = k->after->intr_line;
+	cpu->nmi_line = k->after->nmi_line;
 	if (memcmp(&cpu->mmu.pg, &k->pg_before, sizeof(k->pg_before))) {
 		cpu->mmu.pg = k->pg_before;
 		tlb_flush(&cpu->mmu, true);
@@ -396,7 +401,10 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	}
 	k->replay = true;
 	rh = run_host(j, blk);
-	cpu->req |= req;
+	if (k->after->a20 != cpu->a20)
+		vcpu_set_a20(cpu, k->after->a20);
+	cpu->req |= pending;
+	vcpu_update_req(cpu);
 	cpu->insns = k->after->insns;
 	compare(k, blk->twin->undef, ri, rh);
 	if (k->mismatch) {
