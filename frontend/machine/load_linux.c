@@ -83,6 +83,33 @@ static enum vm_err place_initrd(struct machine *m, const uint8_t *img, size_t le
 	return VM_OK;
 }
 
+/*
+ * vga= on the command line is the boot loader's to obey ("Special command line options" in boot.rst): the setup code
+ * takes the mode from vid_mode (offset 1FAh). Other values than a number and the three names leave the header's.
+ */
+static void set_video_mode(uint8_t *img, const char *cmdline)
+{
+	const char *p = cmdline;
+	unsigned long mode;
+	char *end;
+
+	while ((p = strstr(p, "vga=")) && p != cmdline && p[-1] != ' ')
+		p += 4;
+	if (!p)
+		return;
+	p += 4;
+	if (!strncmp(p, "normal", 6))
+		mode = 0xFFFF;
+	else if (!strncmp(p, "ext", 3))
+		mode = 0xFFFE;
+	else if (!strncmp(p, "ask", 3))
+		mode = 0xFFFD;
+	else if (mode = strtoul(p, &end, 0), end == p || mode > 0xFFFF)
+		return;
+	img[0x1FA] = (uint8_t)mode;
+	img[0x1FB] = (uint8_t)(mode >> 8);
+}
+
 static void patch_header(uint8_t *img, const struct linux_image *k)
 {
 	img[0x210] = 0xFF; /* type_of_loader: unassigned */
@@ -139,6 +166,7 @@ enum vm_err load_linux(struct machine *m, uint8_t *img, size_t len, struct err *
 	r = place_initrd(m, img, len, &k, e);
 	if (!r) {
 		patch_header(img, &k);
+		set_video_mode(img, k.cmdline);
 		if (!give_items(m, img, len, &k))
 			r = err_set(e, VM_ERR_NOMEM, "no memory for the kernel");
 	}
