@@ -26,6 +26,13 @@ struct loop_watch {
 	void *opaque;
 };
 
+/* Keys that the monitor's sendkey holds down until its timer lets them go. */
+struct loop_keys {
+	struct timer timer;
+	struct input *in;
+	unsigned code[8], n;
+};
+
 struct loop {
 	struct machine *m;
 	pthread_mutex_t mu;
@@ -44,6 +51,7 @@ struct loop {
 	bool have_termios;
 	uint64_t base, paused_at; /* host ns: virtual 0, and when the pause began */
 	unsigned buttons;	/* mouse buttons the monitor holds down */
+	struct loop_keys keys;
 	void (*ended)(void *opaque); /* VM loop is over: wakes the window's thread; may be NULL */
 	void *ended_opaque;
 };

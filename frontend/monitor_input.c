@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_KEYS 8
-
 static const struct key {
 	const char *name;
 	unsigned code;
@@ -18,20 +16,12 @@ static const struct key {
 #undef KEY
 };
 
-/* Keys being held; frees itself when it lets go. */
-struct held {
-	struct timer timer;
-	struct input *in;
-	unsigned code[MAX_KEYS], n;
-};
-
 static void let_go(void *opaque)
 {
-	struct held *h = opaque;
+	struct loop_keys *h = opaque;
 
 	while (h->n)
 		h->in->key(h->in->key_opaque, h->code[--h->n], false);
-	free(h);
 }
 
 static bool find_key(const char *name, unsigned *code)
@@ -53,8 +43,9 @@ void cmd_sendkey(struct mon *mon)
 {
 	struct input *in = machine_input(mon->m);
 	char *list = mon_word(mon), *hold = mon_word(mon), *save = NULL;
+	struct loop_keys *h = &mon->l->keys;
+	unsigned code[ARRAY_SIZE(h->code)], n = 0;
 	uint64_t ms = 100;
-	struct held *h;
 
 	if (!list || !in->key) {
 		fprintf(mon->out, "sendkey needs key names, e.g. ctrl-alt-f1\n");
@@ -62,19 +53,21 @@ void cmd_sendkey(struct mon *mon)
 	}
 	if (hold && !mon_number(mon, hold, &ms))
 		return;
-	h = calloc(1, sizeof(*h));
-	BUG_ON(!h);
-	h->in = in;
 	for (char *k = strtok_r(list, "-", &save); k; k = strtok_r(NULL, "-", &save)) {
-		if (h->n == MAX_KEYS || !find_key(k, &h->code[h->n])) {
+		if (n == ARRAY_SIZE(code) || !find_key(k, &code[n])) {
 			fprintf(mon->out, "unknown key: '%s'\n", k);
-			free(h);
 			return;
 		}
-		h->n++;
+		n++;
 	}
-	for (unsigned i = 0; i < h->n; i++)
-		in->key(in->key_opaque, h->code[i], true);
+	if (h->timer.clock) {
+		timer_cancel(&h->timer);
+		let_go(h); /* the keys before these */
+	}
+	h->in = in;
+	memcpy(h->code, code, sizeof(code));
+	for (h->n = 0; h->n < n; h->n++)
+		in->key(in->key_opaque, code[h->n], true);
 	timer_init(&h->timer, machine_clock(mon->m), let_go, h);
 	timer_arm(&h->timer, clock_now(machine_clock(mon->m)) + ms * 1000000);
 }
