@@ -1,40 +1,12 @@
 /*
  * x87_trans.c - D9 F0..FF: remainder, scale, extract, round, square root, and the transcendental functions.
  *
- * FPREM, FPREM1, FSCALE, FXTRACT, FRNDINT and FSQRT are exact integer work. The transcendental ones are computed with
- * the C library's long double functions: 64-bit significands or better on the hosts we know, not bit for bit
- * what a processor gives (Intel's argument reduction uses a 66-bit pi, SDM Vol. 1 8.3.8; this one reduces exactly).
+ * FPREM, FPREM1, FSCALE, FXTRACT, FRNDINT and FSQRT are exact. The transcendental functions are computed to about 120
+ * bits (wide.h) and rounded once, so they are within 1 ulp as the SDM promises (Vol. 1 8.3.10), the same on every
+ * host, but not bit for bit what one processor model gives. Source: Intel SDM Vol. 1 8.3.5 to 8.3.10, Vol. 2.
  */
+#include "cpu/fpu/wide.h"
 #include "cpu/fpu/x87.h"
-#include <math.h>
-#include <string.h>
-
-static long double to_ld(const struct fnum *a)
-{
-	long double v = a->cls == F_ZERO ? 0.0L : a->cls == F_INF ? HUGE_VALL : ldexpl((long double)a->sig, a->exp - 63);
-
-	return a->sign ? -v : v;
-}
-
-static struct fnum from_ld(struct x87 *x, long double v)
-{
-	struct fnum n = {.sign = signbit(v) != 0};
-	int e;
-	long double m;
-
-	v = fabsl(v);
-	if (isinf(v)) {
-		n.cls = F_INF;
-	} else if (isnan(v)) {
-		x->e.flags |= FX_IE;
-		return x87_indefinite;
-	} else if (v != 0) {
-		m = frexpl(v, &e);
-		n = soft_round(&x->e, &fmt80, n.sign, e - 1, (soft_u128)(uint64_t)ldexpl(m, 64) << 64);
-		x->e.flags |= FX_PE; /* these results are never exact but for trivial arguments */
-	}
-	return n;
-}
 
 static bool need(struct x87 *x, unsigned n)
 {
@@ -291,6 +263,21 @@ static enum exit fprem(struct x87 *x, bool nearest)
 
 enum trig { T_SIN, T_COS, T_TAN, T_SINCOS };
 
+/* @a finite, not 0. T_SINCOS: the cosine is *second. */
+static struct fnum trig_value(struct x87 *x, const struct fnum *a, enum trig t, struct fnum *second)
+{
+	struct wide sin, cos;
+
+	/* a tiny argument's sine is a little below it, its tangent a little above */
+	wide_sincos(a, &sin, &cos);
+	if (t == T_TAN)
+		return wide_round(&x->e, &fmt80, wide_beside(wide_div(sin, cos), true));
+	cos = wide_beside(cos, false);
+	if (t == T_SINCOS)
+		*second = wide_round(&x->e, &fmt80, cos);
+	return wide_round(&x->e, &fmt80, t == T_COS ? cos : wide_beside(sin, false));
+}
+
 static enum exit trig(struct x87 *x, enum trig t)
 {
 	struct fnum a, r, second = soft_int(1);
@@ -324,9 +311,7 @@ static enum exit trig(struct x87 *x, enum trig t)
 		if (a.cls == F_ZERO)
 			r = t == T_COS ? soft_int(1) : a;
 		else
-			r = from_ld(x, t == T_COS ? cosl(to_ld(&a)) : t == T_TAN ? tanl(to_ld(&a)) : sinl(to_ld(&a)));
-		if (t == T_SINCOS && a.cls != F_ZERO)
-			second = from_ld(x, cosl(to_ld(&a)));
+			r = trig_value(x, &a, t, &second);
 	}
 out:
 	if (!x87_before(x))
@@ -350,9 +335,34 @@ static enum exit f2xm1(struct x87 *x)
 	else if (a.cls == F_FIN && a.exp >= 0 && (a.exp > 0 || a.sig << 1)) /* outside -1..1: undefined; unchanged */
 		x->e.flags |= FX_PE;
 	else if (a.cls == F_FIN)
-		a = from_ld(x, expm1l(to_ld(&a) * 0.693147180559945309417232121458176568L));
+		a = wide_round(&x->e, &fmt80, wide_exp2m1(wide_from(&a)));
 	finish(x, 0, &a, false);
 	return EXIT_NONE;
+}
+
+/* The angle of (x, y), both signs of zero and infinity included: SDM Vol. 2 table 3-30 */
+static struct wide angle(const struct fnum *fx, const struct fnum *fy)
+{
+	struct wide x = wide_from(fx), y = wide_from(fy), r;
+	bool neg = fx->sign, flip = false;
+
+	x.sign = y.sign = false;
+	if (fx->cls == F_INF && fy->cls == F_INF) {
+		r = wide_scale(wide_pi, -2);
+	} else if (fy->cls == F_INF || (fx->cls == F_ZERO && fy->cls != F_ZERO)) {
+		r = wide_scale(wide_pi, -1);
+	} else if (fx->cls == F_INF || fy->cls == F_ZERO) {
+		r = (struct wide){0};
+	} else {
+		flip = y.exp > x.exp || (y.exp == x.exp && y.sig > x.sig);
+		r = wide_beside(wide_atan(flip ? wide_div(x, y) : wide_div(y, x)), false);
+	}
+	if (flip)
+		r = wide_add(wide_scale(wide_pi, -1), wide_neg(r));
+	if (neg)
+		r = wide_add(wide_pi, wide_neg(r));
+	r.sign = fy->sign;
+	return r;
 }
 
 static enum exit fpatan(struct x87 *x)
@@ -361,44 +371,67 @@ static enum exit fpatan(struct x87 *x)
 
 	if (!binary(x, &a, &b, 1, true) || !x87_before(x))
 		return EXIT_NONE;
-	b = b.cls == F_ZERO && !a.sign ? b : from_ld(x, atan2l(to_ld(&b), to_ld(&a)));
-	if (b.cls == F_ZERO && x87_get(x->s, 1).cls == F_FIN) /* too small for any exponent */
-		x->e.flags |= FX_UE | FX_PE;
+	b = wide_round(&x->e, &fmt80, angle(&a, &b));
 	finish(x, 1, &b, true);
 	return EXIT_NONE;
 }
 
+/* The logarithm FYL2X or FYL2XP1 multiplies by: F_FIN (in *w), F_ZERO, F_INF, or F_BAD where there is none */
+static struct fnum logarithm(const struct fnum *a, bool plus1, struct wide *w)
+{
+	struct fnum l = {.cls = F_FIN};
+
+	*w = (struct wide){0};
+	if (a->cls == F_ZERO) {
+		l.cls = plus1 ? F_ZERO : F_INF;
+		l.sign = !plus1 || a->sign;
+	} else if (a->sign && (!plus1 || a->cls == F_INF)) {
+		l.cls = F_BAD;
+	} else if (a->cls == F_INF) {
+		l.cls = F_INF;
+	} else {
+		*w = plus1 ? wide_log2p1(wide_from(a)) : wide_log2(wide_from(a));
+		l.sign = w->sign;
+		if (!w->sig)
+			l.cls = F_ZERO;
+	}
+	return l;
+}
+
 static enum exit fyl2x(struct x87 *x, bool plus1)
 {
-	struct fnum a, b;
-	long double l;
+	struct fnum a, b, l;
+	struct wide w;
 
 	if (!binary(x, &a, &b, 1, true))
 		return EXIT_NONE;
-	l = to_ld(&a);
-	l = plus1 ? log1pl(l) * 1.442695040888963407359924681001892137L : log2l(l);
-	if (plus1 && a.cls == F_FIN && !(l > -HUGE_VALL)) { /* -1 and below: undefined; ST(1) is kept */
-		x->e.flags |= FX_PE;
+	if (plus1 && a.sign && a.cls == F_FIN && a.exp >= 0) { /* -1 and below: undefined; AMD's unit answers ST(0) */
+		if (b.cls != F_FIN) {
+			a = b;
+			a.sign = !b.sign;
+		} else {
+			x->e.flags |= FX_PE;
+		}
 		if (x87_before(x))
-			finish(x, 1, &b, true);
+			finish(x, 1, &a, true);
 		return EXIT_NONE;
 	}
+	l = logarithm(&a, plus1, &w);
 	/* invalid: log of a negative number, zero times infinity */
-	if (isnan(l) || (l == 0 && b.cls == F_INF) || (isinf(l) && b.cls == F_ZERO)) {
+	if (l.cls == F_BAD || (l.cls == F_ZERO && b.cls == F_INF) || (l.cls == F_INF && b.cls == F_ZERO)) {
 		invalid(x, 1, true);
 		return EXIT_NONE;
 	}
-	if (isinf(l) && a.cls == F_ZERO && b.cls == F_FIN)
+	/* zero-divide: log of zero */
+	if (l.cls == F_INF && a.cls == F_ZERO && b.cls == F_FIN)
 		x->e.flags = FX_ZE;
 	if (!x87_before(x))
 		return EXIT_NONE;
-	if (l == 0 || isinf(l) || b.cls != F_FIN) {
-		b.sign ^= signbit(l) != 0;
-		b.cls = l == 0 || b.cls == F_ZERO ? F_ZERO : F_INF;
+	if (l.cls != F_FIN || b.cls != F_FIN) {
+		b.sign ^= l.sign;
+		b.cls = l.cls == F_ZERO || b.cls == F_ZERO ? F_ZERO : F_INF;
 	} else {
-		struct fnum n = from_ld(x, l);
-
-		b = soft_mul(&x->e, &fmt80, n, b);
+		b = wide_round(&x->e, &fmt80, wide_mul(w, wide_from(&b)));
 	}
 	finish(x, 1, &b, true);
 	return EXIT_NONE;
