@@ -672,10 +672,7 @@ void atapi_identify(struct ide_chan *c)
 	ide_put_string(w + 54, "DRAGOMAN DVD-ROM", 40);
 	pci_put16(w + 63 * 2, (uint16_t)(7 | (group == 4 ? 0x100 << n : 0)));
 	pci_put16(w + 88 * 2, (uint16_t)(0x3F | (group == 8 || !group ? 0x100 << (group ? n : 5) : 0)));
-	c->st->is_atapi = 1;
-	c->st->is_dma = 0;
-	c->st->left = 0;
-	c->st->total = 512;
+	c->st->left = 0; /* a single block; its end raises no interrupt */
 	ide_pio(c, IDE_PIO_IN, 0, 512);
 	ide_irq_raise(c);
 }

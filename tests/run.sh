@@ -72,8 +72,8 @@ boot_list() {
 	done
 }
 boot_one() { # FILE ACCEL
-	n=${1##*/}
-	one "boot/${n%.sh} ($2)" env ACCEL="$2" sh "$1"
+	boot=${1##*/}
+	one "boot/${boot%.sh} ($2)" env ACCEL="$2" sh "$1"
 }
 run_boots() { # at most $jobs at a time, the long ones first
 	boot_list | sort -s -k1,1 | awk '{ print ($1 ~ /memtest/ ? 0 : $2 == "jit" ? 2 : 1), $0 }' | sort -s -n -k1,1 >"$work/boots"
