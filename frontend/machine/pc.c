@@ -7,6 +7,7 @@
  */
 #include "frontend/machine/board.h"
 #include "frontend/machine/acpi.h"
+#include "frontend/machine/smbios.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -396,7 +397,8 @@ static enum vm_err build_fw_cfg(struct machine *m, struct err *e)
 
 	m->fw = fw_cfg_create(m->log, &m->mem, &m->io);
 	pc_add(m, m->fw);
-	if (!fw_cfg_standard(m->fw, &b) || !pc_acpi_tables(m))
+	if (!fw_cfg_standard(m->fw, &b) || !pc_acpi_tables(m) ||
+		!pc_smbios_tables(m))
 		return err_set(e, VM_ERR_NOMEM, "no memory for the firmware's tables");
 	return m->cfg.kernel ? load_kernel(m, e) : VM_OK;
 }
