@@ -188,14 +188,27 @@ static void show(const char *who, const struct run *r)
 	printf(" m %016llx\n", *(unsigned long long *)r->mem);
 }
 
-static unsigned one_row(struct fix *f, uint8_t *page, const struct insn_row *row, unsigned cases)
+/*
+ * FIP, FCS, FDP, FDS and FOP in a stored environment: the host last ran something else, and AMD loads the pointers only
+ * with a pending exception. test_fpu_env.c looks at ours.
+ */
+static void forget_pointers(const struct insn_row *row, bool word, uint8_t *a, const uint8_t *b)
+{
+	unsigned at = word ? 6 : 12;
+
+	if (strcmp(row->mnemonic, "fnstcw") && strcmp(row->mnemonic, "fnstsw"))
+		memcpy(a + at, b + at, word ? 8 : 16);
+}
+
+static unsigned one_row(struct fix *f, uint8_t *page, const struct insn_row *row, unsigned cases, bool word)
 {
 	uint64_t s = 88172645463325252ull + row->opcode * 77 + (row->match & 0xFFF);
 	unsigned bad = 0, n;
 	uint8_t code[16] = {0};
 	struct insn in;
 
-	n = encode(row, code);
+	code[0] = 0x66;
+	n = word + encode(row, code + word);
 	if (insn_decode(f->cpu->index, code, 15, 8, &in) != DECODE_OK) {
 		printf("%s does not decode\n", row->id);
 		return 1;
@@ -218,6 +231,8 @@ static unsigned one_row(struct fix *f, uint8_t *page, const struct insn_row *row
 		b.rax = f->cpu->gpr[0];
 		for (unsigned k = 0; k < 128; k++)
 			b.mem[k] = fix_rd(f, OPERAND_AT + k, 1);
+		if (!strncmp(row->mnemonic, "fnst", 4) || !strcmp(row->mnemonic, "fnsave"))
+			forget_pointers(row, word, a.mem, b.mem);
 		if (agree(row, &a, &b))
 			continue;
 		if (bad++ < 4) {
@@ -230,8 +245,8 @@ static unsigned one_row(struct fix *f, uint8_t *page, const struct insn_row *row
 	return bad;
 }
 
-/* FLDENV and FRSTOR of random bytes may unmask in our own process; FNSTENV and FNSAVE hold pointers. */
-static bool skipped(const struct insn_row *row)
+/* FNSTENV and the like: they have a 14-byte form with an operand-size prefix */
+static bool environment(const struct insn_row *row)
 {
 	return strstr(row->mnemonic, "env") || !strcmp(row->mnemonic, "fnsave") || !strcmp(row->mnemonic, "frstor");
 }
@@ -247,9 +262,11 @@ START_TEST(rows_agree)
 	for (unsigned i = 0; i < INSN_COUNT; i++) {
 		unsigned bad;
 
-		if (strcmp(insn_rows[i].semantics, "x87") || skipped(&insn_rows[i]))
+		if (strcmp(insn_rows[i].semantics, "x87"))
 			continue;
-		bad = one_row(f, page, &insn_rows[i], cases);
+		bad = one_row(f, page, &insn_rows[i], cases, false);
+		if (environment(&insn_rows[i]))
+			bad += one_row(f, page, &insn_rows[i], cases, true);
 		rows++;
 		if (bad)
 			printf("%s: %u of %u differ\n", insn_rows[i].id, bad, cases);
