@@ -66,12 +66,13 @@ void x87_pop(struct fpu_state *s)
 void x87_es(struct vcpu *cpu)
 {
 	struct fpu_state *s = &cpu->fpu;
-	bool was = s->fsw & FSW_ES, now = s->fsw & ~s->fcw & 0x3F;
+	bool now = s->fsw & ~s->fcw & 0x3F;
 
 	s->fsw &= ~(FSW_ES | FSW_B);
 	if (now)
 		s->fsw |= FSW_ES | FSW_B;
-	if (was != now && !(cpu->cr0 & CR0_NE) && cpu->wires.ferr)
+	/* a level: FNINIT and FNCLEX lower it, whatever CR0.NE is by then */
+	if ((!now || !(cpu->cr0 & CR0_NE)) && cpu->wires.ferr)
 		cpu->wires.ferr(cpu->wires.opaque, now);
 	fpu_mode_changed(cpu);
 }
@@ -254,7 +255,12 @@ static enum exit register_form(struct x87 *x, unsigned op, unsigned ext, unsigne
 		return EXIT_NONE;
 	case 0xDD3: case 0xDF2: case 0xDF3: return fst_reg(x, i, true);
 	case 0xD94: case 0xD95: return x87_d9_reg(x, ext, i);
-	case 0xD96: case 0xD97: return x87_trans(x, ext, i);
+	case 0xD96: case 0xD97:
+		if (ext == 6 && i >= 6) {
+			x87_move_top(x->s, i == 7 ? 1 : 7);
+			return EXIT_NONE;
+		}
+		return x87_trans(x, ext, i);
 	case 0xDA0: case 0xDA1: case 0xDA2: case 0xDA3:
 	case 0xDB0: case 0xDB1: case 0xDB2: case 0xDB3: return fcmov(x, op, ext, i);
 	case 0xDA5: return with_st(x, 1, true, 2, false);

@@ -36,6 +36,8 @@ void x87_push(struct fpu_state *s); /* TOP - 1; ST(0) is full and to be written 
 void x87_pop(struct fpu_state *s);
 void x87_turn(struct fpu_state *s, unsigned by); /* st[i] = old st[(i + by) & 7]; TOP unchanged */
 
+void x87_move_top(struct fpu_state *s, unsigned by); /* TOP + by (FINCSTP 1, FDECSTP 7); tags stay */
+
 /* exceptions */
 /* x87_raise() - record @flags (FX_x); Return: true if one of them is unmasked */
 bool x87_raise(struct x87 *x, unsigned flags);

@@ -148,10 +148,8 @@ static enum exit fldcw(struct x87 *x)
 	return EXIT_NONE;
 }
 
-static void move_top(struct x87 *x, unsigned by)
+void x87_move_top(struct fpu_state *s, unsigned by)
 {
-	struct fpu_state *s = x->s;
-
 	x87_turn(s, by & 7);
 	s->fsw = (s->fsw & ~(7u << 11)) | ((x87_top(s) + by) & 7) << 11;
 	s->fsw &= ~FSW_C1;
@@ -207,10 +205,6 @@ enum exit x87_control(struct x87 *x, bool *done)
 			return load(x, false);
 		if (mem && op == 0xDD && ext == 4)
 			return load(x, true);
-		if (!mem && op == 0xD9 && x->in->modrm >= 0xF6 && x->in->modrm <= 0xF7) {
-			move_top(x, x->in->modrm == 0xF7 ? 1 : 7);
-			return EXIT_NONE;
-		}
 	}
 	*done = false;
 	return EXIT_NONE;
