@@ -243,7 +243,7 @@ static void sleep_vm(struct loop *l)
 	while (!l->head && !l->quit) {
 		uint64_t at = deadline + l->base;
 
-		if (deadline == UINT64_MAX) {
+		if (deadline >= UINT64_MAX - l->base) {
 			pthread_cond_wait(&l->wake, &l->mu);
 			continue;
 		}
