@@ -62,25 +62,31 @@ static enum exit load_mxcsr(struct vcpu *cpu, gla_t gla)
 	return EXIT_NONE;
 }
 
-static enum exit fxsave(struct vcpu *cpu, gla_t gla)
+/* Outside 64-bit mode XMM8 to XMM15 are neither saved nor restored: SDM Vol. 2 FXSAVE. */
+static unsigned fx_size(const struct insn *in)
+{
+	return in->code == 8 ? 416 : 288;
+}
+
+static enum exit fxsave(struct vcpu *cpu, const struct insn *in, gla_t gla)
 {
 	TRY(x87_ready(cpu));
 	/* If the memory operand is not aligned on a 16-byte boundary. */
 	if (gla & 15)
 		return cpu_raise_aux(cpu, CHECK_GP_ALIGN16, 0, gla, 0);
-	if (mmu_write_buf(&cpu->mmu, gla, &cpu->fpu, 416, vcpu_mmu_idx(cpu)) != EXIT_NONE)
+	if (mmu_write_buf(&cpu->mmu, gla, &cpu->fpu, fx_size(in), vcpu_mmu_idx(cpu)) != EXIT_NONE)
 		return cpu_page_fault(cpu);
 	return EXIT_NONE;
 }
 
-static enum exit fxrstor(struct vcpu *cpu, gla_t gla)
+static enum exit fxrstor(struct vcpu *cpu, const struct insn *in, gla_t gla)
 {
 	struct fpu_state s = cpu->fpu;
 
 	TRY(x87_ready(cpu));
 	if (gla & 15)
 		return cpu_raise_aux(cpu, CHECK_GP_ALIGN16, 0, gla, 0);
-	if (mmu_read_buf(&cpu->mmu, gla, &s, 416, vcpu_mmu_idx(cpu)) != EXIT_NONE)
+	if (mmu_read_buf(&cpu->mmu, gla, &s, fx_size(in), vcpu_mmu_idx(cpu)) != EXIT_NONE)
 		return cpu_page_fault(cpu);
 	if (s.mxcsr & ~MXCSR_MASK)
 		return cpu_raise_aux(cpu, CHECK_GP_MXCSR, 0, s.mxcsr, MXCSR_MASK);
@@ -106,9 +112,9 @@ enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla)
 	if (in->map == 1 && in->opcode == 0xAE && in->has_mem && !in->vex && !in->pp) {
 		switch (in->reg & 7) {
 		case 0:
-			return fxsave(cpu, gla);
+			return fxsave(cpu, in, gla);
 		case 1:
-			return fxrstor(cpu, gla);
+			return fxrstor(cpu, in, gla);
 		case 2:
 			return load_mxcsr(cpu, gla);
 		case 3:

@@ -2,8 +2,8 @@
  * fpu.h - every x87, MMX, SSE and AVX instruction in portable C, bit for bit what the silicon does.
  *
  * Used by the IR interpreter, by hosts that lack an instruction, and by the x86-64 backend whenever the guest
- * unmasks an exception. No host floating point in any result that must be exact: integers only (f32/f64/f80
- * in cpu/fpu/f*.c). fpu_exec() makes all availability checks (#UD, #NM, #MF) itself.
+ * unmasks an exception. No host floating point in any result that must be exact: integers only (soft.h,
+ * wide.h). fpu_exec() makes all availability checks (#UD, #NM, #MF) itself.
  */
 #ifndef CPU_FPU_FPU_H
 #define CPU_FPU_FPU_H
