@@ -58,8 +58,8 @@ static bool writes_memory(const struct insn *in)
 {
 	if (in->map == 0)
 		return x87_stores(in);
-	if (in->map == 1 && in->opcode == 0xAE) /* FXRSTOR, LDMXCSR, XRSTOR read */
-		return (in->reg & 7) != 1 && (in->reg & 7) != 2 && (in->reg & 7) != 5;
+	if (in->map == 1 && in->opcode == 0xAE) /* FXSAVE, STMXCSR, XSAVE, XSAVEOPT */
+		return 0x59 >> (in->reg & 7) & 1;
 	return in->op[0].kind == OPND_MEM;
 }
 
@@ -81,6 +81,18 @@ static void native(struct lift *l, unsigned units)
 	l->b->uses_sse |= !!(units & (UNIT_SSE | UNIT_AVX));
 }
 
+/* Bytes of an operand the table gives no size: environments and save areas. 0: not one */
+static unsigned area_size(const struct insn *in)
+{
+	unsigned env = in->osize == 2 ? 14 : 28;
+
+	if (in->map == 0)
+		return in->opcode == 0xD9 ? env : in->opcode == 0xDD ? env + 80 : 0;
+	if (in->map == 1 && in->opcode == 0xAE)
+		return (in->reg & 7) < 2 ? 512 : 576;
+	return 0;
+}
+
 /* @ends: the instruction may change what the mode key says (masks, pending exceptions) */
 static void by_helper(struct lift *l, bool ends)
 {
@@ -92,6 +104,12 @@ static void by_helper(struct lift *l, bool ends)
 	if (mem || l->in->has_mem) {
 		unsigned w = mem ? mem->size : 0;
 
+		if (!w && area_size(l->in)) { /* its last byte, then its first */
+			lift_address(l, &m);
+			m.disp += area_size(l->in) - 1;
+			lift_segment(l, &m, l->in->mem.seg, 1, writes_memory(l->in));
+			w = 1;
+		}
 		lift_memory(l, &m, w, w && writes_memory(l->in));
 		at = ir_temp(l->b);
 		ir_memop(l->b, IR_LIN, 8, at, &m, IR_NONE);
