@@ -206,7 +206,9 @@ enum exit simd_exec(struct vcpu *cpu, const struct insn *in, gla_t gla, bool *kn
 	if (mmx)
 		x.n = 8;
 	TRY(available(cpu, b->kind, mmx));
+	/* SDM Vol. 3A 13.1: EMMS sets TOP to 0 like the others, and empties every register */
 	if (in->id == INSN_EMMS) {
+		mmx_enter(&cpu->fpu);
 		b->run(&x);
 		return EXIT_NONE;
 	}

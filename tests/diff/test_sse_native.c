@@ -1,0 +1,407 @@
+/*
+ * test_sse_native.c - every MMX and SSE row: fpu_exec() against the host's own instruction.
+ *
+ * For each row an encoding is built (register forms, and memory at [RAX]), the same prepared state is run natively
+ * (FXRSTOR, the instruction, FXSAVE, flags, in an executable page) and by fpu_exec(), and XMM, MMX, MXCSR, x87 words,
+ * EFLAGS, general registers and memory are compared. Operands mix random bits with the floats that matter.
+ * Arguments: cases per row and form (default 200), then the start of the row ids to run (default all).
+ */
+#include "cpu/fpu/fpu.h"
+#include "tests/unit/ring0_fix.h"
+#include "cpu/insn/rows.h"
+#include "mmu/base/log.h"
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int cases = 200;
+static const char *only = "";
+
+#if defined(__x86_64__)
+#include <sys/mman.h>
+
+#define MEM_AT 0x10000u
+
+struct state {
+	struct fpu_state f;
+	uint64_t rax, rcx, rdx, flags;
+	uint64_t at; /* native: address of the memory operand */
+	uint8_t mem[64] __attribute__((aligned(64)));
+};
+
+/* What the generated code works on; addressed from RBX inside. */
+struct native {
+	uint8_t host[512] __attribute__((aligned(64)));
+	struct state s;
+};
+
+static uint64_t seed = 0x9E3779B97F4A7C15ull;
+
+static uint64_t rnd(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed * 0x2545F4914F6CDD1Dull;
+}
+
+static uint32_t special32(void)
+{
+	static const uint32_t t[] = {0, 1, 0x7FFFFF, 0x800000, 0x800001, 0x3F800000, 0x3F800001, 0x3F7FFFFF, 0x7F7FFFFF,
+		0x7F800000, 0x7F800001, 0x7FC00000, 0x7FFFFFFF, 0x4F000000, 0x4EFFFFFF, 0x5F000000, 0x3F000000,
+		0x3FC00000, 0x40200000, 0x4B000000, 0x4B000001, 0x34000000, 0x00400000, 0x7FA12345, 0x7FD54321};
+	uint32_t v = t[rnd() % ARRAY_SIZE(t)];
+
+	return v ^ (uint32_t)(rnd() & 1) << 31;
+}
+
+static uint64_t special64(void)
+{
+	static const uint64_t t[] = {0, 1, 0xFFFFFFFFFFFFF, 0x10000000000000, 0x10000000000001, 0x3FF0000000000000,
+		0x3FF0000000000001, 0x3FEFFFFFFFFFFFFF, 0x7FEFFFFFFFFFFFFF, 0x7FF0000000000000, 0x7FF0000000000001,
+		0x7FF8000000000000, 0x7FFFFFFFFFFFFFFF, 0x41E0000000000000, 0x41DFFFFFFFC00000, 0x43E0000000000000,
+		0x3FE0000000000000, 0x3FF8000000000000, 0x4004000000000000, 0x4330000000000000, 0x41DFFFFFFFE00000,
+		0x380FFFFFFFFFFFFF, 0x36A0000000000000, 0x369FFFFFFFFFFFFF, 0x47EFFFFFE0000000, 0x47EFFFFFF0000000,
+		0x7FF4123456789ABC, 0x3810000000000000, 0x47EFFFFFEFFFFFFF};
+	uint64_t v = t[rnd() % ARRAY_SIZE(t)];
+
+	return v ^ (rnd() & 1) << 63;
+}
+
+/* A quadword of one of several natures; a vector usually keeps to one, so that elements meet their like. */
+static uint64_t operand(unsigned kind)
+{
+	uint64_t v;
+
+	switch (kind) {
+	case 0: return rnd();
+	case 1: return special64();
+	case 2: v = special32(); return v << 32 | special32();
+	case 3: /* doubles of moderate size, few significant bits */
+		v = rnd();
+		return (v & 0x800FC00000000000ull) | (0x3FF0ull + (v >> 8 & 0x3F0)) << 48;
+	case 4: /* floats around 1..1024 */
+		v = rnd() & 0x80FFFFFF80FFFFFFull;
+		return v + 0x3F0000003F000000ull + ((rnd() & 0x0600000006000000ull) >> 2);
+	case 5: /* small exponents, both widths */
+		v = rnd();
+		return v & 1 ? v & 0x801FFFFFFFFFFFFFull : v & 0x80FFFFFF80FFFFFFull;
+	case 6: v = rnd(); return v & 0xFF ? v % 40 : v; /* shift counts, lengths */
+	case 7: v = rnd(); return v & rnd() & rnd();
+	default: /* doubles within float's range */
+		v = rnd();
+		return (v & 0x800FFFFFFFFFFFFFull) | (0x360ull + (v >> 8 & 0x11F)) << 52;
+	}
+}
+
+static void operand16(uint8_t *p, unsigned kind)
+{
+	uint64_t v[2] = {operand(kind), operand(kind)};
+
+	memcpy(p, v, 16);
+}
+
+static void prepare(struct state *s, bool x87)
+{
+	unsigned kind = rnd() % 10;
+
+	memset(s, 0, sizeof(*s));
+	s->f.fcw = 0x37F;
+	s->f.fsw = x87 ? (rnd() & 7) << 11 : 0;
+	s->f.ftw = x87 ? rnd() : 0;
+	s->f.mxcsr = 0x1F80 | (rnd() & 3) << 13 | (rnd() & 3 ? 0 : 0x8040) | (rnd() & 7 ? 0 : rnd() & 0x3F);
+	for (unsigned i = 0; i < 8; i++) {
+		uint64_t v = operand(kind < 9 ? kind : rnd() % 9);
+		uint16_t e = rnd() & 1 ? 0xFFFF : rnd();
+
+		memcpy(s->f.st[i], &v, 8);
+		memcpy(s->f.st[i] + 8, &e, 2);
+	}
+	for (unsigned i = 0; i < 16; i++)
+		operand16(s->f.xmm[i], kind < 9 ? kind : rnd() % 9);
+	if (!(rnd() & 3))
+		memcpy(s->f.xmm[2], s->f.xmm[1], 16);
+	for (unsigned i = 0; i < 64; i += 16)
+		operand16(s->mem + i, kind < 9 ? kind : rnd() % 9);
+	s->rax = rnd();
+	s->rcx = operand(rnd() & 1 ? 6 : 0);
+	s->rdx = operand(rnd() & 1 ? 6 : kind % 9);
+	s->flags = rnd() & FL_ARITH;
+}
+
+static uint8_t *put(uint8_t *p, const char *hex)
+{
+	for (unsigned v; sscanf(hex, "%2x", &v) == 1; hex += hex[2] ? 3 : 2)
+		*p++ = v;
+	return p;
+}
+
+static uint8_t *put_off(uint8_t *p, const char *hex, size_t off)
+{
+	uint32_t d = off;
+
+	p = put(p, hex);
+	memcpy(p, &d, 4);
+	return p + 4;
+}
+
+/* The instruction between loading and saving of the state. RSI and RDI: memory operand. */
+static void build(uint8_t *p, const uint8_t *code, unsigned len)
+{
+	p = put(p, "53 48 89 FB");			 /* push rbx; mov rbx, rdi */
+	p = put_off(p, "0F AE 83", offsetof(struct native, host)); /* fxsave */
+	p = put_off(p, "0F AE 8B", offsetof(struct native, s.f));  /* fxrstor */
+	p = put_off(p, "48 8B B3", offsetof(struct native, s.at));
+	p = put(p, "48 89 F7");
+	p = put_off(p, "FF B3", offsetof(struct native, s.flags));
+	p = put(p, "9D");
+	p = put_off(p, "48 8B 83", offsetof(struct native, s.rax));
+	p = put_off(p, "48 8B 8B", offsetof(struct native, s.rcx));
+	p = put_off(p, "48 8B 93", offsetof(struct native, s.rdx));
+	memcpy(p, code, len);
+	p += len;
+	p = put_off(p, "48 89 83", offsetof(struct native, s.rax));
+	p = put_off(p, "48 89 8B", offsetof(struct native, s.rcx));
+	p = put_off(p, "48 89 93", offsetof(struct native, s.rdx));
+	p = put(p, "9C");
+	p = put_off(p, "8F 83", offsetof(struct native, s.flags));
+	p = put_off(p, "0F AE 83", offsetof(struct native, s.f));
+	p = put_off(p, "0F AE 8B", offsetof(struct native, host));
+	put(p, "5B C3");
+}
+
+/* Forms of an encoding: registers 1 and 2, memory [RSI], high registers, twice the same, and with REX.W. */
+enum form { FORM_REG, FORM_MEM, FORM_HIGH, FORM_SAME, FORM_REG_W, FORM_MEM_W, FORM_COUNT };
+
+static unsigned encode(const struct insn_row *r, enum form f, uint8_t *b)
+{
+	static const uint8_t modrm[FORM_COUNT] = {0xCA, 0x0E, 0xCA, 0xC9, 0xCA, 0x0E};
+	bool w = f == FORM_REG_W || f == FORM_MEM_W || (r->match & MATCH_W1);
+	unsigned n = 0, rex = (w ? 8 : 0) | (f == FORM_HIGH ? 5 : 0);
+	uint8_t m = modrm[f];
+
+	if (r->match & MATCH_PFX66)
+		b[n++] = 0x66;
+	if (r->match & MATCH_PFXF3)
+		b[n++] = 0xF3;
+	if (r->match & MATCH_PFXF2)
+		b[n++] = 0xF2;
+	if (rex)
+		b[n++] = 0x40 | rex;
+	b[n++] = 0x0F;
+	if (r->map > 1)
+		b[n++] = r->map == 2 ? 0x38 : 0x3A;
+	b[n++] = r->opcode;
+	if (r->match & 8)
+		m = (m & 0xC7) | (r->match & 7) << 3;
+	b[n++] = m;
+	b[n++] = rnd();
+	return n;
+}
+
+struct run {
+	struct fix *fix;
+	struct native *n;
+	uint8_t *page;
+	unsigned cases, bad;
+};
+
+static void emulate(struct run *t, const struct insn *in, struct state *s, unsigned off)
+{
+	struct vcpu *c = t->fix->cpu;
+
+	c->fpu = s->f;
+	c->gpr[GPR_RAX] = s->rax;
+	c->gpr[GPR_RCX] = s->rcx;
+	c->gpr[GPR_RDX] = s->rdx;
+	c->gpr[GPR_RDI] = MEM_AT + off;
+	c->eflags = s->flags | FL_1;
+	mmu_write_buf(&c->mmu, MEM_AT, s->mem, 64, vcpu_mmu_idx(c));
+	if (fpu_exec(c, in, MEM_AT + off) != EXIT_NONE)
+		s->flags = ~0ull;
+	else
+		s->flags = c->eflags & FL_ARITH;
+	s->f = c->fpu;
+	s->rax = c->gpr[GPR_RAX];
+	s->rcx = c->gpr[GPR_RCX];
+	s->rdx = c->gpr[GPR_RDX];
+	mmu_read_buf(&c->mmu, MEM_AT, s->mem, 64, vcpu_mmu_idx(c));
+}
+
+static const char *difference(const struct state *a, const struct state *b)
+{
+	if (a->flags != b->flags)
+		return b->flags == ~0ull ? "it faulted" : "EFLAGS";
+	if (memcmp(a->f.xmm, b->f.xmm, 256))
+		return "XMM";
+	for (unsigned i = 0; i < 8; i++)
+		if (memcmp(a->f.st[i], b->f.st[i], 10))
+			return "MMX";
+	if (a->f.mxcsr != b->f.mxcsr)
+		return "MXCSR";
+	if (a->f.fsw != b->f.fsw || a->f.ftw != b->f.ftw)
+		return "x87 status or tags";
+	if (a->rax != b->rax || a->rcx != b->rcx || a->rdx != b->rdx)
+		return "general registers";
+	return memcmp(a->mem, b->mem, 64) ? "memory" : NULL;
+}
+
+static void show(const char *what, const struct state *s)
+{
+	const uint64_t *x = (const uint64_t *)s->f.xmm, *m = (const uint64_t *)s->f.st;
+
+	fprintf(stderr, "  %-6s mxcsr %04x fl %03x rax %llx rcx %llx rdx %llx x0 %016llx_%016llx x1 %016llx_%016llx "
+		"x2 %016llx_%016llx st1 %04llx_%016llx st2 %016llx mem %016llx_%016llx fsw %04x ftw %02x\n", what,
+		s->f.mxcsr, (unsigned)s->flags, (unsigned long long)s->rax, (unsigned long long)s->rcx,
+		(unsigned long long)s->rdx, (unsigned long long)x[1], (unsigned long long)x[0], (unsigned long long)x[3],
+		(unsigned long long)x[2], (unsigned long long)x[5], (unsigned long long)x[4],
+		(unsigned long long)m[3] & 0xFFFF, (unsigned long long)m[2], (unsigned long long)m[4],
+		((unsigned long long *)s->mem)[3], ((unsigned long long *)s->mem)[2], s->f.fsw, s->f.ftw);
+}
+
+static void one(struct run *t, const struct insn_row *r, const uint8_t *code, const struct insn *in)
+{
+	bool whole = in->has_mem && (in->op[0].kind == OPND_MEM ? in->op[0].size : in->op[1].size) == 16;
+	unsigned off = 16 + (whole ? 0 : rnd() & 15);
+	struct state in_s, emu;
+	const char *why;
+
+	prepare(&in_s, rnd() & 1);
+	emu = in_s;
+	t->n->s = in_s;
+	t->n->s.at = (uintptr_t)t->n->s.mem + off;
+	((void (*)(struct native *))(uintptr_t)t->page)(t->n);
+	t->n->s.flags &= FL_ARITH;
+	emulate(t, in, &emu, off);
+	why = difference(&t->n->s, &emu);
+	if (why) {
+		if (!t->bad++) {
+			fprintf(stderr, "%s: %s differs; bytes", r->id, why);
+			for (unsigned i = 0; i < in->len; i++)
+				fprintf(stderr, " %02x", code[i]);
+			fprintf(stderr, "\n");
+			show("before", &in_s);
+			show("native", &t->n->s);
+			show("ours", &emu);
+		}
+	}
+	t->cases++;
+}
+
+static bool host_has(unsigned feature)
+{
+	switch (feature) {
+	case FEAT_SSE3: return __builtin_cpu_supports("sse3");
+	case FEAT_SSSE3: return __builtin_cpu_supports("ssse3");
+	case FEAT_SSE41: return __builtin_cpu_supports("sse4.1");
+	case FEAT_SSE42: return __builtin_cpu_supports("sse4.2");
+	case FEAT_AES: return __builtin_cpu_supports("aes");
+	case FEAT_PCLMUL: return __builtin_cpu_supports("pclmul");
+	case FEAT_SHA: return false; /* no CPU model offers it: the rows raise #UD by their feature */
+	default: return true;
+	}
+}
+
+static void row(struct run *t, const struct insn_row *r)
+{
+	unsigned ran = 0;
+	uint8_t code[16];
+	struct insn in;
+
+	for (unsigned f = 0; f < FORM_COUNT; f++) {
+		for (int k = 0; k < cases; k++) {
+			memset(code, 0, sizeof(code));
+			encode(r, f, code);
+			if (insn_decode(t->fix->cpu->index, code, 15, 8, &in) != DECODE_OK || &insn_rows[in.id] != r)
+				break;
+			if (f == FORM_HIGH && (in.op[0].kind == OPND_GPR || in.op[1].kind == OPND_GPR))
+				break;
+			build(t->page, code, in.len);
+			one(t, r, code, &in);
+			ran++;
+		}
+	}
+	ck_assert_msg(ran > 0, "%s: no encoding found", r->id);
+}
+
+static bool is_simd(const struct insn_row *r)
+{
+	return r->id && !(r->match & MATCH_VEX) && (!strcmp(r->semantics, "sse") || !strcmp(r->semantics, "mmx") ||
+		!strcmp(r->semantics, "movnti"));
+}
+
+/* Rows that no two makes of processor answer alike, and by how much ours may differ: the reason beside each. */
+static const struct {
+	const char *mnemonic, *reason;
+} tolerated[] = {
+	{"rcp", "an approximation whose bits the manual leaves open (relative error below 1.5 * 2^-12)"},
+	{"rsqrt", "the same"},
+};
+
+static bool is_tolerated(const struct insn_row *r)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(tolerated); i++)
+		if (!strncmp(r->mnemonic, tolerated[i].mnemonic, strlen(tolerated[i].mnemonic)))
+			return true;
+	return false;
+}
+
+START_TEST(every_row)
+{
+	struct run t = {.fix = fix_new("max")};
+	unsigned rows = 0, failed = 0, total = 0;
+
+	t.fix->cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+	t.fix->cpu->cr0 &= ~(uint64_t)(CR0_EM | CR0_TS);
+	t.n = aligned_alloc(64, (sizeof(*t.n) + 63) & ~63ul);
+	t.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert(t.page != MAP_FAILED && t.n);
+	for (unsigned id = 0; id < INSN_COUNT; id++) {
+		const struct insn_row *r = &insn_rows[id];
+
+		if (!is_simd(r) || !host_has(r->feature) || strncmp(r->id, only, strlen(only)))
+			continue;
+		t.cases = t.bad = 0;
+		row(&t, r);
+		rows++;
+		total += t.cases;
+		if (t.bad)
+			fprintf(stderr, "%s: %u of %u cases differ%s\n", r->id, t.bad, t.cases,
+				is_tolerated(r) ? " (tolerated)" : "");
+		failed += t.bad && !is_tolerated(r);
+	}
+	munmap(t.page, 4096);
+	free(t.n);
+	fix_free(t.fix);
+	printf("%u rows, %u cases, %u rows differ\n", rows, total, failed);
+	ck_assert_uint_gt(rows, 0);
+	ck_assert_uint_eq(failed, 0);
+}
+END_TEST
+#endif
+
+int main(int argc, char **argv)
+{
+	Suite *s = suite_create("sse_native");
+	TCase *c = tcase_create("rows");
+	SRunner *r;
+	int bad;
+
+	if (argc > 1)
+		cases = atoi(argv[1]);
+	if (argc > 2)
+		only = argv[2];
+#if defined(__x86_64__)
+	tcase_set_timeout(c, 600);
+	tcase_add_test(c, every_row);
+#else
+	printf("skipped: the host is no x86-64\n");
+#endif
+	suite_add_tcase(s, c);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	bad = srunner_ntests_failed(r);
+	srunner_free(r);
+	return bad != 0;
+}
