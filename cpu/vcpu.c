@@ -8,6 +8,7 @@
  * Source: Intel SDM Vol. 3A 9.1 "Initialization Overview", table 9-1.
  */
 #include "cpu/fpu/fpu.h"
+#include "cpu/ring0/history.h"
 #include "cpu/ring0/priv.h"
 #include "mmu/base/log.h"
 #include <stdlib.h>
@@ -45,6 +46,11 @@ enum vm_err vcpu_new(struct vcpu **out, const char *model, struct space *mem, st
 		free(cpu);
 		return err_set(e, VM_ERR_NOMEM, "instruction index: %s", why);
 	}
+	cpu->history = history_new();
+	if (!cpu->history) {
+		vcpu_free(cpu);
+		return err_set(e, VM_ERR_NOMEM, "no memory for the trap log");
+	}
 	cpu->a20 = true;
 	mmu_init(&cpu->mmu, mem, ram, log);
 	cpu->mmu.watch_hit = watch_hit;
@@ -59,6 +65,7 @@ void vcpu_free(struct vcpu *cpu)
 	if (!cpu)
 		return;
 	insn_index_free(cpu->index);
+	free(cpu->history);
 	free(cpu);
 }
 

@@ -127,6 +127,15 @@ struct event {
 	uint8_t cpl;
 };
 
+/* A place in the guest's program, for the trap log (ring0/history.h). */
+struct place {
+	uint64_t rip;
+	uint32_t mode; /* mode key (mode.h) */
+	uint32_t base; /* of CS */
+	uint16_t cs;
+	uint8_t cpl;
+};
+
 struct vcpu;
 
 /* What the CPU asks of the board; all called on the machine's thread. */
@@ -181,8 +190,10 @@ struct vcpu {
 	bool triple;		  /* shut down by a triple fault; the run loop resets or stops */
 	uint64_t dr6_pending;	  /* debug conditions met by the running instruction: #DB after it */
 	struct event event;
-	struct event chain[3];	  /* events behind a double or triple fault, oldest first */
+	struct event chain[6];	  /* events behind a double or triple fault, oldest first */
 	uint8_t nchain;
+	struct place from;	  /* where the transition in progress began */
+	struct history *history; /* trap log (ring0/history.h); NULL: none is kept */
 	struct feature_set features;
 	const struct cpu_model *model; /* cpuid.c */
 	uint64_t rng;		  /* RDRAND/RDSEED generator; the owner may seed it */

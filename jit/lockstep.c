@@ -380,6 +380,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	pending = __atomic_exchange_n(&cpu->req, 0, __ATOMIC_ACQ_REL);
 	memcpy(k->before, cpu, STATE_SIZE);
 	k->pg_before = cpu->mmu.pg;
+	cpu->history = NULL; /* the trap log is written once, by the engine that runs last */
 	blk->twin->exit[0].to = blk->twin->exit[1].to = NULL;
 	ri = interp_backend.run(j->interp, cpu, blk->twin, &last);
 	memcpy(k->after, cpu, STATE_SIZE);

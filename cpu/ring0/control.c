@@ -6,6 +6,7 @@
  * "Invalidation of TLBs", 9.8.5 "Initializing IA-32e Mode"; Vol. 2 MOV CR, LMSW, CLTS, INVLPG,
  * INVPCID, XSETBV.
  */
+#include "cpu/ring0/history.h"
 #include "cpu/ring0/priv.h"
 
 #define CR0_KNOWN                                                                                  \
@@ -53,8 +54,10 @@ static enum exit check_cr0(struct vcpu *cpu, uint64_t v)
 
 static void log_mode(struct vcpu *cpu, uint64_t old)
 {
-	if ((old ^ cpu->cr0) & (CR0_PE | CR0_PG))
-		cpu_transition(cpu, TR_MODE, cpu->cr0, cpu->efer);
+	if (!((old ^ cpu->cr0) & (CR0_PE | CR0_PG)))
+		return;
+	cpu->from = place_now(cpu);
+	cpu_transition(cpu, TR_MODE, cpu->cr0, cpu->efer);
 }
 
 enum exit control_write_cr0(struct vcpu *cpu, uint64_t v)
@@ -94,6 +97,7 @@ static enum exit write_cr3(struct vcpu *cpu, uint64_t v)
 	cpu->cr3 = v;
 	vcpu_update(cpu);
 	tlb_flush(&cpu->mmu, cpu->cr4 & CR4_PCIDE);
+	cpu->from = place_now(cpu);
 	cpu_transition(cpu, TR_CR3, v, 0);
 	return EXIT_NONE;
 }

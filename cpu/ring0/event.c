@@ -9,6 +9,7 @@
  * Source: Intel SDM Vol. 3A 6.3 to 6.9, 6.13 "Error Code", 6.15 "Interrupt 8", table 6-2
  * (priorities).
  */
+#include "cpu/ring0/history.h"
 #include "cpu/ring0/priv.h"
 #include "mmu/base/log.h"
 
@@ -91,6 +92,7 @@ enum exit h_raise(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 
 void cpu_transition(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b)
 {
+	history_add(cpu, what, a, b);
 	if (UNLIKELY(cpu->wires.transition != NULL))
 		cpu->wires.transition(cpu->wires.opaque, cpu, what, a, b);
 }
@@ -130,8 +132,12 @@ static void chain_add(struct vcpu *cpu, const struct event *e)
 		cpu->chain[cpu->nchain++] = *e;
 }
 
-static enum exit shut_down(struct vcpu *cpu)
+/* @t, the last of the chain, could not be delivered: shutdown (SDM Vol. 3A 6.15, interrupt 8). */
+static enum exit shut_down(struct vcpu *cpu, struct trap *t)
 {
+	if (t)
+		t->shutdown = true;
+	history_told(cpu, t);
 	cpu->triple = true;
 	cpu->event.pending = false;
 	__atomic_fetch_or(&cpu->req, REQ_RESET, __ATOMIC_RELAXED);
@@ -175,34 +181,64 @@ static enum exit deliver_one(struct vcpu *cpu, const struct event *e)
 	return deliver_any(cpu, &dv);
 }
 
+static bool is_external(const struct event *e)
+{
+	return e->kind == EV_EXT || e->kind == EV_NMI;
+}
+
+/* The delivery of @first has met the fault in cpu->event. EXIT_STOP: shutdown */
+static enum exit deliver_failed(struct vcpu *cpu, const struct event *first, uint64_t *prior)
+{
+	unsigned form = check_rows[cpu->event.check].form;
+
+	/* EXT: the fault occurred while delivering an event external to the program (6.13) */
+	if (form == CODE_SEL || form == CODE_ZERO)
+		cpu->event.code |= 1;
+	chain_add(cpu, first);
+	/* CR2 is loaded when the fault is found, whatever becomes of it */
+	if (cpu->event.vec == VEC_PF)
+		cpu->cr2 = cpu->event.cr2;
+	/* Any fault while delivering a double fault: the processor enters shutdown mode. */
+	if (first->vec == VEC_DF && first->kind == EV_ABORT) {
+		chain_add(cpu, &cpu->event);
+		return shut_down(cpu, history_begin(cpu, &cpu->event, *prior));
+	}
+	if (makes_double(first, &cpu->event)) {
+		struct trap *t = history_begin(cpu, &cpu->event, *prior);
+
+		history_told(cpu, t);
+		*prior = t ? t->no : 0;
+		chain_add(cpu, &cpu->event);
+		cpu_raise(cpu, CHECK_DF_CONTRIBUTORY, 0);
+	}
+	return EXIT_NONE;
+}
+
 static enum exit deliver_loop(struct vcpu *cpu)
 {
+	uint64_t prior = 0;
+
 	cpu->nchain = 0;
+	cpu->from = place_now(cpu);
 	for (;;) {
 		struct event first = cpu->event;
+		struct trap *t = is_external(&first) ? NULL : history_begin(cpu, &first, prior);
 
 		cpu->event.pending = false;
 		cpu->shadow = 0;
-		if (deliver_one(cpu, &first) == EXIT_NONE)
+		if (deliver_one(cpu, &first) == EXIT_NONE) {
+			if (t) {
+				t->delivered = true;
+				t->to = place_now(cpu);
+			}
+			history_told(cpu, t);
 			break;
-		/* EXT: the fault occurred while delivering an event external to the program (6.13)
-		 */
-		if (check_rows[cpu->event.check].form == CODE_SEL ||
-			check_rows[cpu->event.check].form == CODE_ZERO)
-			cpu->event.code |= 1;
-		chain_add(cpu, &first);
-		if (cpu->event.vec ==
-			VEC_PF) /* CR2 is loaded when the fault is found, whatever becomes of it */
-			cpu->cr2 = cpu->event.cr2;
-		/* Any fault while delivering a double fault: the processor enters shutdown mode. */
-		if (first.vec == VEC_DF && first.kind == EV_ABORT) {
-			chain_add(cpu, &cpu->event);
-			return shut_down(cpu);
 		}
-		if (makes_double(&first, &cpu->event)) {
-			chain_add(cpu, &cpu->event);
-			cpu_raise(cpu, CHECK_DF_CONTRIBUTORY, 0);
-		}
+		if (!t) /* interrupts are noted when something is to be told about them */
+			t = history_begin(cpu, &first, prior);
+		history_told(cpu, t);
+		prior = t ? t->no : 0;
+		TRY(deliver_failed(cpu, &first, &prior));
 	}
 	cpu->event.pending = false;
 	mode_refresh(cpu);

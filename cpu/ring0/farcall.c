@@ -5,6 +5,7 @@
  * Source: Intel SDM Vol. 2 JMP and CALL, operation sections; Vol. 3A 5.8 "Privilege Level Checking
  * When Transferring Program Control Between Code Segments", 7.3.
  */
+#include "cpu/ring0/history.h"
 #include "cpu/ring0/priv.h"
 
 struct far {
@@ -281,6 +282,7 @@ static enum exit far_transfer(
 {
 	struct far f = {.sel = sel, .osize = packed & 0xFF, .call = call};
 
+	cpu->from = place_now(cpu);
 	f.ip = ip & size_mask(f.osize);
 	f.next = cpu->rip + (packed >> 8 & 0xFF);
 	if (!is_code64(cpu))

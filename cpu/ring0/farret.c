@@ -3,6 +3,7 @@
  *
  * Source: Intel SDM Vol. 2 RET, operation section; Vol. 3A 5.8.6.
  */
+#include "cpu/ring0/history.h"
 #include "cpu/ring0/priv.h"
 
 static enum exit ret_simple(struct vcpu *cpu, struct stack *st, unsigned osize, unsigned release)
@@ -29,6 +30,7 @@ enum exit h_ret_far(struct vcpu *cpu, uint64_t osize, uint64_t release, uint64_t
 	struct stack st;
 	uint64_t cs, ss;
 
+	cpu->from = place_now(cpu);
 	stack_current(cpu, &st);
 	if (!is_prot(cpu)) {
 		TRY(ret_simple(cpu, &st, osize, release));

@@ -3,6 +3,7 @@
  *
  * Source: Intel SDM Vol. 3A 5.8.7, 5.8.8; Vol. 2 operation sections.
  */
+#include "cpu/ring0/history.h"
 #include "cpu/ring0/priv.h"
 
 #define CODE_FLAT 0x809B /* G P S, execute/read, accessed */
@@ -31,6 +32,7 @@ enum exit h_syscall(struct vcpu *cpu, uint64_t len, uint64_t b, uint64_t c)
 {
 	uint16_t sel = cpu->msr.star >> 32 & 0xFFFC;
 
+	cpu->from = place_now(cpu);
 	/* If IA32_EFER.SCE = 0, or not in 64-bit mode. */
 	if (!(cpu->efer & EFER_SCE) || !is_code64(cpu))
 		return cpu_raise(cpu, CHECK_UD_SYSCALL, 0);
@@ -48,6 +50,7 @@ enum exit h_sysret(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)
 	uint16_t base = cpu->msr.star >> 48;
 	uint64_t rip = osize == 8 ? cpu->gpr[GPR_RCX] : (uint32_t)cpu->gpr[GPR_RCX];
 
+	cpu->from = place_now(cpu);
 	/* If IA32_EFER.SCE = 0, or not in 64-bit mode. */
 	if (!(cpu->efer & EFER_SCE) || !is_code64(cpu))
 		return cpu_raise(cpu, CHECK_UD_SYSCALL, 0);
@@ -67,6 +70,7 @@ enum exit h_sysenter(struct vcpu *cpu, uint64_t len, uint64_t b, uint64_t c)
 	uint16_t sel = cpu->msr.sysenter_cs & 0xFFFC;
 	bool l = vcpu_long(cpu);
 
+	cpu->from = place_now(cpu);
 	/* If in real-address mode; if IA32_SYSENTER_CS[15:2] = 0. */
 	if (is_real(cpu))
 		return cpu_raise(cpu, CHECK_GP_SYSENTER_REAL, 0);
@@ -85,6 +89,7 @@ enum exit h_sysexit(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)
 	uint16_t sel = cpu->msr.sysenter_cs & 0xFFFC;
 	bool l = osize == 8;
 
+	cpu->from = place_now(cpu);
 	if (is_real(cpu))
 		return cpu_raise(cpu, CHECK_GP_SYSENTER_REAL, 0);
 	/* If IA32_SYSENTER_CS[15:2] = 0. */

@@ -7,6 +7,7 @@
  * Source: Intel SDM Vol. 2 IRET/IRETD/IRETQ, operation section; Vol.
  * 3A 6.12.1, 6.14.3, 7.3, 20.2.5.
  */
+#include "cpu/ring0/history.h"
 #include "cpu/ring0/priv.h"
 
 /* Flags any IRET may change, at the CPL of the IRET. */
@@ -279,6 +280,7 @@ enum exit h_iret(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)
 {
 	struct stack st;
 
+	cpu->from = place_now(cpu);
 	cpu->nmi_blocked = false; /* even when IRET faults, 6.7.1 */
 	stack_current(cpu, &st);
 	if (is_real(cpu))

@@ -10,6 +10,7 @@
  * Virtual-8086 Mode", table 20-2, 20.4 "Protected-Mode Virtual Interrupts"; Vol. 2 CLI, STI, PUSHF,
  * POPF, INT n.
  */
+#include "cpu/ring0/history.h"
 #include "cpu/ring0/priv.h"
 
 /* May IF be virtualized here? */
@@ -188,6 +189,7 @@ enum exit h_int_n(struct vcpu *cpu, uint64_t vec, uint64_t len, uint64_t kind)
 		if (redirected)
 			return EXIT_NONE;
 	}
+	cpu->from = place_now(cpu);
 	r = deliver_any(cpu, &dv);
 	if (r != EXIT_NONE) {
 		if (kind == 3 && (check_rows[cpu->event.check].form == CODE_SEL ||
@@ -195,6 +197,6 @@ enum exit h_int_n(struct vcpu *cpu, uint64_t vec, uint64_t len, uint64_t kind)
 			cpu->event.code |= 1;
 		return r;
 	}
-	cpu_transition(cpu, TR_SOFTINT, dv.vec, cpu->rip);
+	cpu_transition(cpu, TR_SOFTINT, dv.vec, cpu->gpr[GPR_RAX]);
 	return EXIT_NONE;
 }

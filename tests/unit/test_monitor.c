@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "frontend/monitor.h"
+#include "cpu/ring0/ring0.h"
 
 struct rig {
 	struct loop loop;
@@ -142,6 +143,35 @@ START_TEST(topics)
 }
 END_TEST
 
+START_TEST(trap_log)
+{
+	struct rig *r = rig_new();
+	struct vcpu *c = machine_cpu(r->loop.m);
+
+	expect(r, "info traps", "0 exceptions so far");
+	/* real mode, IVT of zeroes: the handlers are at 0000:0000 */
+	c->gpr[GPR_RSP] = 0x1000;
+	cpu_raise(c, CHECK_DE_DIVIDE, 0);
+	ck_assert_int_eq(ring0_deliver(c), EXIT_NONE);
+	cpu_raise(c, CHECK_UD_OPCODE, 0);
+	ck_assert_int_eq(ring0_deliver(c), EXIT_NONE);
+	expect(r, "info traps", "0 #DE           f000:fff0 CPL0 real DE_DIVIDE");
+	expect(r, "info traps", "6 #UD           0000:0000 CPL0 real UD_OPCODE");
+	expect(r, "info history", "exception   0 #DE f000:fff0 CPL0 real -> 0000:0000 CPL0 real trap #1");
+	ck_assert_ptr_null(strstr(say(r, "info traps vec=6"), "#DE"));
+	ck_assert_ptr_null(strstr(say(r, "info traps 1"), "#DE"));
+	ck_assert_ptr_null(strstr(say(r, "info traps ring=3"), "#UD"));
+	ck_assert_ptr_null(strstr(say(r, "info history kind=iret"), "#UD"));
+	expect(r, "info history kind=exception", "#UD");
+	expect(r, "info traps addr=0xfffffff0", "#DE");
+	ck_assert_ptr_null(strstr(say(r, "info traps addr=0x1000..0x2000"), "#DE"));
+	ck_assert_ptr_null(strstr(say(r, "info traps cr3=0x1000"), "#DE"));
+	expect(r, "info traps vec=x", "not a number");
+	expect(r, "info traps foo=1", "'foo=1' is not");
+	rig_free(r);
+}
+END_TEST
+
 struct tap {
 	struct chr chr;
 	char text[4096];
@@ -191,6 +221,7 @@ int main(void)
 	tcase_add_test(t, expressions);
 	tcase_add_test(t, control);
 	tcase_add_test(t, topics);
+	tcase_add_test(t, trap_log);
 	tcase_add_test(t, prompt);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

@@ -168,7 +168,7 @@ START_TEST(double_and_triple)
 	ck_assert_int_eq(ring0_deliver(c), EXIT_STOP);
 	ck_assert(c->triple);
 	ck_assert(c->req & REQ_RESET);
-	ck_assert_uint_eq(c->nchain, 3);
+	ck_assert_uint_eq(c->nchain, 4);
 	ck_assert_int_eq(ring0_boundary(c), EXIT_STOP);
 	vcpu_reset(c, false);
 	ck_assert(!c->triple);

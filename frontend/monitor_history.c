@@ -1,0 +1,196 @@
+/* monitor_history.c - info traps, info history: the trap log, filtered. */
+#include "frontend/monitor_priv.h"
+#include "frontend/explain.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct filter {
+	uint64_t count, vec, ring, lo, hi, cr3;
+	bool by_vec, by_ring, by_addr, by_cr3;
+	const char *kind; /* transition name, or NULL */
+};
+
+static bool parse_addr(struct mon *mon, char *v, struct filter *f)
+{
+	char *dots = strstr(v, "..");
+
+	if (dots)
+		*dots = 0;
+	f->by_addr = true;
+	if (!mon_number(mon, v, &f->lo))
+		return false;
+	f->hi = f->lo;
+	return !dots || mon_number(mon, dots + 2, &f->hi);
+}
+
+/* Words: COUNT vec=N ring=N addr=LO[..HI] cr3=N kind=NAME. False: said what is wrong. */
+static bool parse_filter(struct mon *mon, struct filter *f)
+{
+	char *w;
+
+	*f = (struct filter){.count = 20};
+	while ((w = mon_word(mon))) {
+		char *eq = strchr(w, '=');
+		bool ok;
+
+		if (!eq) {
+			ok = mon_number(mon, w, &f->count);
+		} else if (!strncmp(w, "vec=", 4)) {
+			f->by_vec = true;
+			ok = mon_number(mon, eq + 1, &f->vec);
+		} else if (!strncmp(w, "ring=", 5)) {
+			f->by_ring = true;
+			ok = mon_number(mon, eq + 1, &f->ring);
+		} else if (!strncmp(w, "cr3=", 4)) {
+			f->by_cr3 = true;
+			ok = mon_number(mon, eq + 1, &f->cr3);
+		} else if (!strncmp(w, "addr=", 5)) {
+			ok = parse_addr(mon, eq + 1, f);
+		} else if (!strncmp(w, "kind=", 5)) {
+			f->kind = eq + 1;
+			ok = true;
+		} else {
+			fprintf(mon->out, "'%s' is not COUNT, vec=N, ring=N, addr=LO[..HI], cr3=N or kind=NAME\n", w);
+			return false;
+		}
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static bool in_range(const struct filter *f, const struct place *p)
+{
+	uint64_t at = p->base + p->rip;
+
+	return at >= f->lo && at <= f->hi;
+}
+
+/* @vec: -1 for what has none */
+static bool passes(const struct filter *f, int vec, const struct place *from, const struct place *to, uint64_t cr3)
+{
+	if (f->by_vec && (vec < 0 || (uint64_t)vec != f->vec))
+		return false;
+	if (f->by_ring && from->cpl != f->ring)
+		return false;
+	if (f->by_cr3 && (cr3 & PAGE_MASK) != (f->cr3 & PAGE_MASK))
+		return false;
+	return !f->by_addr || in_range(f, from) || in_range(f, to);
+}
+
+static const char *outcome(const struct trap *t)
+{
+	return t->delivered ? "" : t->shutdown ? " SHUTDOWN" : " delivery failed";
+}
+
+static void trap_line(FILE *o, const struct trap *t)
+{
+	fprintf(o, "#%-6" PRIu64, t->no);
+	explain_time(o, t->time);
+	fprintf(o, " %3u %-3s", t->ev.vec, explain_vector(t->ev.vec));
+	if (t->ev.has_code)
+		fprintf(o, " code %04x ", t->ev.code);
+	else
+		fprintf(o, "           ");
+	explain_place(o, &t->at);
+	if (t->ev.vec == 14 && t->ev.kind == EV_FAULT)
+		fprintf(o, " cr2 %" PRIx64, t->ev.cr2);
+	fprintf(o, " %s%s\n", t->ev.kind == EV_EXT ? "(interrupt)" : check_rows[t->ev.check].id, outcome(t));
+}
+
+void info_traps(struct mon *mon)
+{
+	const struct history *h = machine_cpu(mon->m)->history;
+	const struct trap *t;
+	struct filter f;
+	uint64_t no = h->ntraps, first = no + 1, n = 0;
+
+	if (!parse_filter(mon, &f))
+		return;
+	for (; n < f.count && (t = history_trap(h, no)); no--) {
+		if (!passes(&f, t->ev.vec, &t->at, t->delivered ? &t->to : &t->at, t->cr3))
+			continue;
+		first = no;
+		n++;
+	}
+	for (no = first; (t = history_trap(h, no)); no++)
+		if (passes(&f, t->ev.vec, &t->at, t->delivered ? &t->to : &t->at, t->cr3))
+			trap_line(mon->out, t);
+	fprintf(mon->out, "%" PRIu64 " exceptions so far; 'explain N' tells one\n", h->ntraps);
+}
+
+static int rec_vector(const struct hist_rec *r)
+{
+	return r->what == TR_EXCEPTION || r->what == TR_INTERRUPT || r->what == TR_SOFTINT ? (int)(r->a & 0xFF) : -1;
+}
+
+static bool rec_passes(const struct filter *f, const struct hist_rec *r)
+{
+	if (f->kind && strcmp(f->kind, transition_names[r->what]))
+		return false;
+	return passes(f, rec_vector(r), &r->from, &r->to, r->cr3);
+}
+
+static void rec_details(FILE *o, const struct hist_rec *r)
+{
+	switch (r->what) {
+	case TR_EXCEPTION:
+	case TR_INTERRUPT:
+	case TR_SOFTINT:
+		fprintf(o, " %3u %-3s", (unsigned)r->a, r->what == TR_EXCEPTION ? explain_vector((unsigned)r->a) : "");
+		break;
+	case TR_SYSCALL:
+		fprintf(o, " %7" PRId64, (int64_t)r->b);
+		break;
+	case TR_CR3:
+		fprintf(o, " %07" PRIx64, r->a);
+		break;
+	case TR_TASK:
+		fprintf(o, " %02x->%02x ", (unsigned)r->a, (unsigned)r->b);
+		break;
+	case TR_MODE:
+		fprintf(o, " CR0 %" PRIx64 " EFER %" PRIx64, r->a, r->b);
+		break;
+	default:
+		fprintf(o, "        ");
+	}
+}
+
+static void rec_line(FILE *o, uint64_t no, const struct hist_rec *r)
+{
+	fprintf(o, "#%-7" PRIu64, no);
+	explain_time(o, r->time);
+	fprintf(o, " %-9s", transition_names[r->what]);
+	rec_details(o, r);
+	fprintf(o, " ");
+	explain_place(o, &r->from);
+	if (r->what != TR_CR3 && r->what != TR_MODE) {
+		fprintf(o, " -> ");
+		explain_place(o, &r->to);
+	}
+	if (r->trap)
+		fprintf(o, " trap #%" PRIu64, r->trap);
+	fputc('\n', o);
+}
+
+void info_history(struct mon *mon)
+{
+	const struct history *h = machine_cpu(mon->m)->history;
+	const struct hist_rec *r;
+	struct filter f;
+	uint64_t no = h->nrecs, first = no + 1, n = 0;
+
+	if (!parse_filter(mon, &f))
+		return;
+	for (; n < f.count && (r = history_rec(h, no)); no--) {
+		if (!rec_passes(&f, r))
+			continue;
+		first = no;
+		n++;
+	}
+	for (no = first; (r = history_rec(h, no)); no++)
+		if (rec_passes(&f, r))
+			rec_line(mon->out, no, r);
+	fprintf(mon->out, "%" PRIu64 " transitions so far, the last %u kept\n", h->nrecs, HISTORY_RECS);
+}
