@@ -38,6 +38,7 @@ struct args {
 	unsigned nchardevs;
 	enum args_display display;
 	bool nographic, nodefaults, full_screen, stopped, no_reboot, no_shutdown;
+	int panic; /* enum loop_panic (loop.h) */
 	uint8_t uuid[16];
 	const char *log, *log_file, *dfilter, *pidfile;
 	char *strings[64]; /* copies owned by args */

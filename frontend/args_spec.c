@@ -1,6 +1,7 @@
 /* args_spec.c - key=value arguments (args_spec.h). */
 #define _GNU_SOURCE
 #include "frontend/args_spec.h"
+#include "frontend/loop.h"
 #include "frontend/chardev.h"
 #include <stdlib.h>
 #include <string.h>
@@ -288,15 +289,17 @@ enum vm_err spec_rtc(struct args *a, const char *v, struct err *e)
 
 enum vm_err spec_action(struct args *a, const char *v, struct err *e)
 {
-	/* the last flag: 0 reboot, 1 shutdown, 2 events this machine does not have */
+	enum { REBOOT, SHUTDOWN, PANIC, ABSENT /* events this machine does not have */ };
 	static const struct {
 		const char *text;
-		int what;
-		bool on;
-	} known[] = {{"reboot=reset", 0, false}, {"reboot=shutdown", 0, true}, {"shutdown=poweroff", 1, false},
-		{"shutdown=pause", 1, true}, {"panic=none", 2, false}, {"panic=pause", 2, false},
-		{"panic=shutdown", 2, false}, {"panic=exit-failure", 2, false}, {"watchdog=none", 2, false},
-		{"watchdog=reset", 2, false}};
+		int what, value;
+	} known[] = {{"reboot=reset", REBOOT, false}, {"reboot=shutdown", REBOOT, true},
+		{"shutdown=poweroff", SHUTDOWN, false}, {"shutdown=pause", SHUTDOWN, true},
+		{"panic=reset", PANIC, LOOP_PANIC_RESET}, {"panic=none", PANIC, LOOP_PANIC_NONE},
+		{"panic=pause", PANIC, LOOP_PANIC_PAUSE}, {"panic=shutdown", PANIC, LOOP_PANIC_SHUTDOWN},
+		{"panic=exit-failure", PANIC, LOOP_PANIC_FAILURE}, {"watchdog=none", ABSENT, 0},
+		{"watchdog=reset", ABSENT, 0}, {"watchdog=shutdown", ABSENT, 0}, {"watchdog=poweroff", ABSENT, 0},
+		{"watchdog=pause", ABSENT, 0}, {"watchdog=debug", ABSENT, 0}, {"watchdog=inject-nmi", ABSENT, 0}};
 	char *text = keep(a, v), *save = NULL;
 
 	for (char *item = strtok_r(text, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
@@ -305,12 +308,14 @@ enum vm_err spec_action(struct args *a, const char *v, struct err *e)
 		while (i < ARRAY_SIZE(known) && strcmp(known[i].text, item))
 			i++;
 		if (i == ARRAY_SIZE(known))
-			return err_set(e, VM_ERR_USAGE, "-action: '%s' is not reboot=reset|shutdown or "
-				"shutdown=poweroff|pause", item);
-		if (known[i].what == 0)
-			a->no_reboot = known[i].on;
-		else if (known[i].what == 1)
-			a->no_shutdown = known[i].on;
+			return err_set(e, VM_ERR_USAGE, "-action: '%s' is not reboot=reset|shutdown, "
+				"shutdown=poweroff|pause or panic=reset|pause|shutdown|exit-failure|none", item);
+		if (known[i].what == REBOOT)
+			a->no_reboot = known[i].value;
+		else if (known[i].what == SHUTDOWN)
+			a->no_shutdown = known[i].value;
+		else if (known[i].what == PANIC)
+			a->panic = known[i].value;
 	}
 	return VM_OK;
 }

@@ -17,4 +17,22 @@ const char *explain_mode(uint32_t mode);
 void explain_place(FILE *out, const struct place *p); /* "0060:c0100000 CPL0 prot32" */
 void explain_time(FILE *out, uint64_t ns);	       /* "     3.201456" seconds */
 
+/* explain_descriptor() - fields of segment descriptor or gate @lo (and @hi in IA-32e mode, @lma), one line, no newline */
+void explain_descriptor(FILE *out, uint64_t lo, uint64_t hi, bool lma);
+/* explain_wide() - is the descriptor 16 bytes long? */
+bool explain_wide(uint64_t lo, bool lma);
+/* explain_bits() - names of the set bits of a register: "cr0", "cr4", "efer", "eflags" */
+void explain_bits(FILE *out, const char *reg, uint64_t v);
+/* explain_walk() - each level of @w for @gla, one line each behind @indent, and what stopped it */
+void explain_walk(FILE *out, const char *indent, const struct paging *pg, gla_t gla, const struct walk *w);
+/* explain_tss() - fields of the TSS at @tr as they are in memory, lines behind @indent; @brief: stacks only */
+void explain_tss(FILE *out, const char *indent, struct vcpu *cpu, const struct seg *tr, bool lma, bool brief);
+
+/* explain_trap() - the whole story of one trap, about a dozen lines */
+void explain_trap(FILE *out, struct vcpu *cpu, const struct trap *t);
+/* explain_chain() - trap @last and all during whose delivery it arose, as a tree; one screen */
+void explain_chain(FILE *out, struct vcpu *cpu, const struct trap *last);
+/* explain_attach() - print every trap to the CPU's log while -d trap is on */
+void explain_attach(struct vcpu *cpu);
+
 #endif

@@ -1,7 +1,6 @@
 /* loop.c - see loop.h. */
 #include "frontend/loop.h"
-#include "cpu/vcpu.h"
-#include "cpu/ring0/ring0.h"
+#include "frontend/explain.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -269,16 +268,23 @@ static bool skip_idle(struct loop *l)
 	return false;
 }
 
+/* The whole story once; a guest that does the same again and again (some reboot that way) gets a line each. */
 static void tell_triple(struct loop *l)
 {
-	const struct vcpu *cpu = machine_cpu(l->m);
+	struct vcpu *cpu = machine_cpu(l->m);
+	const struct trap *t = history_trap(cpu->history, cpu->history->ntraps);
+	bool again;
 
-	fprintf(stderr, "dragoman: triple fault at %04x:%llx", cpu->seg[SEG_CS].sel,
-		(unsigned long long)cpu->rip);
-	for (unsigned i = 0; i < cpu->nchain && i < ARRAY_SIZE(cpu->chain); i++)
-		fprintf(stderr, "%s vector %u (%s)", i ? "," : ":", cpu->chain[i].vec,
-			cpu->chain[i].check < CHECK_COUNT ? check_rows[cpu->chain[i].check].condition : "?");
-	fputc('\n', stderr);
+	if (l->panic == LOOP_PANIC_NONE || !t)
+		return;
+	again = l->told.cs == t->at.cs && l->told.rip == t->at.rip && l->told_once;
+	l->told = t->at;
+	l->told_once = true;
+	fprintf(stderr, "dragoman: triple fault at ");
+	explain_place(stderr, &t->at);
+	fprintf(stderr, again ? " again\n" : ":\n");
+	if (!again)
+		explain_chain(stderr, cpu, t);
 }
 
 static void reset_or_leave(struct loop *l)
@@ -287,6 +293,24 @@ static void reset_or_leave(struct loop *l)
 		loop_quit(l, 0);
 	else
 		machine_reset(l->m);
+}
+
+/* -action panic=: what follows a triple fault. Stopped, the CPU stays as it is; only a reset lets it go on. */
+static void panic(struct loop *l)
+{
+	switch (l->panic) {
+	case LOOP_PANIC_PAUSE:
+		loop_pause(l, true);
+		break;
+	case LOOP_PANIC_SHUTDOWN:
+		loop_quit(l, 0);
+		break;
+	case LOOP_PANIC_FAILURE:
+		loop_quit(l, 1);
+		break;
+	default:
+		reset_or_leave(l);
+	}
 }
 
 static void handle_stop(struct loop *l, enum machine_stop why)
@@ -311,7 +335,7 @@ static void handle_stop(struct loop *l, enum machine_stop why)
 		break;
 	case MACHINE_TRIPLE:
 		tell_triple(l);
-		reset_or_leave(l);
+		panic(l);
 		break;
 	case MACHINE_DIVERGED:
 		fprintf(stderr, "dragoman: lockstep: interpreter and translator differ (see the log)\n");

@@ -9,6 +9,7 @@
 #define FRONTEND_LOOP_H
 
 #include "frontend/machine/machine.h"
+#include "cpu/vcpu.h"
 #include <pthread.h>
 #include <termios.h>
 
@@ -33,6 +34,9 @@ struct loop_keys {
 	unsigned code[8], n;
 };
 
+/* -action panic=: what follows a triple fault; NONE: a reset without words */
+enum loop_panic { LOOP_PANIC_RESET, LOOP_PANIC_NONE, LOOP_PANIC_PAUSE, LOOP_PANIC_SHUTDOWN, LOOP_PANIC_FAILURE };
+
 struct loop {
 	struct machine *m;
 	pthread_mutex_t mu;
@@ -45,6 +49,9 @@ struct loop {
 	bool over;		/* loop_run() has left: no job runs any more */
 	int status;		/* of the process, once quit */
 	bool no_reboot, no_shutdown;
+	enum loop_panic panic;
+	struct place told;	/* where the last triple fault that was told ended */
+	bool told_once;
 	bool icount;		/* guest time is 10 ns an instruction; idle time is skipped */
 	uint64_t skipped;	/* ns of idle time skipped so far */
 	struct termios termios; /* of standard input before raw mode */

@@ -8,6 +8,7 @@
 #include "frontend/args_spec.h"
 #include "frontend/block.h"
 #include "frontend/chardev.h"
+#include "frontend/explain.h"
 #include "frontend/loop.h"
 #include "frontend/monitor.h"
 #include "frontend/sdl/sdl.h"
@@ -345,6 +346,8 @@ static int run(struct program *p)
 	loop_attach(&p->loop, p->m);
 	p->loop.no_reboot = p->args.no_reboot;
 	p->loop.no_shutdown = p->args.no_shutdown;
+	p->loop.panic = (enum loop_panic)p->args.panic;
+	explain_attach(machine_cpu(p->m));
 	if (p->args.pidfile) {
 		pid = fopen(p->args.pidfile, "w");
 		if (!pid) {

@@ -120,6 +120,28 @@ void info_traps(struct mon *mon)
 	fprintf(mon->out, "%" PRIu64 " exceptions so far; 'explain N' tells one\n", h->ntraps);
 }
 
+void cmd_explain(struct mon *mon)
+{
+	struct vcpu *cpu = machine_cpu(mon->m);
+	const struct history *h = cpu->history;
+	uint64_t no = h->ntraps;
+	const struct trap *t;
+	char *w = mon_word(mon);
+
+	if (w && !mon_number(mon, *w == '#' ? w + 1 : w, &no))
+		return;
+	t = history_trap(h, no);
+	if (!h->ntraps)
+		fprintf(mon->out, "no exception so far\n");
+	else if (!t)
+		fprintf(mon->out, "trap #%" PRIu64 " is not in the log, which holds #%" PRIu64 " to #%" PRIu64 "\n", no,
+			h->ntraps > HISTORY_TRAPS ? h->ntraps - HISTORY_TRAPS + 1 : 1, h->ntraps);
+	else if (t->shutdown)
+		explain_chain(mon->out, cpu, t);
+	else
+		explain_trap(mon->out, cpu, t);
+}
+
 static int rec_vector(const struct hist_rec *r)
 {
 	return r->what == TR_EXCEPTION || r->what == TR_INTERRUPT || r->what == TR_SOFTINT ? (int)(r->a & 0xFF) : -1;

@@ -21,6 +21,7 @@ bool mon_number(struct mon *mon, const char *text, uint64_t *v);
 void cmd_info(struct mon *mon);
 void info_traps(struct mon *mon);
 void info_history(struct mon *mon);
+void cmd_explain(struct mon *mon);
 void cmd_x(struct mon *mon);
 void cmd_xp(struct mon *mon);
 void cmd_memsave(struct mon *mon);

@@ -216,7 +216,8 @@ static enum exit mask_address(struct simd *x, gla_t *at)
 	}
 	/* #GP(0): For an illegal memory operand effective address in the CS, DS, ES, FS or GS segments. */
 	if (off < cpu->seg[sr].wlo || off + x->n - 1 > cpu->seg[sr].whi)
-		return cpu_raise_aux(cpu, sr == SEG_SS ? CHECK_SS_LIMIT : CHECK_GP_LIMIT, 0, off, sr);
+		return cpu_raise_aux(cpu, sr == SEG_SS ? CHECK_SS_LIMIT : CHECK_GP_LIMIT, 0, off,
+			cpu->seg[sr].limit);
 	*at = (uint32_t)(off + cpu->seg[sr].base);
 	return EXIT_NONE;
 }

@@ -2,7 +2,7 @@
  * gate.c - THE gate: every privileged or sensitive instruction is judged here before it acts.
  *
  * gates.def says which rule an instruction obeys; the rule is written once below with the manual's
- * condition. With -d trap each judgement is a line: instruction, mode, CPL, IOPL, verdict.
+ * condition.
  * IF-changing instructions (CLI, STI, PUSHF, POPF, INT n) have rules with more than two outcomes
  * and live in vm86.c; ports in portio.c.
  *
@@ -10,7 +10,6 @@
  * (UMIP, TSD, PCE).
  */
 #include "cpu/ring0/priv.h"
-#include "mmu/base/log.h"
 
 enum gate_class {
 	CLASS_CPL0,
@@ -22,11 +21,8 @@ enum gate_class {
 	CLASS_PCE
 };
 
-static const struct {
-	const char *name;
-	enum gate_class class;
-} gate_rows[GATE_COUNT] = {
-#define GATE(id, name, class) [GATE_##id] = {name, CLASS_##class},
+static const enum gate_class gate_rows[GATE_COUNT] = {
+#define GATE(id, name, class) [GATE_##id] = CLASS_##class,
 #include "cpu/ring0/gates.def"
 #undef GATE
 };
@@ -59,15 +55,7 @@ static enum check_id judge(const struct vcpu *cpu, enum gate_class c)
 
 enum exit ring0_gate(struct vcpu *cpu, enum gate_insn g)
 {
-	enum check_id id = judge(cpu, gate_rows[g].class);
+	enum check_id id = judge(cpu, gate_rows[g]);
 
-	if (log_on(cpu->log, LOG_TRAP))
-		log_printf(cpu->log, LOG_TRAP, "gate: %s at %#llx, %s, CPL %u, IOPL %u: %s\n",
-			gate_rows[g].name, (unsigned long long)cpu->rip,
-			is_real(cpu)   ? "real"
-			: is_vm86(cpu) ? "virtual-8086"
-				       : "protected",
-			cpu->cpl, iopl(cpu),
-			id == CHECK_COUNT ? "allowed" : check_rows[id].condition);
 	return id == CHECK_COUNT ? EXIT_NONE : cpu_raise(cpu, id, 0);
 }

@@ -5,7 +5,6 @@
  * 3A 20.2.8.1.
  */
 #include "cpu/ring0/priv.h"
-#include "mmu/base/log.h"
 
 static enum exit bitmap_check(struct vcpu *cpu, uint16_t port, unsigned size)
 {
@@ -30,17 +29,9 @@ static enum exit bitmap_check(struct vcpu *cpu, uint16_t port, unsigned size)
 
 enum exit gate_port(struct vcpu *cpu, uint16_t port, unsigned size)
 {
-	enum exit r;
-
 	if (is_real(cpu) || (!is_vm86(cpu) && cpu->cpl <= iopl(cpu)))
 		return EXIT_NONE;
-	r = bitmap_check(cpu, port, size);
-	if (log_on(cpu->log, LOG_TRAP))
-		log_printf(cpu->log, LOG_TRAP, "gate: port %#x at %#llx, CPL %u, IOPL %u: %s\n",
-			port, (unsigned long long)cpu->rip, cpu->cpl, iopl(cpu),
-			r == EXIT_NONE ? "allowed by the bitmap"
-				       : check_rows[cpu->event.check].condition);
-	return r;
+	return bitmap_check(cpu, port, size);
 }
 
 enum exit h_in(struct vcpu *cpu, uint64_t port, uint64_t size, uint64_t c)
