@@ -122,7 +122,8 @@ fi
 if [ $quick = 0 ]; then
 	if [ $list = 0 ]; then
 		say "making the guests"
-		for g in "kernel 686" "initrd 686" "kernel 686-pae" "initrd 686-pae" iso disk; do
+		for g in "kernel 686" "initrd 686" "kernel 686-pae" "initrd 686-pae" "kernel amd64" "initrd amd64" \
+			"iso 686" "disk 686" "iso amd64" "disk amd64"; do
 			sh tests/tools/guest.sh $g >/dev/null || one "guest $g" false
 		done
 	fi

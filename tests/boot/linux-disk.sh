@@ -2,8 +2,9 @@
 # The same kernel from a hard disk: BIOS, MBR, GRUB, ext4; the disk it came from is then written.
 # accel: jit interp; long: lockstep
 . "$(dirname "$0")/../tools/boot.sh"
-disk=$(guest disk) && cp --sparse=always "$disk" "$dir/disk.img" || fail "no guest"
-vm 90 -m 128 "$dir/disk.img" <<'END' || fail "conversation failed"
+flavour=${flavour:-686}
+disk=$(guest disk $flavour) && cp --sparse=always "$disk" "$dir/disk.img" || fail "no guest"
+vm 90 -m "${memory:-128}" "$dir/disk.img" <<'END' || fail "conversation failed"
 refuse Kernel panic
 refuse BUG:
 expect GRUB is loading Linux

@@ -2,9 +2,10 @@
 # The same kernel from a CD-ROM: BIOS, El Torito, isolinux; the CD is then mounted and read back.
 # accel: jit interp; long: lockstep
 . "$(dirname "$0")/../tools/boot.sh"
-iso=$(guest iso) && guest data "$dir/disk.img" >/dev/null || fail "no guest"
-sum=$(md5sum <"$(guest kernel)") || fail "no kernel"
-vm 90 -m 128 -cdrom "$iso" -boot d -hda "$dir/disk.img" <<END || fail "conversation failed"
+flavour=${flavour:-686}
+iso=$(guest iso $flavour) && guest data "$dir/disk.img" >/dev/null || fail "no guest"
+sum=$(md5sum <"$(guest kernel $flavour)") || fail "no kernel"
+vm 90 -m "${memory:-128}" -cdrom "$iso" -boot d -hda "$dir/disk.img" <<END || fail "conversation failed"
 refuse Kernel panic
 refuse BUG:
 expect guest ready

@@ -2,14 +2,15 @@
 # Debian's i386 kernel by -kernel -initrd -append: shell on serial, commands, an ext4 disk read-write, power-off.
 # accel: jit interp; long: lockstep
 . "$(dirname "$0")/../tools/boot.sh"
-k=$(guest kernel) && i=$(guest initrd) && guest data "$dir/disk.img" >/dev/null || fail "no guest"
-vm 90 -m 128 -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' \
+flavour=${flavour:-686}
+k=$(guest kernel $flavour) && i=$(guest initrd $flavour) && guest data "$dir/disk.img" >/dev/null || fail "no guest"
+vm 90 -m "${memory:-128}" -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' \
 	-drive "file=$dir/disk.img,format=raw,if=ide" <<'END' || fail "conversation failed"
 refuse Kernel panic
 refuse BUG:
 expect guest ready
 say shell
-send uname -s; echo $((111 * 111))
+send uname -m; echo $((111 * 111))
 expect 12321
 send mount -t ext4 /dev/sda /mnt && mount | grep sda
 expect /dev/sda on /mnt type ext4 (rw
