@@ -18,6 +18,11 @@ static void watch_hit(void *opaque, unsigned i, gla_t gla, unsigned len, bool wr
 {
 	struct vcpu *cpu = opaque;
 
+	if (i >= MMU_WATCH_GUEST) { /* a debugger's: the run loop stops */
+		cpu->watch.hit = true;
+		cpu->watch.gla = cpu->mmu.watch[i].gla;
+		return;
+	}
 	cpu->dr6_pending |= BIT(i);
 	__atomic_fetch_or(&cpu->req, REQ_DEBUG, __ATOMIC_RELAXED);
 }

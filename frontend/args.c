@@ -258,6 +258,9 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_DFILTER:
 		a->dfilter = v;
 		return VM_OK;
+	case OPT_GDB:
+		a->gdb = v;
+		return VM_OK;
 	case OPT_PIDFILE:
 		a->pidfile = v;
 		return VM_OK;
@@ -300,6 +303,9 @@ static void set_flag(struct args *a, enum opt_id id)
 		break;
 	case OPT_S:
 		a->stopped = true;
+		break;
+	case OPT_GDBS:
+		a->gdb = "tcp::1234";
 		break;
 	case OPT_ONEINSN:
 		a->cfg.jit.one_insn = true;

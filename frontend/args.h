@@ -40,7 +40,7 @@ struct args {
 	bool nographic, nodefaults, full_screen, stopped, no_reboot, no_shutdown;
 	int panic; /* enum loop_panic (loop.h) */
 	uint8_t uuid[16];
-	const char *log, *log_file, *dfilter, *pidfile;
+	const char *log, *log_file, *dfilter, *pidfile, *gdb;
 	char *strings[64]; /* copies owned by args */
 	unsigned nstrings;
 };

@@ -1,7 +1,7 @@
 /* args_spec.c - key=value arguments (args_spec.h). */
 #define _GNU_SOURCE
 #include "frontend/args_spec.h"
-#include "frontend/loop.h"
+#include "frontend/gdb.h"
 #include "frontend/chardev.h"
 #include <stdlib.h>
 #include <string.h>
@@ -394,5 +394,13 @@ enum vm_err spec_check(struct args *a, struct err *e)
 		r = check_backend(a, "monitor", a->monitor, e);
 	for (unsigned i = 0; i < a->ndebugcon && !r; i++)
 		r = check_backend(a, "debugcon", a->debugcon[i].chr, e);
+	if (!r && a->gdb) {
+		char spec[320];
+		enum gdb_arch arch;
+
+		r = gdb_spec(a->gdb, spec, sizeof(spec), &arch, e);
+		if (!r)
+			r = check_backend(a, "gdb", spec, e);
+	}
 	return r ? r : place_drives(a, e);
 }

@@ -116,6 +116,7 @@ void loop_fini(struct loop *l)
 	close(l->epoll);
 	close(l->timer);
 	close(l->stop);
+	l->epoll = l->timer = l->stop = -1; /* devices being destroyed may still cancel timers */
 	while (l->head) {
 		struct loop_job *j = l->head;
 
@@ -230,6 +231,8 @@ void loop_pause(struct loop *l, bool pause)
 		l->paused = false;
 	}
 	deadline_changed(l, clock_deadline(c));
+	if (l->pause_changed)
+		l->pause_changed(l->pause_opaque, pause);
 }
 
 /* Sleep until there is mail, the clock is due, or the end. */
@@ -336,6 +339,9 @@ static void handle_stop(struct loop *l, enum machine_stop why)
 	case MACHINE_TRIPLE:
 		tell_triple(l);
 		panic(l);
+		break;
+	case MACHINE_DEBUG:
+		loop_pause(l, true);
 		break;
 	case MACHINE_DIVERGED:
 		fprintf(stderr, "dragoman: lockstep: interpreter and translator differ (see the log)\n");

@@ -59,6 +59,8 @@ struct loop {
 	uint64_t base, paused_at; /* host ns: virtual 0, and when the pause began */
 	unsigned buttons;	/* mouse buttons the monitor holds down */
 	struct loop_keys keys;
+	void (*pause_changed)(void *opaque, bool paused); /* the debugger listens; may be NULL */
+	void *pause_opaque;
 	void (*ended)(void *opaque); /* VM loop is over: wakes the window's thread; may be NULL */
 	void *ended_opaque;
 };

@@ -9,6 +9,7 @@
 #include "frontend/block.h"
 #include "frontend/chardev.h"
 #include "frontend/explain.h"
+#include "frontend/gdb.h"
 #include "frontend/loop.h"
 #include "frontend/monitor.h"
 #include "frontend/sdl/sdl.h"
@@ -23,10 +24,11 @@ struct program {
 	struct log log;
 	struct loop loop;
 	struct machine *m;
-	struct chr *chr[CONFIG_MAX_SERIAL + CONFIG_MAX_DEBUGCON + 1]; /* to close at the end */
+	struct chr *chr[CONFIG_MAX_SERIAL + CONFIG_MAX_DEBUGCON + 2]; /* to close at the end */
 	unsigned nchr;
 	struct chr_mux *mux;
 	struct monitor *monitor;
+	struct gdb *gdb;
 	struct sdl *sdl;
 	struct frame frame; /* drawn on the VM thread, handed to the window */
 	int caught;	    /* signal that ended us */
@@ -338,8 +340,26 @@ static void take_signals(struct program *p)
 		pthread_detach(t);
 }
 
+static enum vm_err open_gdb(struct program *p, struct err *e)
+{
+	char spec[320];
+	struct chr *c;
+	enum gdb_arch arch;
+	enum vm_err r;
+
+	if (!p->args.gdb || !strcmp(p->args.gdb, "none"))
+		return VM_OK;
+	r = gdb_spec(p->args.gdb, spec, sizeof(spec), &arch, e);
+	if (!r)
+		r = open_chr(p, spec, &c, e);
+	if (!r && c)
+		p->gdb = gdb_new(&p->loop, c, arch);
+	return r;
+}
+
 static int run(struct program *p)
 {
+	struct err e;
 	FILE *pid;
 
 	p->loop.icount = p->args.cfg.jit.icount;
@@ -348,6 +368,8 @@ static int run(struct program *p)
 	p->loop.no_shutdown = p->args.no_shutdown;
 	p->loop.panic = (enum loop_panic)p->args.panic;
 	explain_attach(machine_cpu(p->m));
+	if (open_gdb(p, &e))
+		return fail(&e);
 	if (p->args.pidfile) {
 		pid = fopen(p->args.pidfile, "w");
 		if (!pid) {
@@ -364,10 +386,12 @@ static int run(struct program *p)
 
 static void finish(struct program *p)
 {
+	gdb_free(p->gdb);
+	/* first the I/O thread, which kicks the machine when something arrives */
+	loop_fini(&p->loop);
 	machine_destroy(p->m);
 	if (p->sdl)
 		sdl_close(p->sdl);
-	loop_fini(&p->loop);
 	monitor_free(p->monitor);
 	chr_mux_free(p->mux);
 	for (unsigned i = 0; i < p->nchr; i++)

@@ -17,6 +17,8 @@ static uint32_t run_mode(const struct jit *j)
 	uint32_t mode = cpu->mode;
 	uint64_t first;
 
+	if (UNLIKELY(j->dbg.step || j->dbg.nwatches))
+		mode |= MODE_ONE;
 	if (cpu->shadow || cpu->one || (cpu->eflags & FL_TF) || (cpu->dr[7] & 0xFF))
 		mode |= MODE_ONE;
 	if (mode_code_size(mode) != 8) {
@@ -206,8 +208,14 @@ enum jit_stop jit_run(struct jit *j)
 		}
 		if (UNLIKELY(cpu->req || cpu->dr6_pending || cpu->shadow || cpu->halted)) {
 			last = NULL;
-			if (ring0_boundary(cpu) == EXIT_STOP)
+			if (debug_boundary(j) == EXIT_STOP)
 				return stop_reason(cpu);
+		}
+		if (debug_on(j)) {
+			last = NULL;
+			if (debug_stops(j))
+				return JIT_DEBUG;
+			j->dbg.ran = true;
 		}
 		if (UNLIKELY(cpu->dr[7] & 0xFF) &&
 			ring0_insn_breakpoint(cpu, cpu->seg[SEG_CS].base + cpu->rip)) {
@@ -222,7 +230,8 @@ enum jit_stop jit_run(struct jit *j)
 		if (last)
 			link_exit(j, last, b);
 		set_context(j);
-		if (j->be->note && !(b->mode & MODE_ONE) && b->ra2 == RADDR_NONE)
+		if (j->be->note && !(b->mode & MODE_ONE) && b->ra2 == RADDR_NONE &&
+			!debug_breaks(j, b->ra & (PAGE_SIZE - 1)))
 			j->be->note(j->be_priv, cpu, cpu->rip, b);
 		r = run_block(j, b, &last);
 		if (r == RUN_DIVERGED)

@@ -31,8 +31,21 @@ void jit_free(struct jit *j);
  * jit_run() - run until REQ_STOP, a triple fault, or HLT with nothing to do
  * Return: why. The caller runs timers, waits for time to pass, resets, and calls again.
  */
-enum jit_stop { JIT_STOPPED, JIT_HALTED, JIT_TRIPLE, JIT_DIVERGED /* lockstep: report printed to the log */ };
+enum jit_stop { JIT_STOPPED, JIT_HALTED, JIT_TRIPLE, JIT_DIVERGED /* lockstep: report printed to the log */,
+	JIT_DEBUG /* jit_debug_why() */ };
 enum jit_stop jit_run(struct jit *j);
+
+/*
+ * A debugger outside the guest, between two runs. Breakpoints are linear addresses; the guest's memory and debug registers
+ * stay untouched. @n: at most JIT_MAX_BREAKS, 4; each call replaces the set. Watchpoints make the guest slow.
+ */
+#define JIT_MAX_BREAKS 64
+struct jit_watch { gla_t gla; unsigned len; bool on_read, on_write; };
+enum jit_why { JIT_WHY_NONE, JIT_WHY_BREAK, JIT_WHY_WATCH, JIT_WHY_STEP };
+void jit_debug_break(struct jit *j, const gla_t *at, unsigned n);
+void jit_debug_watch(struct jit *j, const struct jit_watch *w, unsigned n);
+void jit_debug_go(struct jit *j, bool step); /* before the next run: forget why; @step: one instruction */
+enum jit_why jit_debug_why(const struct jit *j, gla_t *gla); /* after JIT_DEBUG; *gla: PC, or the watched access */
 
 void jit_flush(struct jit *j);			/* drop every translation */
 void jit_dump_info(const struct jit *j, FILE *out); /* info jit */

@@ -23,6 +23,17 @@ struct jit_stats {
 	uint64_t translate_ns;
 };
 
+/* debug.c: what a debugger outside the guest has asked for */
+struct jit_debug {
+	gla_t at[JIT_MAX_BREAKS];
+	unsigned nbreaks, nwatches;
+	uint64_t offs[PAGE_SIZE / 64]; /* page offsets where a breakpoint is or has been */
+	bool any;		  /* a bit of offs is set */
+	bool step, ran;		  /* stop after one instruction; it has run */
+	enum jit_why why;
+	gla_t gla;
+};
+
 struct jit {
 	struct vcpu *cpu;
 	struct jit_options opt;
@@ -39,7 +50,23 @@ struct jit {
 	uint16_t ctx_last_id;
 	struct lockstep *lock;
 	struct jit_stats st;
+	struct jit_debug dbg;
 };
+
+/* May a breakpoint be at page offset @off? Blocks end before it and are found by the run loop only. */
+static inline bool debug_breaks(const struct jit *j, unsigned off)
+{
+	return UNLIKELY(j->dbg.any) && (j->dbg.offs[off / 64] >> (off % 64) & 1);
+}
+
+static inline bool debug_on(const struct jit *j)
+{
+	return UNLIKELY(j->dbg.nbreaks || j->dbg.nwatches || j->dbg.step);
+}
+
+/* debug.c, for the run loop */
+bool debug_stops(struct jit *j); /* before the instruction at RIP: true, and why is set */
+enum exit debug_boundary(struct jit *j); /* ring0_boundary() without interrupts while stepping */
 
 /* cache/cache.c */
 struct block *cache_find(struct jit *j, raddr_t ra, uint32_t mode);

@@ -177,6 +177,8 @@ static enum exit lift_block(struct fetch *f, unsigned off)
 		enum decode_status st = DECODE_MORE;
 		struct insn in;
 
+		if (ninsns && debug_breaks(j, off))
+			break;
 		if (!(f->mode & MODE_ONE))
 			st = insn_decode(j->cpu->index, f->page + off,
 				avail < INSN_MAX_LEN ? avail : INSN_MAX_LEN, mode_code_size(f->mode), &in);

@@ -46,7 +46,8 @@ struct mmu_fault { /* details of the last failed translation */
 	struct walk w;
 };
 
-#define MMU_WATCH_MAX 4
+#define MMU_WATCH_MAX 8 /* slots: the guest's debug registers, then a debugger's */
+#define MMU_WATCH_GUEST 4
 
 struct mmu {
 	struct tlb_entry tlb[MMU_IDX_COUNT][TLB_SIZE]; /* first: translated code addresses it by constant */
@@ -108,6 +109,6 @@ void tlb_flush_page(struct mmu *m, gla_t gla);		/* INVLPG: also drops large page
 void tlb_protect_page(struct mmu *m, raddr_t ra);
 void tlb_protect_range(struct mmu *m, raddr_t ra, uint64_t len);
 void mmu_set_watch(struct mmu *m, unsigned i, gla_t gla, unsigned len, bool on_read, bool on_write);
-void mmu_clear_watch(struct mmu *m);
+void mmu_clear_watch(struct mmu *m, unsigned first, unsigned n); /* slots first..first+n-1 */
 
 #endif

@@ -135,11 +135,17 @@ void mmu_set_watch(struct mmu *m, unsigned i, gla_t gla, unsigned len, bool on_r
 	tlb_flush(m, true);
 }
 
-void mmu_clear_watch(struct mmu *m)
+void mmu_clear_watch(struct mmu *m, unsigned first, unsigned n)
 {
-	if (!m->nwatch)
-		return;
-	memset(m->watch, 0, sizeof(m->watch));
-	m->nwatch = 0;
-	tlb_flush(m, true);
+	bool any = false;
+
+	BUG_ON(first > MMU_WATCH_MAX || n > MMU_WATCH_MAX - first);
+	for (unsigned i = first; i < first + n; i++) {
+		any |= m->watch[i].len != 0;
+		m->watch[i].len = 0;
+	}
+	while (m->nwatch && !m->watch[m->nwatch - 1].len)
+		m->nwatch--;
+	if (any)
+		tlb_flush(m, true);
 }

@@ -56,7 +56,6 @@ static void log_mode(struct vcpu *cpu, uint64_t old)
 {
 	if (!((old ^ cpu->cr0) & (CR0_PE | CR0_PG)))
 		return;
-	cpu->from = place_now(cpu);
 	cpu_transition(cpu, TR_MODE, cpu->cr0, cpu->efer);
 }
 
@@ -64,6 +63,7 @@ enum exit control_write_cr0(struct vcpu *cpu, uint64_t v)
 {
 	uint64_t old = cpu->cr0, diff;
 
+	cpu->from = place_now(cpu);
 	TRY(check_cr0(cpu, v));
 	v = (v & CR0_KNOWN) | CR0_ET;
 	diff = v ^ old;

@@ -45,7 +45,7 @@ void debug_rearm(struct vcpu *cpu)
 {
 	if (!cpu->mmu.nwatch && !debug_armed(cpu))
 		return;
-	mmu_clear_watch(&cpu->mmu);
+	mmu_clear_watch(&cpu->mmu, 0, MMU_WATCH_GUEST);
 	for (unsigned i = 0; i < 4; i++) {
 		unsigned kind = bp_kind(cpu, i), len = bp_len(cpu, i);
 

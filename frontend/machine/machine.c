@@ -117,6 +117,8 @@ enum machine_stop machine_run(struct machine *m)
 		return m->cpu->req ? MACHINE_KICKED : MACHINE_HALTED;
 	case JIT_TRIPLE:
 		return MACHINE_TRIPLE;
+	case JIT_DEBUG:
+		return MACHINE_DEBUG;
 	case JIT_DIVERGED:
 		return MACHINE_DIVERGED;
 	default:

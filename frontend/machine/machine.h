@@ -26,6 +26,7 @@ enum machine_stop {
 	MACHINE_POWEROFF, /* S5: the guest switched itself off */
 	MACHINE_EXIT,	  /* isa-debug-exit was written: machine_exit_code() */
 	MACHINE_TRIPLE,	  /* triple fault; machine_reset() or stop */
+	MACHINE_DEBUG,	  /* breakpoint, watchpoint or step: jit_debug_why() */
 	MACHINE_DIVERGED  /* lockstep found a difference; told in the log */
 };
 

@@ -348,7 +348,7 @@ START_TEST(watch)
 	mmu_read(&f->m, 0x5103, 1, MMU_USER, &v);
 	ck_assert_uint_eq(f->nhit, 2);
 	ck_assert(!f->hit_write);
-	mmu_clear_watch(&f->m);
+	mmu_clear_watch(&f->m, 0, MMU_WATCH_MAX);
 	mmu_write(&f->m, 0x5100, 4, MMU_USER, 1);
 	ck_assert_uint_eq(f->nhit, 2);
 	fix_free(f);

@@ -236,7 +236,7 @@ START_TEST(watchpoints)
 	ck_assert_int_eq(tlb_fill(&f->m, 0x6000, MMU_WRITE, MMU_USER), FILL_SLOW);
 	ck_assert_int_eq(tlb_fill(&f->m, 0x6000, MMU_EXEC, MMU_USER), FILL_OK);
 	ck_assert_int_eq(tlb_fill(&f->m, 0x7000, MMU_READ, MMU_USER), FILL_OK);
-	mmu_clear_watch(&f->m);
+	mmu_clear_watch(&f->m, 0, MMU_WATCH_MAX);
 	ck_assert_int_eq(tlb_fill(&f->m, 0x5000, MMU_READ, MMU_USER), FILL_OK);
 	fix_free(f);
 }
