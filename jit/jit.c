@@ -76,8 +76,10 @@ void jit_free(struct jit *j)
 {
 	if (!j)
 		return;
-	if (j->be && j->be_priv)
+	if (j->be && j->be_priv) {
 		cache_flush(j);
+		cache_bury(j);
+	}
 	lockstep_free(j);
 	if (j->be && j->be_priv && j->be != &interp_backend)
 		j->be->fini(j->be_priv);

@@ -73,7 +73,7 @@ struct block *cache_find(struct jit *j, raddr_t ra, uint32_t mode);
 void cache_insert(struct jit *j, struct block *b);
 void cache_remove(struct jit *j, struct block *b); /* invalidate: unlink, kill, to the graveyard */
 void cache_bury(struct jit *j);			    /* free the graveyard; nothing may be running */
-void cache_flush(struct jit *j);
+void cache_flush(struct jit *j);		    /* all of them to the graveyard: the run loop may still hold one */
 /* cache/link.c */
 void link_exit(struct jit *j, struct block_exit *from, struct block *to);
 void unlink_block(struct jit *j, struct block *b); /* both directions */

@@ -99,7 +99,6 @@ void cache_flush(struct jit *j)
 			cache_remove(j, j->hash[h]);
 	memset(j->cpu->mmu.ram->code, 0,
 		(j->cpu->mmu.ram->size >> PAGE_SHIFT) * sizeof(j->cpu->mmu.ram->code[0]));
-	cache_bury(j);
 	j->be->flush(j->be_priv);
 	j->st.flushes++;
 }
