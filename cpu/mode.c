@@ -66,6 +66,10 @@ uint32_t mode_key(const struct vcpu *cpu)
 	}
 	if (cpu->efer & EFER_LMA)
 		key |= MODE_LMA;
+	if (cpu->seg[SEG_CS].limit == UINT32_MAX)
+		key |= MODE_CS_4G;
+	if (cpu->seg[SEG_CS].limit >= 0xFFFF)
+		key |= MODE_CS_64K;
 	key |= fp_bits(cpu);
 	if ((cpu->eflags & FL_TF) || cpu->shadow || cpu->one || debug_armed(cpu))
 		key |= MODE_ONE;

@@ -161,8 +161,10 @@ static enum run_exit run_block(struct jit *j, struct block *b, struct block_exit
 
 	if (log_on(cpu->log, LOG_EXEC))
 		log_entry(j, b);
-	if (step)
+	if (step) {
 		cpu->shadow = cpu->one = 0;
+		cpu->no_step = false;
+	}
 	if (j->lock) {
 		*last = NULL;
 		r = lockstep_run(j, b);
@@ -178,7 +180,7 @@ static enum run_exit run_block(struct jit *j, struct block *b, struct block_exit
 	}
 	if (step) {
 		*last = NULL;
-		if (r != RUN_FAULT && (eflags & FL_TF))
+		if (r != RUN_FAULT && (eflags & FL_TF) && !cpu->no_step)
 			ring0_after_one(cpu, eflags);
 		vcpu_update_req(cpu);
 	}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh - install what is missing, build, and run every test. Usage: sh tests/run.sh [option]...
 #   --quick       unit tests and lint only
-#   --long        also the boots that take long (interpreter and lockstep runs of everything)
+#   --long        also the boots that take long (interpreter and lockstep runs of everything), random tests at full length
 #   --asan        also build with ASan and UBSan (build-asan) and run the unit tests and a reset test there
 #   --only NAME   only tests whose name holds NAME (repeatable); the build is made all the same
 #   --list        print the names
@@ -15,7 +15,7 @@ quick=0 long=0 asan=0 list=0 only=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--quick) quick=1 ;;
-	--long) long=1 ;;
+	--long) long=1; DRAGOMAN_LONG=1; export DRAGOMAN_LONG ;;
 	--asan) asan=1 ;;
 	--list) list=1 ;;
 	--only) [ $# -gt 1 ] || die "--only needs a name"; only="$only $2"; shift ;;

@@ -17,6 +17,7 @@ struct cursor {
 	const uint8_t *bytes;
 	unsigned pos, avail;
 	bool over;
+	uint8_t vvvv3; /* outside 64-bit mode: the bit of VEX.vvvv that names no register */
 };
 
 static inline uint8_t peek8(struct cursor *c)
@@ -110,6 +111,7 @@ static bool vex_prefix(struct cursor *c, struct insn *in, uint8_t b)
 	if (in->code != 8) {
 		/* outside 64-bit mode there are eight registers; the extra bits are ignored */
 		in->rex &= 8;
+		c->vvvv3 = in->vvvv & 8;
 		in->vvvv &= 7;
 	}
 	return legal && mmmmm >= 1 && mmmmm <= 3;
@@ -435,7 +437,7 @@ static enum decode_status finish(struct cursor *c, struct insn *in, const struct
 	if (UNLIKELY(in->lock) && (!(r->flags & ROW_LOCKABLE) || in->op[0].kind != OPND_MEM))
 		ok = false;
 	/* #UD: VEX.vvvv encodes nothing and is not 1111 */
-	if (in->vex && !(r->flags & ROW_VVVV) && in->vvvv)
+	if (in->vex && !(r->flags & ROW_VVVV) && (in->vvvv || c->vvvv3))
 		ok = false;
 	if (UNLIKELY(!ok))
 		return undefined(c, in);

@@ -126,7 +126,8 @@ enum exit ring0_fetch_check(struct vcpu *cpu)
 
 void ring0_after_one(struct vcpu *cpu, uint32_t eflags_before)
 {
-	if (eflags_before & FL_TF)
+	/* none after MOV SS and POP SS: it is lost, not put off (Vol. 3A 6.8.3) */
+	if ((eflags_before & FL_TF) && !(cpu->shadow & 2))
 		cpu->dr6_pending |= DR6_BS;
 }
 

@@ -48,6 +48,22 @@ enum exit h_mwait(struct vcpu *cpu, uint64_t len, uint64_t b, uint64_t c)
 	return EXIT_STOP;
 }
 
+/*
+ * ENTER copies frame pointers while it pushes: one that lies where an earlier push went is that push. @v[0..n) were
+ * pushed down from @top in units of @size; @at is the address *@x was read from.
+ */
+static void enter_overlay(const uint64_t *v, unsigned n, uint64_t top, uint64_t at, unsigned size, uint64_t amask,
+	uint64_t *x)
+{
+	for (unsigned b = 0; b < size; b++) {
+		uint64_t below = (top - 1 - (at + b)) & amask; /* bytes between this one and the top */
+		unsigned k = below / size, shift = 8 * (size - 1 - below % size);
+
+		if (below / size < n)
+			*x = (*x & ~(0xFFull << 8 * b)) | (v[k] >> shift & 0xFF) << 8 * b;
+	}
+}
+
 enum exit h_enter(struct vcpu *cpu, uint64_t osize, uint64_t bytes, uint64_t level)
 {
 	uint64_t v[33], frame, amask;
@@ -58,11 +74,14 @@ enum exit h_enter(struct vcpu *cpu, uint64_t osize, uint64_t bytes, uint64_t lev
 	stack_current(cpu, &st);
 	amask = size_mask(st.asize);
 	disp = st;
-	frame = (st.sp - osize) & amask;
+	/* a 16-bit stack pointer keeps the upper half of ESP, and so does the frame pointer */
+	frame = (cpu->gpr[GPR_RSP] & ~amask) | ((st.sp - osize) & amask);
 	v[n++] = cpu->gpr[GPR_RBP];
 	for (unsigned i = 1; i < level; i++) {
 		disp.sp = cpu->gpr[GPR_RBP] - i * osize;
-		TRY(stack_read(cpu, &disp, 0, osize, &v[n++]));
+		TRY(stack_read(cpu, &disp, 0, osize, &v[n]));
+		enter_overlay(v, n, st.sp, disp.sp, osize, amask, &v[n]);
+		n++;
 	}
 	if (level)
 		v[n++] = frame;

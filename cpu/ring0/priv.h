@@ -191,6 +191,8 @@ static inline void gpr_merge(uint64_t *r, uint64_t v, unsigned bytes) /* 4: zero
 	*r = bytes >= 4 ? v & size_mask(bytes) : (*r & ~size_mask(bytes)) | (v & size_mask(bytes));
 }
 
+/* ---- segment.c ---- */
+enum exit check_alignment(struct vcpu *cpu, gla_t gla, unsigned size); /* #AC when MODE_AC */
 /* ---- event.c ---- */
 enum exit cpu_raise_desc(
 	struct vcpu *cpu, enum check_id id, uint16_t sel, const struct desc *d); /* code: sel */

@@ -241,7 +241,7 @@ static enum exit load_data(struct vcpu *cpu, unsigned seg, uint16_t sel)
 	return EXIT_NONE;
 }
 
-enum exit h_load_seg(struct vcpu *cpu, uint64_t seg, uint64_t sel, uint64_t c)
+enum exit h_load_seg(struct vcpu *cpu, uint64_t seg, uint64_t sel, uint64_t lss)
 {
 	sel &= 0xFFFF;
 	BUG_ON(seg >= SEG_COUNT || seg == SEG_CS);
@@ -254,8 +254,8 @@ enum exit h_load_seg(struct vcpu *cpu, uint64_t seg, uint64_t sel, uint64_t c)
 	else
 		TRY(load_data(cpu, seg, sel));
 	/* MOV SS and POP SS inhibit interrupts and debug traps up to the end of the next
-	 * instruction. */
-	if (seg == SEG_SS && !(cpu->shadow & 2))
+	 * instruction; LSS does not. */
+	if (seg == SEG_SS && !lss && !(cpu->shadow & 2))
 		cpu->shadow = 2;
 	mode_refresh(cpu);
 	if (cpu->shadow)
@@ -320,7 +320,7 @@ enum exit seg_linear(
 	return EXIT_NONE;
 }
 
-static enum exit check_alignment(struct vcpu *cpu, gla_t gla, unsigned size)
+enum exit check_alignment(struct vcpu *cpu, gla_t gla, unsigned size)
 {
 	/* If alignment checking is enabled and an unaligned memory reference is made while the CPL
 	 * is 3. */
@@ -363,6 +363,14 @@ enum exit h_seg_check(struct vcpu *cpu, uint64_t seg, uint64_t ea, uint64_t c)
 {
 	BUG_ON(seg >= SEG_COUNT);
 	return seg_linear(cpu, seg, ea, (c & 0xFF) ? c & 0xFF : 1, c >> 8 & 1, &cpu->ret);
+}
+
+enum exit h_near_check(struct vcpu *cpu, uint64_t ip, uint64_t taken, uint64_t c)
+{
+	/* If the offset being jumped to is beyond the limits of the CS segment. */
+	if (taken && ip > cpu->seg[SEG_CS].limit)
+		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, ip, cpu->seg[SEG_CS].limit);
+	return EXIT_NONE;
 }
 
 enum exit h_align_check(struct vcpu *cpu, uint64_t gla, uint64_t size, uint64_t c)

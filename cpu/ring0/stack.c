@@ -26,7 +26,7 @@ static enum exit stack_linear(struct vcpu *cpu, const struct stack *st, uint64_t
 		/* If the stack address is in a non-canonical form. */
 		if (!canonical(sp) || !canonical(sp + size - 1))
 			return cpu_raise_aux(cpu, st->room, st->code, sp, size);
-		return EXIT_NONE;
+		return st->idx == MMU_USER ? check_alignment(cpu, *gla, size) : EXIT_NONE;
 	}
 	{
 		uint32_t lo = write ? st->ss.wlo : st->ss.rlo, hi = write ? st->ss.whi : st->ss.rhi;
@@ -37,7 +37,7 @@ static enum exit stack_linear(struct vcpu *cpu, const struct stack *st, uint64_t
 			return cpu_raise_aux(cpu, st->room, st->code, sp, st->ss.limit);
 	}
 	*gla = (uint32_t)(st->ss.base + sp);
-	return EXIT_NONE;
+	return st->idx == MMU_USER ? check_alignment(cpu, *gla, size) : EXIT_NONE;
 }
 
 enum exit stack_probe(struct vcpu *cpu, const struct stack *st, unsigned n, unsigned size)

@@ -378,9 +378,7 @@ enum exit h_ins(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 	struct str s;
 
 	str_open(&s, cpu, packed);
-	if (!s.count)
-		return EXIT_NONE;
-	TRY(gate_port(cpu, port, s.size));
+	TRY(gate_port(cpu, port, s.size)); /* even when the count is 0 */
 	while (s.count) {
 		uint64_t n = page_run(&s, SEG_ES, reg(&s, GPR_RDI), s.count);
 		uint8_t *d = run_host(&s, SEG_ES, reg(&s, GPR_RDI), n, MMU_WRITE);
@@ -409,9 +407,7 @@ enum exit h_outs(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 	struct str s;
 
 	str_open(&s, cpu, packed);
-	if (!s.count)
-		return EXIT_NONE;
-	TRY(gate_port(cpu, port, s.size));
+	TRY(gate_port(cpu, port, s.size)); /* even when the count is 0 */
 	while (s.count) {
 		uint64_t v;
 

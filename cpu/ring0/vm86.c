@@ -197,6 +197,8 @@ enum exit h_int_n(struct vcpu *cpu, uint64_t vec, uint64_t len, uint64_t kind)
 			cpu->event.code |= 1;
 		return r;
 	}
+	/* INT n, INT3 and INTO clear TF and are not followed by a single-step trap (Vol. 3B 17.3.1.4) */
+	cpu->no_step = true;
 	cpu_transition(cpu, TR_SOFTINT, dv.vec, cpu->gpr[GPR_RAX]);
 	return EXIT_NONE;
 }

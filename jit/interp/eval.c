@@ -115,6 +115,14 @@ static enum exit eval_mem(struct eval *e, const struct ir_op *o)
 	}
 }
 
+static enum exit eval_align(struct eval *e, const struct ir_op *o)
+{
+	gla_t gla = linear(e, &o->m);
+	enum exit x = check_canonical(e, &o->m, gla, o->w);
+
+	return x ? x : h_align_check(e->cpu, gla, o->w, 0);
+}
+
 static enum exit eval_segchk(struct eval *e, const struct ir_op *o)
 {
 	unsigned seg = o->m.seg != IR_NOSEG ? o->m.seg : o->m.sreg;
@@ -337,7 +345,7 @@ enum exit eval_op(struct eval *e, const struct ir_op *o)
 	case IR_SEGCHK:
 		return eval_segchk(e, o);
 	case IR_ALIGN:
-		return h_align_check(e->cpu, linear(e, &o->m), o->w, 0);
+		return eval_align(e, o);
 	case IR_GUARD:
 		return eval_guard(e, o);
 	case IR_HELPER:
@@ -400,7 +408,7 @@ int eval_term(struct eval *e)
 	}
 	cpu->rip = eval_ip(e, taken ? t->f_off : t->t_off);
 	/* A taken jump wraps to its operand size (JCXZ jumps by its second exit); falling through, to the code size. */
-	if ((!taken || t->kind == TERM_JNZ) && t->ipsize < 8)
+	if ((taken == 0) != t->falls && t->ipsize < 8)
 		cpu->rip &= alu_mask(t->ipsize ? t->ipsize : 4);
 	return taken;
 }

@@ -88,6 +88,7 @@ enum ir_hint { HINT_JMP, HINT_CALL, HINT_RET };
 struct ir_term {
 	uint8_t kind, cc, w, hint; /* hint: CALL: f_off is the return point (also with TERM_IND) */
 	uint8_t ipsize;		   /* IP wraps to 2, 4 or 8 bytes after the jump (operand size) */
+	uint8_t falls;		   /* JNZ: t_off is the next instruction and f_off the jump's target (JCXZ) */
 	ir_val val;
 	int64_t t_off, f_off;
 	uint16_t flive, fobs;	   /* flags live / observable at the exits (deadflags: IRF_ALL unless a peek knows better) */

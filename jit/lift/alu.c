@@ -168,19 +168,18 @@ void lift_cmpxchg(struct lift *l)
 		ir_mov(l->b, 8, IR_G(GPR_RAX), acc);
 	else
 		ir_mov(l->b, w, IR_G(GPR_RAX), acc);
-	if (d->kind != OPND_MEM)
+	/* nor is a register when it failed: its upper half stays too */
+	if (d->kind != OPND_MEM && w == 4)
+		ir_mov(l->b, 8, lift_reg(d), select_equal(l, src, lift_reg(d)));
+	else if (d->kind != OPND_MEM)
 		ir_mov(l->b, w, lift_reg(d), res);
 }
 
 void lift_cmpxchg8b(struct lift *l)
 {
 	unsigned w = l->in->op[0].size;
-	ir_val at = ir_temp(l->b);
-	struct ir_mem m;
 
-	lift_memory(l, &m, w, true);
-	ir_memop(l->b, IR_LIN, 8, at, &m, IR_NONE);
-	lift_do(l, HELPER_cmpxchg8b, VAL(at), IMM(w), NO);
+	lift_do(l, HELPER_cmpxchg8b, VAL(lift_linear(l, w, true)), IMM(w), NO);
 }
 
 /* CBW CWDE CDQE: the accumulator's lower half sign-extended into it */

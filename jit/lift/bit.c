@@ -72,9 +72,19 @@ void lift_btc(struct lift *l)
 static void scan(struct lift *l, enum ir_opcode op)
 {
 	struct src s = lift_read(l, 1);
-	ir_val d = lift_reg(&l->in->op[0]);
+	ir_val d = lift_reg(&l->in->op[0]), t;
+	struct ir_op *o;
 
-	ir_emit(l->b, op, l->in->op[0].size, d, s.v, d);
+	if (!lift_code64(l) || l->in->op[0].size != 4) {
+		ir_emit(l->b, op, l->in->op[0].size, d, s.v, d);
+		return;
+	}
+	/* a source of 0 leaves the whole destination as it was, its upper half too */
+	t = ir_temp(l->b);
+	ir_emit(l->b, op, 4, t, s.v, d);
+	o = ir_emit(l->b, IR_CMOV, 8, d, d, t);
+	o->cc = 4;
+	o->fuse = IRF_Z;
 }
 
 static void count(struct lift *l, enum ir_opcode op)

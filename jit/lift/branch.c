@@ -7,6 +7,34 @@ static struct ir_term term(struct lift *l, enum ir_term_kind kind)
 		.f_off = l->next_off, .ipsize = l->in->osize, .val = IR_NONE};
 }
 
+/* Can a near branch of this instruction's operand size pass the code segment's limit? */
+static bool needs_limit(const struct lift *l)
+{
+	if (lift_code64(l) || (l->mode & MODE_CS_4G))
+		return false;
+	return !(l->in->osize == 2 && (l->mode & MODE_CS_64K));
+}
+
+/* #GP(0): the target @ip is beyond the limit; nothing has been written yet. @taken: IR_NONE for always */
+static void check_target(struct lift *l, ir_val ip, struct src taken)
+{
+	ir_val t = ir_temp(l->b);
+
+	ir_emit_nf(l->b, IR_ZEXT, 8, t, ip, IR_NONE)->aux = l->in->osize;
+	lift_do(l, HELPER_near_check, VAL(t), taken, NO);
+}
+
+static void check_direct(struct lift *l, struct src taken)
+{
+	ir_val t;
+
+	if (!needs_limit(l))
+		return;
+	t = ir_temp(l->b);
+	ir_emit_nf(l->b, IR_IPVAL, 4, t, IR_NONE, IR_NONE)->imm = l->next_off + l->in->imm;
+	check_target(l, t, taken);
+}
+
 static void push_return(struct lift *l)
 {
 	unsigned w = l->in->osize;
@@ -24,6 +52,7 @@ void lift_call_near(struct lift *l)
 	struct ir_term t = term(l, TERM_JMP);
 
 	t.hint = HINT_CALL;
+	check_direct(l, IMM(1));
 	push_return(l);
 	ir_end(l->b, &t);
 }
@@ -34,6 +63,8 @@ void lift_call_near_ind(struct lift *l)
 
 	t.val = lift_value(l, 0);
 	t.hint = HINT_CALL;
+	if (needs_limit(l))
+		check_target(l, t.val, IMM(1));
 	push_return(l);
 	ir_end(l->b, &t);
 }
@@ -42,6 +73,7 @@ void lift_jmp_near(struct lift *l)
 {
 	struct ir_term t = term(l, TERM_JMP);
 
+	check_direct(l, IMM(1));
 	ir_end(l->b, &t);
 }
 
@@ -50,6 +82,8 @@ void lift_jmp_near_ind(struct lift *l)
 	struct ir_term t = term(l, TERM_IND);
 
 	t.val = lift_value(l, 0);
+	if (needs_limit(l))
+		check_target(l, t.val, IMM(1));
 	ir_end(l->b, &t);
 }
 
@@ -64,6 +98,8 @@ void lift_ret_near(struct lift *l)
 	t.hint = HINT_RET;
 	lift_stack(l, &m, IR_G(GPR_RSP), 0, w, false);
 	ir_ld(l->b, w, t.val, &m);
+	if (needs_limit(l))
+		check_target(l, t.val, IMM(1));
 	lift_sp_add(l, w + extra);
 	ir_end(l->b, &t);
 }
@@ -73,6 +109,15 @@ void lift_jcc(struct lift *l)
 	struct ir_term t = term(l, TERM_JCC);
 
 	t.cc = l->in->opcode & 15;
+	if (needs_limit(l)) {
+		ir_val taken = ir_temp(l->b);
+		struct ir_op *o = ir_emit(l->b, IR_SETCC, 1, taken, IR_NONE, IR_NONE);
+
+		o->cc = t.cc;
+		o->fuse = ir_cc_flags(t.cc);
+		ir_emit_nf(l->b, IR_ZEXT, 8, taken, taken, IR_NONE)->aux = 1;
+		check_direct(l, VAL(taken));
+	}
 	ir_end(l->b, &t);
 }
 
@@ -91,41 +136,59 @@ void lift_jcxz(struct lift *l)
 
 	t.f_off = t.t_off; /* zero: jump */
 	t.t_off = l->next_off;
+	t.falls = true;
 	t.val = count(l);
 	t.w = 8;
+	if (needs_limit(l)) {
+		ir_val zero = ir_temp(l->b);
+
+		/* -1 if the count is 0, else 0: (count - 1) borrows out of 64 bits only then */
+		ir_emit_nf_imm(l->b, IR_SUB, 8, zero, t.val, 1);
+		ir_emit_nf_imm(l->b, IR_SARX, 8, zero, zero, 63);
+		check_direct(l, VAL(zero));
+	}
 	ir_end(l->b, &t);
 }
 
-static void decrement(struct lift *l)
+/* rCX - 1, not yet written. */
+static ir_val counted(struct lift *l)
 {
-	ir_emit_nf_imm(l->b, IR_SUB, l->in->asize, IR_G(GPR_RCX), IR_G(GPR_RCX), 1);
+	ir_val t = ir_temp(l->b), n = ir_temp(l->b);
+
+	ir_emit_nf_imm(l->b, IR_SUB, 8, t, IR_G(GPR_RCX), 1);
+	ir_emit_nf(l->b, IR_ZEXT, 8, n, t, IR_NONE)->aux = l->in->asize;
+	return n;
+}
+
+/* To the target if @val is not 0; @n is the new count. */
+static void end_loop(struct lift *l, ir_val val, ir_val n)
+{
+	struct ir_term t = term(l, TERM_JNZ);
+
+	t.val = val;
+	t.w = 8;
+	check_direct(l, VAL(val));
+	ir_mov(l->b, l->in->asize, IR_G(GPR_RCX), n);
+	ir_end(l->b, &t);
 }
 
 void lift_loop(struct lift *l)
 {
-	struct ir_term t = term(l, TERM_JNZ);
+	ir_val n = counted(l);
 
-	decrement(l);
-	t.val = count(l);
-	t.w = 8;
-	ir_end(l->b, &t);
+	end_loop(l, n, n);
 }
 
 /* LOOPE, LOOPNE: the count not zero and ZF as asked (cc 4: equal, 5: not). */
 static void loop_if(struct lift *l, unsigned cc)
 {
-	struct ir_term t = term(l, TERM_JNZ);
-	ir_val zero = lift_const(l, 0);
+	ir_val zero = lift_const(l, 0), n = counted(l), val = ir_temp(l->b);
 	struct ir_op *o;
 
-	decrement(l);
-	t.val = ir_temp(l->b);
-	o = ir_emit(l->b, IR_CMOV, 8, t.val, count(l), zero);
-	(void)o;
-	l->b->op[l->b->nops - 1].cc = cc;
-	l->b->op[l->b->nops - 1].fuse = IRF_Z;
-	t.w = 8;
-	ir_end(l->b, &t);
+	o = ir_emit(l->b, IR_CMOV, 8, val, n, zero);
+	o->cc = cc;
+	o->fuse = IRF_Z;
+	end_loop(l, val, n);
 }
 
 void lift_loope(struct lift *l)
@@ -216,9 +279,11 @@ void lift_bound(struct lift *l)
 	ir_val idx = ir_temp(l->b), lo = ir_temp(l->b), hi = ir_temp(l->b);
 	struct ir_mem m;
 
-	lift_memory(l, &m, 2 * w > 8 ? 8 : 2 * w, false);
+	lift_memory(l, &m, w, false);
 	ir_ld(l->b, w, lo, &m);
+	lift_address(l, &m);
 	m.disp += w;
+	lift_segment(l, &m, l->in->mem.seg, w, false);
 	ir_ld(l->b, w, hi, &m);
 	ir_emit_nf(l->b, IR_SEXT, 8, idx, lift_reg(&l->in->op[0]), IR_NONE)->aux = w;
 	ir_emit_nf(l->b, IR_SEXT, 8, lo, lo, IR_NONE)->aux = w;

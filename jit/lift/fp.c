@@ -110,9 +110,7 @@ static void by_helper(struct lift *l, bool ends)
 			lift_segment(l, &m, l->in->mem.seg, 1, writes_memory(l->in));
 			w = 1;
 		}
-		lift_memory(l, &m, w, w && writes_memory(l->in));
-		at = ir_temp(l->b);
-		ir_memop(l->b, IR_LIN, 8, at, &m, IR_NONE);
+		at = lift_linear(l, w, w && writes_memory(l->in));
 	}
 	o = ir_helper(l->b, HELPER_fpu, IR_NONE, IR_IMM, at, IR_NONE, l->b->ninsns - 1);
 	o->cc = 1;

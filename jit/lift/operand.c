@@ -74,6 +74,22 @@ void lift_stack(struct lift *l, struct ir_mem *m, ir_val base, int64_t disp, uns
 	lift_segment(l, m, SEG_SS, w, write);
 }
 
+ir_val lift_linear(struct lift *l, unsigned w, bool write)
+{
+	ir_val at = ir_temp(l->b), ea;
+	struct ir_mem m;
+
+	if (lift_code64(l)) { /* helpers take any address: the canonical form is checked here */
+		ea = ir_temp(l->b);
+		lift_address(l, &m);
+		ir_memop(l->b, IR_LEA, m.asize, ea, &m, IR_NONE);
+		lift_do(l, HELPER_seg_check, IMM(m.sreg), VAL(ea), IMM((w ? w : 1) | write << 8));
+	}
+	lift_memory(l, &m, w, write);
+	ir_memop(l->b, IR_LIN, 8, at, &m, IR_NONE);
+	return at;
+}
+
 ir_val lift_reg(const struct opnd *o)
 {
 	return o->kind == OPND_GPRH ? IR_GH(o->reg) : IR_G(o->reg);

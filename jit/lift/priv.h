@@ -35,6 +35,8 @@ void lift_address(struct lift *l, struct ir_mem *m);
 void lift_segment(struct lift *l, struct ir_mem *m, unsigned seg, unsigned w, bool write);
 void lift_memory(struct lift *l, struct ir_mem *m, unsigned w, bool write); /* both of the above */
 void lift_stack(struct lift *l, struct ir_mem *m, ir_val base, int64_t disp, unsigned w, bool write);
+/* Linear address of the memory operand for a helper, fully checked as an access of @w bytes. */
+ir_val lift_linear(struct lift *l, unsigned w, bool write);
 struct src lift_read(struct lift *l, unsigned i);   /* operand i; memory is loaded */
 ir_val lift_value(struct lift *l, unsigned i);	     /* as lift_read(), immediates in a temporary */
 void lift_write(struct lift *l, unsigned i, ir_val v); /* operand i = v, its size */

@@ -69,7 +69,7 @@ void lift_lxs(struct lift *l)
 	m.disp += w;
 	lift_segment(l, &m, l->in->mem.seg, 2, false);
 	ir_ld(l->b, 2, sel, &m);
-	lift_do(l, HELPER_load_seg, IMM(seg), VAL(sel), NO);
+	lift_do(l, HELPER_load_seg, IMM(seg), VAL(sel), IMM(1));
 	ir_mov(l->b, w, lift_reg(&l->in->op[0]), off);
 	lift_stop(l);
 }
@@ -147,14 +147,25 @@ void lift_smsw(struct lift *l)
 	store_system(l, lift_call(l, HELPER_smsw, NO, NO, NO));
 }
 
+static void load_system(struct lift *l, enum helper_id h)
+{
+	/* #UD: real-address or virtual-8086 mode; #GP(0): CPL is not 0. Judged before the operand is touched */
+	if (!lift_protected(l))
+		lift_raise(l, CHECK_UD_NOT_PROT);
+	else if (mode_cpl(l->mode))
+		lift_raise(l, CHECK_GP_CPL0);
+	else
+		lift_do(l, h, read_word(l, 0), NO, NO);
+}
+
 void lift_lldt(struct lift *l)
 {
-	lift_do(l, HELPER_lldt, read_word(l, 0), NO, NO);
+	load_system(l, HELPER_lldt);
 }
 
 void lift_ltr(struct lift *l)
 {
-	lift_do(l, HELPER_ltr, read_word(l, 0), NO, NO);
+	load_system(l, HELPER_ltr);
 }
 
 void lift_verr(struct lift *l)

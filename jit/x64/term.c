@@ -148,9 +148,11 @@ static void count(struct emitter *c)
 
 static void two_way(struct emitter *c, uint8_t *taken)
 {
-	direct(c, 1, 0);
+	const struct ir_term *t = &c->ir->term;
+
+	direct(c, 1, t->falls ? t->ipsize : 0);
 	x_here(&c->cb, taken);
-	direct(c, 0, c->ir->term.ipsize);
+	direct(c, 0, t->falls ? 0 : t->ipsize);
 }
 
 static void jump_nonzero(struct emitter *c, const struct ir_term *t)
