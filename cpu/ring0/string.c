@@ -68,7 +68,8 @@ static bool range_ok(
 	const struct vcpu *cpu = s->cpu;
 	const struct seg *g = &cpu->seg[seg];
 
-	if (len - 1 > s->amask - lo)
+	/* a run downwards through 0 wraps element by element */
+	if (lo > s->amask || len - 1 > s->amask - lo)
 		return false;
 	if (is_code64(cpu)) {
 		*gla = lo + (seg >= SEG_FS ? g->base : 0);

@@ -22,6 +22,11 @@ static bool is_access_fault(const struct diff_result *r)
 	return r->vec == 14 || r->vec == 17 || r->vec == 12;
 }
 
+static bool unknown_descriptor(const struct diff_result *r)
+{
+	return r->vec == 13 && r->err >= 0x38 && r->err < 0x80;
+}
+
 /*
  * Faults that may differ: which access of several fails first; and an access that wraps around the end of a
  * segment of 4 GB, which may or may not raise #GP or #SS (Vol. 3A 5.3 "Limit Checking").
@@ -37,7 +42,10 @@ static bool other_fault(const struct diff_case *c, const struct diff_result *w, 
 	if ((c->loose & LOOSE_W) && (g->vec == 13 || (g->vec == 14 && (g->err & 2))))
 		return true;
 	/* The host's global descriptor table is only known up to the user segments. */
-	if (w->vec == 13 && w->err >= 0x38 && w->err < 0x80)
+	if (unknown_descriptor(w) || unknown_descriptor(g))
+		return true;
+	/* AMD's processors want the offset to be canonical too, the manual only the sum with the base. */
+	if (c->mode == 8 && w->vec == 13 && !w->err && g->vec == 14 && (c->fs_base | c->gs_base) >> 32)
 		return true;
 	return (w->vec == 12 || w->vec == 13) && !w->err && c->mode != 8 &&
 		(g->vec == 17 || (g->vec == 14 && (g->cr2 >= 0xFFFFFFF0 || g->cr2 < 16)));
