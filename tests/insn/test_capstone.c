@@ -3,8 +3,8 @@
  *
  * Systematic part: every opcode that has a row, in 16, 32 and 64-bit code, under every prefix set
  * that can select a row, with every ModRM byte (a sample for VEX), and every row must have been
- * met. Random part: byte strings from a fixed seed; the first argument sets how many. A difference
- * passes only if capstone_exceptions.def names it.
+ * met. Random part: byte strings from a fixed seed, 200,000 or with DRAGOMAN_LONG 10 million; arguments:
+ * how many, seed. A difference passes only if capstone_exceptions.def names it.
  */
 #include <capstone/capstone.h>
 #include <check.h>
@@ -43,6 +43,7 @@ struct suite {
 
 static const unsigned codes[3] = {2, 4, 8};
 static long random_count = 200000;
+static uint64_t random_seed = 0x9E3779B97F4A7C15;
 
 static bool excepted(enum diff_kind kind, const char *key)
 {
@@ -84,8 +85,9 @@ static bool beyond_capstone(const struct insn *in)
 }
 
 /*
- * Text capstone 4 gets wrong: a 16-bit offset shown sign-extended; FS or GS lost to an ES CS SS DS
- * without effect.
+ * Text capstone 4 gets wrong: a 16-bit offset shown sign-extended, a 32-bit one cut to 16 bits in 16-bit code;
+ * FS or GS lost to an ES CS SS DS without effect; 66 lost when a segment override stands between it and the opcode
+ * (it decides by what follows).
  */
 static bool misprinted(const struct insn *in, const uint8_t *bytes)
 {
@@ -94,6 +96,10 @@ static bool misprinted(const struct insn *in, const uint8_t *bytes)
 	unsigned segs = 0;
 
 	if (in->has_mem && in->mem.asize == 2 && in->mem.base == MEM_NONE && in->mem.disp < 0)
+		return true;
+	if (in->code == 2 && in->has_mem && in->mem.asize == 4 && in->mem.base == MEM_NONE && in->mem.index == MEM_NONE)
+		return true;
+	if (bytes[0] == 0x66 && memchr(prefixes, bytes[1], 6))
 		return true;
 	for (unsigned i = 0; i < in->len && (memchr(prefixes, bytes[i], sizeof(prefixes)) ||
 			(in->code == 8 && bytes[i] >> 4 == 4)); i++)
@@ -260,6 +266,7 @@ static void suite_close(struct suite *s)
 	}
 	insn_index_free(s->ix);
 	printf("%lu compared, %lu unexplained\n", s->compared, s->failed);
+	fflush(stdout); /* a failed assertion leaves without */
 	ck_assert_uint_eq(s->failed, 0);
 }
 
@@ -338,7 +345,7 @@ END_TEST
 START_TEST(random_bytes)
 {
 	struct suite s;
-	uint64_t x = 0x9E3779B97F4A7C15;
+	uint64_t x = random_seed;
 
 	suite_open(&s);
 	for (long i = 0; i < random_count; i++) {
@@ -363,8 +370,12 @@ int main(int argc, char **argv)
 	SRunner *sr;
 	int failed;
 
+	if (getenv("DRAGOMAN_LONG"))
+		random_count = 10000000;
 	if (argc > 1)
 		random_count = strtol(argv[1], NULL, 0);
+	if (argc > 2)
+		random_seed = strtoull(argv[2], NULL, 0);
 	tcase_add_test(tc, every_row);
 	tcase_add_test(tc, random_bytes);
 	tcase_set_timeout(tc, 600);
