@@ -341,6 +341,7 @@ static bool op_system(struct insn *in, unsigned method, struct opnd *o, unsigned
 		o->kind = OPND_CR;
 		o->reg = in->reg;
 		/* #UD: CR1, CR5..CR7, CR9..CR15 */
+		in->ud = UD_BAD_CR;
 		return in->reg <= 8 && (1u << in->reg & 0x11D);
 	default:
 		o->kind = OPND_DR;
@@ -434,8 +435,10 @@ static enum decode_status finish(struct cursor *c, struct insn *in, const struct
 	if (UNLIKELY(c->over))
 		return undefined(c, in);
 	/* #UD: LOCK with an instruction that does not allow it, or without a memory destination */
-	if (UNLIKELY(in->lock) && (!(r->flags & ROW_LOCKABLE) || in->op[0].kind != OPND_MEM))
+	if (UNLIKELY(in->lock) && (!(r->flags & ROW_LOCKABLE) || in->op[0].kind != OPND_MEM)) {
+		in->ud = UD_BAD_LOCK;
 		ok = false;
+	}
 	/* #UD: VEX.vvvv encodes nothing and is not 1111 */
 	if (in->vex && !(r->flags & ROW_VVVV) && (in->vvvv || c->vvvv3))
 		ok = false;

@@ -56,6 +56,9 @@ enum { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI };
 #define MEM_NONE 0xFF /* no base / no index / no override */
 #define MEM_RIP 0xFE  /* base: RIP of the next instruction (64-bit mode) */
 
+/* Why an encoding is invalid, where the manual has a condition of its own for it. */
+enum ud_reason { UD_NO_SUCH, UD_BAD_LOCK, UD_BAD_CR };
+
 struct mem_opnd {
 	uint8_t seg;	     /* effective segment after overrides and SS default */
 	uint8_t base, index; /* GPR number, MEM_NONE, MEM_RIP */
@@ -74,6 +77,7 @@ struct insn {
 	uint8_t asize;	    /* address size: 2, 4, 8 */
 	uint8_t rep;	    /* last of F2/F3 seen: 0, 0xF2, 0xF3 (0 too when it was a mandatory prefix) */
 	bool lock, opsz66, rex_present;
+	uint8_t ud;	    /* INSN_UD: enum ud_reason */
 	uint8_t rex;	    /* W R X B bits as in the byte's low nibble (from VEX too) */
 	uint8_t seg_override; /* SEG_x or MEM_NONE */
 	uint8_t map;	    /* 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A; x87: map 0, opcode D8..DF */

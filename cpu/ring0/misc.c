@@ -233,7 +233,7 @@ enum exit h_swapgs(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 
 	/* If not in 64-bit mode. */
 	if (!is_code64(cpu))
-		return cpu_raise(cpu, CHECK_UD_NOT_64, 0);
+		return cpu_raise(cpu, CHECK_UD_OPCODE, 0);
 	TRY(ring0_gate(cpu, GATE_SWAPGS));
 	cpu->seg[SEG_GS].base = cpu->msr.kernel_gs_base;
 	cpu->msr.kernel_gs_base = t;

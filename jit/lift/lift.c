@@ -72,7 +72,8 @@ void lift_insn(struct lift *l)
 	ir_insn(l->b, l->off, l->in);
 	/* #UD: an undefined opcode, or one whose CPUID feature this CPU lacks */
 	if (l->in->id >= INSN_COUNT) {
-		lift_raise(l, CHECK_UD_OPCODE);
+		lift_raise(l, l->in->ud == UD_BAD_LOCK ? CHECK_UD_LOCK :
+			l->in->ud == UD_BAD_CR ? CHECK_UD_CR : CHECK_UD_OPCODE);
 		return;
 	}
 	row = &insn_rows[l->in->id];

@@ -86,24 +86,27 @@ static bool beyond_capstone(const struct insn *in)
 
 /*
  * Text capstone 4 gets wrong: a 16-bit offset shown sign-extended, a 32-bit one cut to 16 bits in 16-bit code;
- * FS or GS lost to an ES CS SS DS without effect; 66 lost when a segment override stands between it and the opcode
- * (it decides by what follows).
+ * FS or GS lost to an ES CS SS DS without effect; 66, 67, F2 or F3 lost next to a segment override (it
+ * decides by what follows).
  */
 static bool misprinted(const struct insn *in, const uint8_t *bytes)
 {
 	static const uint8_t prefixes[] = {0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67,
 		0xF0, 0xF2, 0xF3};
 	unsigned segs = 0;
+	bool other = false;
 
 	if (in->has_mem && in->mem.asize == 2 && in->mem.base == MEM_NONE && in->mem.disp < 0)
 		return true;
 	if (in->code == 2 && in->has_mem && in->mem.asize == 4 && in->mem.base == MEM_NONE && in->mem.index == MEM_NONE)
 		return true;
-	if (bytes[0] == 0x66 && memchr(prefixes, bytes[1], 6))
-		return true;
 	for (unsigned i = 0; i < in->len && (memchr(prefixes, bytes[i], sizeof(prefixes)) ||
-			(in->code == 8 && bytes[i] >> 4 == 4)); i++)
+			(in->code == 8 && bytes[i] >> 4 == 4)); i++) {
 		segs += bytes[i] >> 4 != 4 && bytes[i] < 0x66;
+		other |= bytes[i] >= 0x66;
+		if (other && segs)
+			return true;
+	}
 	return in->code == 8 && in->seg_override != MEM_NONE && segs > 1;
 }
 
