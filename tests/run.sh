@@ -11,6 +11,8 @@ set -u
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$root/tests/lib.sh"
 cd "$root" || exit 1
+nl='
+'
 quick=0 long=0 asan=0 list=0 only=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -18,7 +20,7 @@ while [ $# -gt 0 ]; do
 	--long) long=1; DRAGOMAN_LONG=1; export DRAGOMAN_LONG ;;
 	--asan) asan=1 ;;
 	--list) list=1 ;;
-	--only) [ $# -gt 1 ] || die "--only needs a name"; only="$only $2"; shift ;;
+	--only) [ $# -gt 1 ] || die "--only needs a name"; only="$only$2$nl"; shift ;;
 	-h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) die "unknown option: $1 (--help lists them)" ;;
 	esac
@@ -30,9 +32,12 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 mkdir "$work/result"
 
-wanted() { # NAME: is it asked for?
+wanted() { # NAME: is it asked for? ($only: names, one a line; they may hold blanks)
 	[ -n "$only" ] || return 0
-	for w in $only; do
+	rest=$only
+	while [ -n "$rest" ]; do
+		w=${rest%%"$nl"*}
+		rest=${rest#*"$nl"}
 		case $1 in *"$w"*) return 0 ;; esac
 	done
 	return 1
