@@ -32,9 +32,13 @@ import sys
 import tempfile
 import time
 
-KEYS = {' ': 'spc', '-': 'minus', '=': 'equal', '.': 'dot', ',': 'comma', '/': 'slash', ';': 'semicolon',
-        "'": 'apostrophe', '\n': 'ret', '>': 'shift-dot', '<': 'shift-comma', '|': 'shift-backslash',
-        '_': 'shift-minus', '$': 'shift-4', '&': 'shift-7', '"': 'shift-apostrophe', ':': 'shift-semicolon'}
+import picture
+
+# characters of the US keyboard that are not named by themselves, then those that need Shift
+KEYS = {' ': 'spc', '\n': 'ret', '-': 'minus', '=': 'equal', '.': 'dot', ',': 'comma', '/': 'slash', ';': 'semicolon',
+        "'": 'apostrophe', '[': 'bracket_left', ']': 'bracket_right', '\\': 'backslash', '`': 'grave_accent'}
+KEYS.update({shifted: 'shift-' + KEYS.get(plain, plain)
+             for plain, shifted in zip("-=.,/;'[]\\`1234567890", '_+><?:"{}|~!@#$%^&*()')})
 
 
 class Failure(Exception):
@@ -54,6 +58,7 @@ class Vm:
         self.out = b''
         self.seen = 0
         self.refused = []
+        self.qemu = 'qemu' in os.path.basename(command[0])
         self.kept = {}
         self.start = time.monotonic()
         self.proc = subprocess.Popen(command + ['-monitor', f'unix:{self.path},server=on,wait=off'],
@@ -139,10 +144,21 @@ class Vm:
         return self.reply
 
     def screen_text(self):
-        """The 80x25 text screen, read from video memory; assumes that the display begins at its first byte."""
-        words = re.findall(r'\b0x([0-9a-f]{4})\b', self.monitor('xp /2000xh 0xb8000'))
-        chars = ''.join(bytes([int(w, 16) & 0xff]).decode('cp437') for w in words).replace('\0', ' ')
-        return '\n'.join(chars[i:i + 80].rstrip() for i in range(0, len(chars), 80))
+        """The text screen as it is displayed, 25 or more lines; empty in a graphics mode."""
+        if self.qemu:
+            return self.picture_text()
+        text = self.monitor('info screen').replace('\r', '')
+        lines = text.split('\n')[1:-1]  # without the command's echo and the prompt
+        return '' if lines == ['the screen is in a graphics mode'] else '\n'.join(lines)
+
+    def picture_text(self):
+        """The same where the monitor cannot tell: read from a picture of it."""
+        name = os.path.join(self.dir, 'screen.ppm')
+        self.dump(name)
+        try:
+            return picture.read_text(name)
+        except SystemExit:
+            return ''
 
     def screen(self, text):
         limit = time.monotonic() + self.timeout
