@@ -122,9 +122,9 @@ enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla)
 			return lin_write(cpu, gla, 4, vcpu_mmu_idx(cpu), cpu->fpu.mxcsr);
 		case 4:
 		case 6:
-			return fpu_xsave(cpu, gla);
+			return fpu_xsave(cpu, in, gla);
 		case 5:
-			return fpu_xrstor(cpu, gla);
+			return fpu_xrstor(cpu, in, gla);
 		}
 	}
 	ex = simd_exec(cpu, in, gla, &known);

@@ -6,7 +6,7 @@
 #include "cpu/ring0/priv.h"
 
 enum exit fpu_x87(struct vcpu *cpu, const struct insn *in, gla_t gla); /* D8..DF, FWAIT */
-enum exit fpu_xsave(struct vcpu *cpu, gla_t gla);  /* XSAVE, XSAVEOPT */
-enum exit fpu_xrstor(struct vcpu *cpu, gla_t gla);
+enum exit fpu_xsave(struct vcpu *cpu, const struct insn *in, gla_t gla);  /* XSAVE, XSAVEOPT */
+enum exit fpu_xrstor(struct vcpu *cpu, const struct insn *in, gla_t gla);
 
 #endif

@@ -11,13 +11,28 @@
 #define COMP_X87 1u
 #define COMP_SSE 2u
 #define COMP_AVX 4u
-#define AREA_SIZE 832u
+#define HEADER_END 576u /* of the legacy region and the header: always part of the area */
+#define AREA_END 832u
 
-/* Byte ranges of the area that belong to each component. */
+/* Byte ranges of the area that belong to each component, and what of each is there outside 64-bit mode. */
 static const struct {
 	uint32_t comp;
-	uint16_t off, len;
-} pieces[] = {{COMP_X87, 0, 24}, {COMP_X87, 32, 128}, {COMP_SSE, 160, 256}, {COMP_AVX, 576, 256}};
+	uint16_t off, len, len32;
+} pieces[] = {{COMP_X87, 0, 24, 24}, {COMP_X87, 32, 128, 128}, {COMP_SSE, 160, 256, 128}, {COMP_AVX, 576, 256, 128}};
+
+static unsigned piece_len(const struct insn *in, unsigned i)
+{
+	return in->code == 8 ? pieces[i].len : pieces[i].len32;
+}
+
+/*
+ * The area ends with its last component asked for. More must not be touched: Linux saves into a signal frame of just
+ * that size and would fault for ever on the page behind it.
+ */
+static unsigned area_end(const struct insn *in, uint64_t rfbm)
+{
+	return rfbm & COMP_AVX ? in->code == 8 ? AREA_END : AREA_END - 128 : HEADER_END;
+}
 
 static enum exit available(struct vcpu *cpu, gla_t gla)
 {
@@ -40,7 +55,7 @@ static uint64_t requested(const struct vcpu *cpu)
 	return mask & cpu->xcr0;
 }
 
-enum exit fpu_xsave(struct vcpu *cpu, gla_t gla)
+enum exit fpu_xsave(struct vcpu *cpu, const struct insn *in, gla_t gla)
 {
 	enum mmu_idx idx = vcpu_mmu_idx(cpu);
 	uint64_t rfbm = requested(cpu), bv;
@@ -48,12 +63,12 @@ enum exit fpu_xsave(struct vcpu *cpu, gla_t gla)
 
 	TRY(available(cpu, gla));
 	/* all of it must be writable before any of it is written */
-	if (mmu_probe(&cpu->mmu, gla, AREA_SIZE, MMU_WRITE, idx))
+	if (mmu_probe(&cpu->mmu, gla, area_end(in, rfbm), MMU_WRITE, idx))
 		return cpu_page_fault(cpu);
 	TRY(lin_read(cpu, gla + 512, 8, idx, &bv));
 	for (unsigned i = 0; i < ARRAY_SIZE(pieces); i++)
 		if ((rfbm & pieces[i].comp) &&
-			mmu_write_buf(&cpu->mmu, gla + pieces[i].off, s + pieces[i].off, pieces[i].len, idx))
+			mmu_write_buf(&cpu->mmu, gla + pieces[i].off, s + pieces[i].off, piece_len(in, i), idx))
 			return cpu_page_fault(cpu);
 	if (rfbm & (COMP_SSE | COMP_AVX))
 		TRY(lin_write(cpu, gla + 24, 8, idx, (uint64_t)cpu->fpu.mxcsr_mask << 32 | cpu->fpu.mxcsr));
@@ -61,7 +76,7 @@ enum exit fpu_xsave(struct vcpu *cpu, gla_t gla)
 }
 
 /* A component whose bit is clear in the area's XSTATE_BV gets its initial configuration. */
-static void init_component(struct fpu_state *s, uint32_t comp)
+static void init_component(struct fpu_state *s, uint32_t comp, unsigned len)
 {
 	if (comp == COMP_X87) {
 		s->fcw = 0x37F;
@@ -71,42 +86,55 @@ static void init_component(struct fpu_state *s, uint32_t comp)
 		s->fip = s->fdp = 0;
 		memset(s->st, 0, sizeof(s->st));
 	} else if (comp == COMP_SSE) {
-		memset(s->xmm, 0, sizeof(s->xmm));
+		memset(s->xmm, 0, len);
 	} else {
-		memset(s->ymmh, 0, sizeof(s->ymmh));
+		memset(s->ymmh, 0, len);
 	}
 }
 
-enum exit fpu_xrstor(struct vcpu *cpu, gla_t gla)
+/* Legacy region and header always, the rest only if it is to be loaded. */
+static enum exit read_area(struct vcpu *cpu, const struct insn *in, gla_t gla, uint64_t rfbm, struct fpu_state *area)
 {
 	enum mmu_idx idx = vcpu_mmu_idx(cpu);
+	unsigned end;
+
+	if (mmu_read_buf(&cpu->mmu, gla, area, HEADER_END, idx))
+		return cpu_page_fault(cpu);
+	end = area_end(in, rfbm & area->xstate_bv);
+	if (end > HEADER_END &&
+		mmu_read_buf(&cpu->mmu, gla + HEADER_END, (uint8_t *)area + HEADER_END, end - HEADER_END, idx))
+		return cpu_page_fault(cpu);
+	return EXIT_NONE;
+}
+
+enum exit fpu_xrstor(struct vcpu *cpu, const struct insn *in, gla_t gla)
+{
 	uint64_t rfbm = requested(cpu), bv, comp;
-	struct fpu_state in, s = cpu->fpu;
+	struct fpu_state area, s = cpu->fpu;
 	uint8_t *d = (uint8_t *)&s;
 
 	TRY(available(cpu, gla));
-	if (mmu_read_buf(&cpu->mmu, gla, &in, AREA_SIZE, idx))
-		return cpu_page_fault(cpu);
-	bv = in.xstate_bv;
+	TRY(read_area(cpu, in, gla, rfbm, &area));
+	bv = area.xstate_bv;
 	/* #GP: XSTATE_BV sets a bit that XCR0 does not, or the header's other bytes are not zero */
-	comp = in.xcomp_bv;
-	for (unsigned i = 0; i < ARRAY_SIZE(in.xres); i++)
-		comp |= in.xres[i];
+	comp = area.xcomp_bv;
+	for (unsigned i = 0; i < ARRAY_SIZE(area.xres); i++)
+		comp |= area.xres[i];
 	if ((bv & ~cpu->xcr0) || comp)
 		return cpu_raise_aux(cpu, CHECK_GP_XSTATE, 0, bv, cpu->xcr0);
 	if (rfbm & (COMP_SSE | COMP_AVX)) {
 		/* #GP: reserved bits in MXCSR */
-		if (in.mxcsr & ~cpu->fpu.mxcsr_mask)
-			return cpu_raise_aux(cpu, CHECK_GP_MXCSR, 0, in.mxcsr, cpu->fpu.mxcsr_mask);
-		s.mxcsr = in.mxcsr;
+		if (area.mxcsr & ~cpu->fpu.mxcsr_mask)
+			return cpu_raise_aux(cpu, CHECK_GP_MXCSR, 0, area.mxcsr, cpu->fpu.mxcsr_mask);
+		s.mxcsr = area.mxcsr;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(pieces); i++) {
 		if (!(rfbm & pieces[i].comp))
 			continue;
 		if (bv & pieces[i].comp)
-			memcpy(d + pieces[i].off, (uint8_t *)&in + pieces[i].off, pieces[i].len);
+			memcpy(d + pieces[i].off, (uint8_t *)&area + pieces[i].off, piece_len(in, i));
 		else
-			init_component(&s, pieces[i].comp);
+			init_component(&s, pieces[i].comp, piece_len(in, i));
 	}
 	cpu->fpu = s;
 	fpu_mode_changed(cpu);
