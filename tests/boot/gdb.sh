@@ -136,7 +136,8 @@ vm=$!
 sleep 1
 printf 'set pagination off\ntarget remote %s\nset var *(long *)0x600 = -1000000000000\ncontinue\nprintf "back in %%x, count %%d\\n", (long)$pc >> 8, *(long *)0x600 < 0\ndetach\n' \
 	"$dir/gdb.sock" >"$dir/script"
-timeout 50 gdb -q -nx -batch -x "$dir/script" >"$dir/out" 2>&1 </dev/null &
+# (--foreground: else gdb would get the signal twice, from timeout and as a member of its group)
+timeout --foreground 50 gdb -q -nx -batch -x "$dir/script" >"$dir/out" 2>&1 </dev/null &
 gdb=$!
 sleep 3
 kill -INT $gdb
