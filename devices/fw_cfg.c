@@ -303,6 +303,10 @@ bool fw_cfg_standard(struct fw_cfg *f, const struct fw_cfg_board *b)
 		ok &= fw_cfg_add_bytes(f, FW_CFG_UUID, b->uuid, 16);
 	ok &= fw_cfg_add_file(f, "etc/e820", map, b->ram_above_4g ? 40 : 20);
 	ok &= fw_cfg_add_file(f, "etc/system-states", states, sizeof(states));
+	if (b->boot_fail_ms)
+		ok &= fw_cfg_add_file(f, "etc/boot-fail-wait", &b->boot_fail_ms, 4);
+	if (b->boot_menu_ms)
+		ok &= fw_cfg_add_file(f, "etc/boot-menu-wait", &b->boot_menu_ms, 2);
 	if (b->bootorder && *b->bootorder)
 		ok &= fw_cfg_add_file(f, "bootorder", b->bootorder, strlen(b->bootorder) + 1);
 	return ok;

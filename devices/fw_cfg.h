@@ -82,6 +82,7 @@ struct fw_cfg_board {
 	uint64_t ram_below_4g, ram_above_4g; /* bytes */
 	unsigned ncpus, max_cpus;
 	bool nographic, boot_menu;
+	uint32_t boot_fail_ms, boot_menu_ms; /* 0: the firmware's default; fail: all ones never */
 	const uint8_t *uuid;	   /* 16 bytes or NULL */
 	const char *bootorder;	   /* lines of OpenFirmware device paths, or NULL */
 };

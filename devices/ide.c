@@ -372,6 +372,8 @@ static void reset(struct device *dev)
 			c->st->drive[n].write_cache = 1;
 			c->st->drive[n].heads = 16;
 			c->st->drive[n].sectors = 63;
+			if (c->blk[n])
+				c->blk[n]->locked = false;
 		}
 		bm_reset(c);
 		soft_reset(c);

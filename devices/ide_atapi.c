@@ -455,6 +455,10 @@ static void get_event(struct ide_chan *c, const uint8_t *p)
 	put_be16(b, 6);
 	b[2] = 4;
 	b[4] = d->event;
+	if (!d->event && ide_blk(c)->want_eject) {
+		b[4] = 1; /* the user wants the medium: who has locked it may unlock and eject it */
+		ide_blk(c)->want_eject = false;
+	}
 	b[5] = medium(c) ? 2 : 0;
 	d->event = 0;
 	reply(c, 8, be16(p + 7));
@@ -556,6 +560,7 @@ static void execute(struct ide_chan *c, const uint8_t *p)
 		break;
 	case 0x1E:
 		ide_drv(c)->locked = p[4] & 1;
+		ide_blk(c)->locked = p[4] & 1;
 		cd_ok(c);
 		break;
 	case 0x25:

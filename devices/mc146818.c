@@ -426,6 +426,16 @@ void mc146818_set(struct mc146818 *r, unsigned idx, uint8_t val)
 		r->s.cmos[idx] = val;
 }
 
+void mc146818_skip(struct mc146818 *r, uint64_t ns)
+{
+	catch_up(r, rtc_ns(r));
+	if (r->s.halted)
+		return;
+	r->s.anchor_ns -= (int64_t)ns;
+	r->s.seen_sec = second_at(r, rtc_ns(r));
+	refresh(r);
+}
+
 uint8_t mc146818_get(struct mc146818 *r, unsigned idx)
 {
 	idx &= 0x7F;

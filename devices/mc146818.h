@@ -47,6 +47,8 @@ struct mc146818 *mc146818_create(struct log *log, struct clock *clock, struct sp
  *                  the clock (00h..0Dh and 32h) are not changed this way
  */
 void mc146818_set(struct mc146818 *r, unsigned idx, uint8_t val);
+/* mc146818_skip() - @ns have passed that the virtual clock does not count; alarms within them do not ring */
+void mc146818_skip(struct mc146818 *r, uint64_t ns);
 /* mc146818_get() - CMOS byte @idx (0..7Fh) as the guest would read it, without side effects. */
 uint8_t mc146818_get(struct mc146818 *r, unsigned idx);
 /* mc146818_nmi_masked() - bit 7 of port 70h: the guest disabled NMI. */

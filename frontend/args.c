@@ -76,45 +76,6 @@ bool args_size(const char *text, uint64_t *bytes)
 	return true;
 }
 
-static enum vm_err parse_memory(struct args *a, const char *v, struct err *e)
-{
-	uint64_t n;
-	const char *text = strncmp(v, "size=", 5) ? v : v + 5;
-
-	if (!args_size(text, &n))
-		return err_set(e, VM_ERR_USAGE, "-m: '%s' is not a memory size", v);
-	if (n < 1 << 20 || n > 1ull << 40)
-		return err_set(e, VM_ERR_USAGE, "-m: %s is out of range (1M to 1T)", v);
-	a->cfg.ram_size = n & PAGE_MASK;
-	return VM_OK;
-}
-
-static enum vm_err parse_accel(struct args *a, const char *v, struct err *e)
-{
-	static const char *const names[] = {"jit", "tcg", "interp", "lockstep"};
-	static const enum jit_accel accel[] = {ACCEL_JIT, ACCEL_JIT, ACCEL_INTERP, ACCEL_LOCKSTEP};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-		if (!strcmp(v, names[i])) {
-			a->cfg.jit.accel = accel[i];
-			return VM_OK;
-		}
-	}
-	return err_set(e, VM_ERR_USAGE, "-accel: unknown accelerator '%s'; did you mean '%s'? (jit, interp, lockstep)",
-		v, spec_nearest(v, names, ARRAY_SIZE(names)));
-}
-
-static enum vm_err parse_display(struct args *a, const char *v, struct err *e)
-{
-	if (!strcmp(v, "none"))
-		a->display = ARGS_NONE;
-	else if (!strncmp(v, "sdl", 3) && (!v[3] || v[3] == ','))
-		a->display = ARGS_SDL;
-	else
-		return err_set(e, VM_ERR_USAGE, "-display: unknown display '%s' (sdl, none)", v);
-	return VM_OK;
-}
-
 static enum vm_err parse_pass(struct args *a, const char *v, struct err *e)
 {
 	for (unsigned i = 0; i < ir_npasses; i++) {
@@ -127,16 +88,6 @@ static enum vm_err parse_pass(struct args *a, const char *v, struct err *e)
 		ir_npasses ? ir_passes[0].name : "none");
 }
 
-static enum vm_err parse_number(const char *opt, const char *v, uint64_t *n, struct err *e)
-{
-	char *end;
-
-	*n = strtoull(v, &end, 0);
-	if (end == v || *end)
-		return err_set(e, VM_ERR_USAGE, "-%s: '%s' is not a number", opt, v);
-	return VM_OK;
-}
-
 static enum vm_err choose(const char *opt, const char *v, const char *only, const char *hint, struct err *e)
 {
 	size_t n = strlen(only);
@@ -146,25 +97,7 @@ static enum vm_err choose(const char *opt, const char *v, const char *only, cons
 	return err_set(e, VM_ERR_USAGE, "-%s: '%s' is not supported (%s)", opt, v, hint);
 }
 
-static enum vm_err parse_uuid(struct args *a, const char *v, struct err *e)
-{
-	unsigned n = 0;
-
-	for (const char *p = v; *p; p++) {
-		int d = isdigit((unsigned char)*p) ? *p - '0' : isxdigit((unsigned char)*p) ? tolower(*p) - 'a' + 10 : -1;
-
-		if (*p == '-')
-			continue;
-		if (d < 0 || n >= 32)
-			return err_set(e, VM_ERR_USAGE, "-uuid: '%s' is not a UUID", v);
-		a->uuid[n / 2] = (uint8_t)(a->uuid[n / 2] << 4 | d);
-		n++;
-	}
-	if (n != 32)
-		return err_set(e, VM_ERR_USAGE, "-uuid: '%s' is not a UUID", v);
-	a->cfg.uuid = a->uuid;
-	return VM_OK;
-}
+static enum vm_err take_option(struct args *a, const char *name, const char *value, struct err *e);
 
 static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, struct err *e)
 {
@@ -175,18 +108,16 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	switch (id) {
 	case OPT_MACHINE:
 	case OPT_M:
-		if (!strncmp(v, "pc-i440fx", 9))
-			return VM_OK;
-		return choose("machine", strncmp(v, "type=", 5) ? v : v + 5, "pc", "pc", e);
+		return spec_machine(a, v, e);
 	case OPT_CPU:
 		c->cpu_model = v;
 		return VM_OK;
 	case OPT_SMP:
 		return choose("smp", strncmp(v, "cpus=", 5) ? v : v + 5, "1", "one CPU", e);
 	case OPT_MEM:
-		return parse_memory(a, v, e);
+		return spec_memory(a, v, e);
 	case OPT_ACCEL:
-		return parse_accel(a, v, e);
+		return spec_accel(a, v, e);
 	case OPT_BIOS:
 		c->bios = v;
 		return VM_OK;
@@ -206,6 +137,9 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		return VM_OK;
 	case OPT_HDA ... OPT_HDD:
 		return spec_add_drive(a, v, (int)(id - OPT_HDA), false, e);
+	case OPT_FDA:
+	case OPT_FDB:
+		return spec_add_floppy(a, v, id == OPT_FDB, e);
 	case OPT_CDROM:
 		return spec_add_drive(a, v, 2, true, e);
 	case OPT_DRIVE:
@@ -216,8 +150,10 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		a->serial[a->nserial++] = v;
 		return VM_OK;
 	case OPT_PARALLEL:
-		return strcmp(v, "none") && strcmp(v, "null")
-			? err_set(e, VM_ERR_USAGE, "-parallel: '%s' is not supported (none)", v) : VM_OK;
+		if (a->parallel)
+			return err_set(e, VM_ERR_USAGE, "-parallel: there is one parallel port");
+		a->parallel = v;
+		return VM_OK;
 	case OPT_MONITOR:
 		a->monitor = v;
 		return VM_OK;
@@ -226,12 +162,9 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_CHARDEV:
 		return spec_chardev(a, v, e);
 	case OPT_DISPLAY:
-		return parse_display(a, v, e);
+		return spec_display(a, v, e);
 	case OPT_VGA:
-		if (strcmp(v, "std") && strcmp(v, "none"))
-			return err_set(e, VM_ERR_USAGE, "-vga: unknown adapter '%s' (std, none)", v);
-		c->vga = v[0] == 's';
-		return VM_OK;
+		return spec_vga(a, v, e);
 	case OPT_DEVICE:
 		return spec_device(a, v, e);
 	case OPT_GLOBAL:
@@ -241,10 +174,23 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_RTC:
 		return spec_rtc(a, v, e);
 	case OPT_NAME:
-		c->name = v;
-		return VM_OK;
+		return spec_name(a, v, e);
+	case OPT_ICOUNT:
+		return spec_icount(a, v, e);
+	case OPT_ECHR:
+		return spec_echr(a, v, e);
+	case OPT_KEYMAP:
+		return spec_keymap(a, v, e);
+	case OPT_TRACE:
+		return spec_trace(a, v, e);
+	case OPT_MON:
+		return spec_mon(a, v, e);
+	case OPT_READCONFIG:
+		return spec_readconfig(a, v, take_option, e);
+	case OPT_DTB:
+		return err_set(e, VM_ERR_USAGE, "-dtb: '%s': a PC has no device tree", v);
 	case OPT_UUID:
-		return parse_uuid(a, v, e);
+		return spec_uuid(a, v, e);
 	case OPT_NIC:
 	case OPT_NET:
 	case OPT_NETDEV:
@@ -269,9 +215,9 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_RA:
 		if (strncmp(v, "random:", 7))
 			return err_set(e, VM_ERR_USAGE, "--ra: '%s' is not random:SEED", v);
-		return parse_number("ra", v + 7, &c->jit.ra_random, e);
+		return spec_number("ra", v + 7, UINT64_MAX, &c->jit.ra_random, e);
 	case OPT_HOSTMASK:
-		r = parse_number("host-mask", v, &n, e);
+		r = spec_number("host-mask", v, UINT32_MAX, &n, e);
 		c->jit.host_mask = (uint32_t)n;
 		return r;
 	default:
@@ -300,6 +246,15 @@ static void set_flag(struct args *a, enum opt_id id)
 		break;
 	case OPT_NOSHUTDOWN:
 		a->no_shutdown = true;
+		break;
+	case OPT_DAEMONIZE:
+		a->daemonize = true;
+		break;
+	case OPT_NOACPI:
+		a->cfg.no_acpi = true;
+		break;
+	case OPT_NOFDCHECK:
+		a->cfg.no_fd_check = true;
 		break;
 	case OPT_S:
 		a->stopped = true;
@@ -341,12 +296,16 @@ static enum vm_err unknown_option(const char *arg, struct err *e)
 /* "-device help", "-d help", "--pass=help": the words that option knows. */
 static bool print_list(int id, const char *value)
 {
-	if (strcmp(value, "help"))
+	if (id == OPT_DEVICE ? !spec_asks_device_help(value) : strcmp(value, "help") != 0)
 		return false;
 	switch (id) {
 	case OPT_DEVICE:
-		puts("isa-debug-exit[,iobase=PORT][,iosize=1..4]\nisa-debugcon,chardev=ID[,iobase=PORT]");
+		spec_device_help(value);
 		return true;
+	case OPT_CHARDEV:
+		puts("stdio\nnull\nvc\npty\nfile\npipe\nsocket");
+		return true;
+	case OPT_TRACE:
 	case OPT_LOG:
 #define LOG(id, name, alias, help) printf("  %-8s %s\n", name, help);
 #include "mmu/base/log.def"
@@ -377,6 +336,8 @@ static void defaults(struct args *a)
 	a->cfg.debug_exit_iobase = 0x501;
 	a->cfg.debug_exit_iosize = 2;
 	a->global_debugcon = -1;
+	a->icount_shift = -1;
+	a->echr = 1;
 	a->display = ARGS_AUTO;
 }
 
@@ -393,14 +354,31 @@ static enum vm_err finish(struct args *a, struct err *e)
 	}
 	if ((a->cfg.initrd || a->cfg.append) && !a->cfg.kernel)
 		return err_set(e, VM_ERR_USAGE, "-%s needs -kernel", a->cfg.initrd ? "initrd" : "append");
-	if (a->nodefaults && !a->cfg.vga)
-		a->cfg.vga = false;
+	if (a->daemonize && a->nographic)
+		return err_set(e, VM_ERR_USAGE, "-daemonize: -nographic needs the terminal that a daemon gives up");
 	if (a->display == ARGS_NONE && a->nographic)
 		a->cfg.nographic = true;
 	for (unsigned i = 0; i < a->ndebugcon; i++)
 		if (!a->debugcon[i].iobase)
 			a->debugcon[i].iobase = a->global_debugcon >= 0 ? (uint16_t)a->global_debugcon : 0xE9;
 	return spec_check(a, e);
+}
+
+/* "-name" or "--name", and a value in the next word or behind '=' (the latter after two dashes only). */
+static int parse_name(const char *arg, const char **value)
+{
+	const char *name = arg + (arg[1] == '-' && arg[2] ? 2 : 1);
+	const char *eq = arg[1] == '-' ? strchr(name, '=') : NULL;
+
+	*value = eq ? eq + 1 : NULL;
+	return find_option(name, eq ? (size_t)(eq - name) : strlen(name));
+}
+
+static enum vm_err take_option(struct args *a, const char *name, const char *value, struct err *e)
+{
+	int id = find_option(name, strlen(name));
+
+	return id < 0 ? unknown_option(name, e) : set_value(a, (enum opt_id)id, value, e);
 }
 
 enum vm_err args_parse(struct args *a, int argc, char **argv, enum args_what *what, struct err *e)
@@ -410,7 +388,7 @@ enum vm_err args_parse(struct args *a, int argc, char **argv, enum args_what *wh
 	defaults(a);
 	*what = ARGS_RUN;
 	for (int i = 1; i < argc; i++) {
-		const char *arg = argv[i], *name = arg, *value, *eq;
+		const char *arg = argv[i], *value = NULL;
 		int id;
 
 		if (arg[0] != '-' || !arg[1]) {
@@ -419,9 +397,7 @@ enum vm_err args_parse(struct args *a, int argc, char **argv, enum args_what *wh
 				return r;
 			continue;
 		}
-		name += arg[1] == '-' && arg[2] ? 2 : 1;
-		eq = arg[1] == '-' ? strchr(name, '=') : NULL;
-		id = find_option(name, eq ? (size_t)(eq - name) : strlen(name));
+		id = parse_name(arg, &value);
 		if (id < 0)
 			return unknown_option(arg, e);
 		if (id == OPT_HELP || id == OPT_H || id == OPT_VERSION) {
@@ -433,18 +409,19 @@ enum vm_err args_parse(struct args *a, int argc, char **argv, enum args_what *wh
 			return VM_OK;
 		}
 		if (!options[id].arg) {
-			set_flag(a, id);
+			set_flag(a, (enum opt_id)id);
 			continue;
 		}
-		value = eq ? eq + 1 : argv[++i];
-		if (value && print_list(id, value)) {
-			*what = ARGS_DONE;
-			return VM_OK;
-		}
+		if (!value && i + 1 < argc)
+			value = argv[++i];
 		if (!value)
 			return err_set(e, VM_ERR_USAGE, "option '-%s' needs an argument (%s)", options[id].name,
 				options[id].arg);
-		r = set_value(a, id, value, e);
+		if (print_list(id, value)) {
+			*what = ARGS_DONE;
+			return VM_OK;
+		}
+		r = set_value(a, (enum opt_id)id, value, e);
 		if (r)
 			return r;
 	}
@@ -455,5 +432,7 @@ void args_free(struct args *a)
 {
 	for (unsigned i = 0; i < a->nstrings; i++)
 		free(a->strings[i]);
-	a->nstrings = 0;
+	free(a->strings);
+	a->strings = NULL;
+	a->nstrings = a->strings_room = 0;
 }

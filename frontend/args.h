@@ -9,16 +9,28 @@
 #define ARGS_MAX_DRIVES 8
 #define ARGS_MAX_CHARDEVS 16
 
+enum args_bus { ARGS_IDE, ARGS_FLOPPY, ARGS_UNPLUGGED /* if=none, until a -device names it */ };
+
 struct args_drive {
 	const char *file; /* NULL: empty drive */
-	int index;	  /* 0..3: IDE position; -1: next free */
+	enum args_bus bus;
+	int index;	  /* 0..3: IDE position, 0..1: floppy; -1: next free */
 	bool cdrom, readonly, snapshot;
 	char id[32];
+};
+
+struct args_attach { /* -device ide-hd,drive= */
+	const char *drive; /* its id */
+	enum args_bus bus;
+	int index; /* -1: next free */
+	bool cdrom;
 };
 
 struct args_chardev {
 	char id[32];
 	char spec[320]; /* as for chardev_open() */
+	bool mux;	/* several users share it; the escape key switches */
+	bool raw_keys;	/* signal=off: Ctrl-C is a character */
 };
 
 enum args_display { ARGS_SDL, ARGS_NONE, ARGS_AUTO };
@@ -27,22 +39,30 @@ struct args {
 	struct machine_config cfg; /* backends not filled in */
 	struct args_drive drive[ARGS_MAX_DRIVES];
 	unsigned ndrives;
+	struct args_attach attach[ARGS_MAX_DRIVES];
+	unsigned nattach;
 	bool snapshot;
 	const char *serial[CONFIG_MAX_SERIAL];
 	unsigned nserial;
 	const char *parallel, *monitor;
+	unsigned echr;	  /* the escape key of shared terminals; Ctrl-A */
 	struct { uint16_t iobase; const char *chr; } debugcon[CONFIG_MAX_DEBUGCON];
 	unsigned ndebugcon;
 	int global_debugcon; /* -global isa-debugcon.iobase, or -1 */
 	struct args_chardev chardev[ARGS_MAX_CHARDEVS];
 	unsigned nchardevs;
 	enum args_display display;
-	bool nographic, nodefaults, full_screen, stopped, no_reboot, no_shutdown;
+	bool nographic, nodefaults, full_screen, stopped, no_reboot, no_shutdown, daemonize;
+	bool keep_window;    /* -display window-close=off */
+	bool rtc_host;	     /* -rtc clock=host: the clock chip follows the host's while the guest is stopped, too */
+	int icount_shift;    /* -icount: 2^shift ns an instruction; -1: 10 ns */
+	bool icount_sleep;   /* idle time is slept, not skipped */
+	const char *process; /* -name process= */
 	int panic; /* enum loop_panic (loop.h) */
 	uint8_t uuid[16];
 	const char *log, *log_file, *dfilter, *pidfile, *gdb;
-	char *strings[64]; /* copies owned by args */
-	unsigned nstrings;
+	char **strings; /* copies owned by args */
+	unsigned nstrings, strings_room;
 };
 
 enum args_what { ARGS_RUN, ARGS_DONE /* help or version printed */ };

@@ -1,406 +1,448 @@
-/* args_spec.c - key=value arguments (args_spec.h). */
+/* args_spec.c - drives, devices and character backends of the command line (args_spec.h). */
 #define _GNU_SOURCE
 #include "frontend/args_spec.h"
 #include "frontend/gdb.h"
 #include "frontend/chardev.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-const char *spec_nearest(const char *text, const char *const *names, unsigned n)
+static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "ide-hd", "ide-cd", "floppy"};
+static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2): a write ends the emulator",
+	"chardev=ID, iobase=PORT (0xe9): every byte written goes to the backend",
+	"drive=ID, bus=ide.0|ide.1, unit=0|1: a disk for -drive if=none,id=ID",
+	"drive=ID, bus=ide.0|ide.1, unit=0|1: a CD-ROM drive for -drive if=none,id=ID",
+	"drive=ID, unit=0|1: a floppy drive for -drive if=none,id=ID"};
+enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY };
+
+/* ---- drives ---- */
+
+static enum vm_err new_drive(struct args *a, const struct args_drive *d, struct err *e)
 {
-	unsigned best = UINT32_MAX, row[64];
-	const char *found = names[0];
-	size_t len = strlen(text);
-
-	if (len > 60)
-		len = 60;
-	for (unsigned k = 0; k < n; k++) {
-		for (unsigned j = 0; j <= len; j++)
-			row[j] = j;
-		for (unsigned i = 1; names[k][i - 1]; i++) {
-			unsigned diag = row[0];
-
-			row[0] = i;
-			for (unsigned j = 1; j <= len; j++) {
-				unsigned up = row[j], v = diag + (names[k][i - 1] != text[j - 1]);
-
-				v = v < up + 1 ? v : up + 1;
-				v = v < row[j - 1] + 1 ? v : row[j - 1] + 1;
-				diag = up;
-				row[j] = v;
-			}
-		}
-		if (row[len] < best) {
-			best = row[len];
-			found = names[k];
-		}
-	}
-	return found;
-}
-
-static char *keep(struct args *a, const char *s)
-{
-	char *c = strdup(s);
-
-	BUG_ON(!c || a->nstrings == ARRAY_SIZE(a->strings));
-	a->strings[a->nstrings++] = c;
-	return c;
-}
-
-static enum vm_err switch_value(const char *opt, const char *key, const char *v, bool *out, struct err *e)
-{
-	*out = !strcmp(v, "on") || !strcmp(v, "yes") || !strcmp(v, "true");
-	if (*out || !strcmp(v, "off") || !strcmp(v, "no") || !strcmp(v, "false"))
-		return VM_OK;
-	return err_set(e, VM_ERR_USAGE, "-%s: %s='%s' is not on or off", opt, key, v);
-}
-
-/* Split "key=value" at the first '='; a key alone means "on". */
-static const char *value_of(char *item)
-{
-	char *eq = strchr(item, '=');
-
-	if (!eq)
-		return "on";
-	*eq = 0;
-	return eq + 1;
+	if (a->ndrives == ARGS_MAX_DRIVES)
+		return err_set(e, VM_ERR_USAGE, "too many drives: at most %u", ARGS_MAX_DRIVES);
+	a->drive[a->ndrives++] = *d;
+	return VM_OK;
 }
 
 enum vm_err spec_add_drive(struct args *a, const char *file, int index, bool cdrom, struct err *e)
 {
-	struct args_drive *d;
+	struct args_drive d = {.file = file, .index = index, .cdrom = cdrom, .readonly = cdrom};
 
-	if (a->ndrives == ARGS_MAX_DRIVES)
-		return err_set(e, VM_ERR_USAGE, "too many drives");
-	d = &a->drive[a->ndrives++];
-	*d = (struct args_drive){.file = file, .index = index, .cdrom = cdrom, .readonly = cdrom};
+	return new_drive(a, &d, e);
+}
+
+enum vm_err spec_add_floppy(struct args *a, const char *file, int index, struct err *e)
+{
+	struct args_drive d = {.file = file, .index = index, .bus = ARGS_FLOPPY};
+
+	return new_drive(a, &d, e);
+}
+
+static enum vm_err drive_place(struct args_drive *d, const char *k, const char *v, int *bus, int *unit, struct err *e)
+{
+	uint64_t n;
+	enum vm_err r = spec_number("drive", v, 255, &n, e);
+
+	if (r)
+		return err_set(e, VM_ERR_USAGE, "-drive: %s='%s' is not a number", k, v);
+	if (!strcmp(k, "bus"))
+		*bus = (int)n;
+	else if (!strcmp(k, "unit"))
+		*unit = (int)n;
+	else
+		d->index = (int)n;
 	return VM_OK;
 }
+
+static enum vm_err drive_word(struct args_drive *d, const char *k, const char *v, struct err *e)
+{
+	static const char *const buses[] = {"ide", "floppy", "none"};
+	static const char *const media[] = {"disk", "cdrom"};
+	static const char *const formats[] = {"raw"};
+	static const char *const caches[] = {"writethrough", "writeback", "none", "directsync", "unsafe"};
+	unsigned n;
+	enum vm_err r;
+
+	if (!strcmp(k, "if")) {
+		r = spec_choice("drive", "interface", v, buses, ARRAY_SIZE(buses), &n, e);
+		d->bus = r ? d->bus : (enum args_bus)n;
+	} else if (!strcmp(k, "media")) {
+		r = spec_choice("drive", "medium", v, media, ARRAY_SIZE(media), &n, e);
+		d->cdrom = !r && n;
+	} else if (!strcmp(k, "format")) {
+		r = spec_choice("drive", "format", v, formats, ARRAY_SIZE(formats), &n, e);
+	} else { /* cache: a completed flush is on the disk in every mode */
+		r = spec_choice("drive", "cache mode", v, caches, ARRAY_SIZE(caches), &n, e);
+	}
+	return r;
+}
+
+static enum vm_err drive_key(struct args *a, struct args_drive *d, const struct items *it, int *bus, int *unit,
+	struct err *e)
+{
+	static const char *const keys[] = {"file", "if", "index", "bus", "unit", "media", "format", "readonly",
+		"read-only", "snapshot", "id", "cache", "aio", "werror", "rerror", "discard", "detect-zeroes"};
+	enum { KEY_FILE, KEY_IF, KEY_INDEX, KEY_BUS, KEY_UNIT, KEY_MEDIA, KEY_FORMAT, KEY_RO, KEY_RO2, KEY_SNAPSHOT,
+		KEY_ID, KEY_CACHE };
+	unsigned k;
+	enum vm_err r = spec_choice("drive", "key", it->key, keys, ARRAY_SIZE(keys), &k, e);
+
+	if (r)
+		return r;
+	switch (k) {
+	case KEY_FILE:
+		d->file = it->val;
+		return VM_OK;
+	case KEY_INDEX:
+	case KEY_BUS:
+	case KEY_UNIT:
+		return drive_place(d, it->key, it->val, bus, unit, e);
+	case KEY_IF:
+	case KEY_MEDIA:
+	case KEY_FORMAT:
+	case KEY_CACHE:
+		return drive_word(d, it->key, it->val, e);
+	case KEY_RO:
+	case KEY_RO2:
+		return spec_switch("drive", it->key, it->val, &d->readonly, e);
+	case KEY_SNAPSHOT:
+		return spec_switch("drive", it->key, it->val, &d->snapshot, e);
+	case KEY_ID:
+		snprintf(d->id, sizeof(d->id), "%s", it->val);
+		return VM_OK;
+	default: /* aio, werror ...: how the host does it; nothing a guest sees */
+		return VM_OK;
+	}
+}
+
+enum vm_err spec_drive(struct args *a, const char *v, struct err *e)
+{
+	struct args_drive d = {.index = -1};
+	struct items it;
+	int bus = -1, unit = -1, max;
+	enum vm_err r = VM_OK;
+
+	for (items_begin(&it, a, v, NULL); !r && items_next(&it);)
+		r = drive_key(a, &d, &it, &bus, &unit, e);
+	if (r)
+		return r;
+	if (bus >= 0 || unit >= 0)
+		d.index = (bus > 0 ? bus : 0) * 2 + (unit > 0 ? unit : 0);
+	max = d.bus == ARGS_FLOPPY ? CONFIG_MAX_FLOPPY - 1 : CONFIG_MAX_IDE - 1;
+	if (d.index > max)
+		return err_set(e, VM_ERR_USAGE, "-drive: index='%d' is not 0..%d", d.index, max);
+	d.readonly |= d.cdrom;
+	if (!d.file && !d.cdrom && d.bus != ARGS_FLOPPY)
+		return err_set(e, VM_ERR_USAGE, "-drive: '%s' names no file", v);
+	return new_drive(a, &d, e);
+}
+
+/* ---- devices ---- */
 
 enum vm_err spec_add_debugcon(struct args *a, uint16_t iobase, const char *chr, struct err *e)
 {
 	if (a->ndebugcon == CONFIG_MAX_DEBUGCON)
-		return err_set(e, VM_ERR_USAGE, "too many debug consoles");
+		return err_set(e, VM_ERR_USAGE, "too many debug consoles: at most %u", CONFIG_MAX_DEBUGCON);
 	a->debugcon[a->ndebugcon].iobase = iobase;
 	a->debugcon[a->ndebugcon++].chr = chr;
 	return VM_OK;
 }
 
-static enum vm_err drive_key(struct args *a, struct args_drive *d, const char *k, const char *v, struct err *e)
+static enum vm_err port_value(const char *opt, const char *v, uint64_t *out, struct err *e)
 {
-	char *end;
+	if (spec_number(opt, v, 0xFFFF, out, e))
+		return err_set(e, VM_ERR_USAGE, "-%s: '%s' is not a port number", opt, v);
+	return VM_OK;
+}
 
-	if (!strcmp(k, "file")) {
-		d->file = keep(a, v);
-	} else if (!strcmp(k, "if")) {
-		if (strcmp(v, "ide"))
-			return err_set(e, VM_ERR_USAGE, "-drive: if='%s' is not supported (ide)", v);
-	} else if (!strcmp(k, "index")) {
-		d->index = (int)strtol(v, &end, 10);
-		if (*end || end == v || d->index < 0 || d->index > 3)
-			return err_set(e, VM_ERR_USAGE, "-drive: index='%s' is not 0..3", v);
-	} else if (!strcmp(k, "media")) {
-		if (strcmp(v, "disk") && strcmp(v, "cdrom"))
-			return err_set(e, VM_ERR_USAGE, "-drive: media='%s' is not disk or cdrom", v);
-		d->cdrom = v[0] == 'c';
-	} else if (!strcmp(k, "format")) {
-		if (strcmp(v, "raw"))
-			return err_set(e, VM_ERR_USAGE, "-drive: format='%s' is not supported (raw)", v);
-	} else if (!strcmp(k, "readonly") || !strcmp(k, "read-only")) {
-		return switch_value("drive", k, v, &d->readonly, e);
-	} else if (!strcmp(k, "snapshot")) {
-		return switch_value("drive", k, v, &d->snapshot, e);
-	} else if (!strcmp(k, "id")) {
-		snprintf(d->id, sizeof(d->id), "%s", v);
-	} else if (strcmp(k, "cache") && strcmp(k, "aio") && strcmp(k, "werror") && strcmp(k, "rerror")) {
-		return err_set(e, VM_ERR_USAGE, "-drive: unknown key '%s'", k);
+static enum vm_err ide_bus(const char *v, int *bus, struct err *e)
+{
+	static const char *const names[] = {"ide.0", "ide.1"};
+	unsigned n;
+	enum vm_err r = spec_choice("device", "bus", v, names, 2, &n, e);
+
+	*bus = (int)n;
+	return r;
+}
+
+struct device_spec {
+	uint64_t iobase, iosize;
+	const char *chr, *drive;
+	int bus, unit;
+};
+
+static enum vm_err device_key(struct args *a, unsigned kind, struct device_spec *d, const struct items *it, struct err *e)
+{
+	const char *k = it->key, *v = it->val;
+	bool disk = kind >= DEV_IDE_HD;
+	uint64_t n;
+	enum vm_err r;
+
+	if (!strcmp(k, "iobase") && !disk)
+		return port_value("device", v, &d->iobase, e);
+	if (!strcmp(k, "iosize") && kind == DEV_DEBUG_EXIT)
+		return port_value("device", v, &d->iosize, e);
+	if (!strcmp(k, "chardev") && kind == DEV_DEBUGCON) {
+		d->chr = v;
+	} else if (!strcmp(k, "drive") && disk) {
+		d->drive = v;
+	} else if (!strcmp(k, "bus") && (kind == DEV_IDE_HD || kind == DEV_IDE_CD)) {
+		return ide_bus(v, &d->bus, e);
+	} else if (!strcmp(k, "unit") && disk) {
+		r = spec_number("device", v, 1, &n, e);
+		d->unit = (int)n;
+		return r;
+	} else if (strcmp(k, "id") && !(disk && !strcmp(k, "bootindex"))) {
+		return err_set(e, VM_ERR_USAGE, "-device: %s has no property '%s'", device_names[kind], k);
 	}
 	return VM_OK;
 }
 
-enum vm_err spec_drive(struct args *a, const char *v, struct err *e)
+static enum vm_err attach(struct args *a, unsigned kind, const struct device_spec *d, struct err *e)
 {
-	char *text = keep(a, v), *save = NULL;
-	struct args_drive *d;
-	enum vm_err r = spec_add_drive(a, NULL, -1, false, e);
+	struct args_attach *t;
 
-	if (r)
-		return r;
-	d = &a->drive[a->ndrives - 1];
-	for (char *item = strtok_r(text, ",", &save); item && !r; item = strtok_r(NULL, ",", &save)) {
-		const char *val = value_of(item);
-
-		r = drive_key(a, d, item, val, e);
-	}
-	d->readonly |= d->cdrom;
-	if (!r && !d->file && !d->cdrom)
-		return err_set(e, VM_ERR_USAGE, "-drive: '%s' names no file", v);
-	return r;
-}
-
-static enum vm_err port_value(const char *opt, const char *v, unsigned *out, struct err *e)
-{
-	char *end;
-	unsigned long n = strtoul(v, &end, 0);
-
-	if (end == v || *end || n > 0xFFFF)
-		return err_set(e, VM_ERR_USAGE, "-%s: '%s' is not a port number", opt, v);
-	*out = (unsigned)n;
+	if (!d->drive)
+		return err_set(e, VM_ERR_USAGE, "-device: %s needs drive=", device_names[kind]);
+	if (a->nattach == ARGS_MAX_DRIVES)
+		return err_set(e, VM_ERR_USAGE, "too many drives: at most %u", ARGS_MAX_DRIVES);
+	t = &a->attach[a->nattach++];
+	t->drive = d->drive;
+	t->bus = kind == DEV_FLOPPY ? ARGS_FLOPPY : ARGS_IDE;
+	t->cdrom = kind == DEV_IDE_CD;
+	t->index = d->bus < 0 && d->unit < 0 ? -1 : (d->bus > 0 ? d->bus : 0) * 2 + (d->unit > 0 ? d->unit : 0);
 	return VM_OK;
 }
 
 enum vm_err spec_device(struct args *a, const char *v, struct err *e)
 {
-	static const char *const names[] = {"isa-debug-exit", "isa-debugcon"};
-	char *text = keep(a, v), *save = NULL, *name = strtok_r(text, ",", &save);
-	unsigned iobase = 0, iosize = 2;
-	const char *chr = NULL;
-	enum vm_err r = VM_OK;
-	bool exit_dev = name && !strcmp(name, names[0]);
+	struct device_spec d = {.iosize = 2, .bus = -1, .unit = -1};
+	struct items it;
+	unsigned kind;
+	enum vm_err r;
 
-	if (!name || (!exit_dev && strcmp(name, names[1])))
-		return err_set(e, VM_ERR_USAGE, "-device: unknown device '%s'; did you mean '%s'? (isa-debug-exit, isa-debugcon)",
-			name ? name : "", spec_nearest(name ? name : "", names, 2));
-	for (char *item = strtok_r(NULL, ",", &save); item && !r; item = strtok_r(NULL, ",", &save)) {
-		const char *val = value_of(item);
-
-		if (!strcmp(item, "iobase"))
-			r = port_value("device", val, &iobase, e);
-		else if (!strcmp(item, "iosize") && exit_dev)
-			r = port_value("device", val, &iosize, e);
-		else if (!strcmp(item, "chardev") && !exit_dev)
-			chr = val;
-		else if (strcmp(item, "id"))
-			r = err_set(e, VM_ERR_USAGE, "-device: %s has no property '%s'", name, item);
-	}
+	items_begin(&it, a, v, "driver");
+	if (!items_next(&it) || strcmp(it.key, "driver"))
+		return err_set(e, VM_ERR_USAGE, "-device: '%s' does not begin with a device's name", v);
+	r = spec_choice("device", "device", it.val, device_names, ARRAY_SIZE(device_names), &kind, e);
+	while (!r && items_next(&it))
+		r = device_key(a, kind, &d, &it, e);
 	if (r)
 		return r;
-	if (!exit_dev) {
+	if (kind >= DEV_IDE_HD)
+		return attach(a, kind, &d, e);
+	if (kind == DEV_DEBUGCON) {
 		char ref[64];
 
-		if (!chr)
+		if (!d.chr)
 			return err_set(e, VM_ERR_USAGE, "-device: isa-debugcon needs chardev=");
-		snprintf(ref, sizeof(ref), "chardev:%s", chr);
-		return spec_add_debugcon(a, (uint16_t)iobase, keep(a, ref), e);
+		snprintf(ref, sizeof(ref), "chardev:%s", d.chr);
+		return spec_add_debugcon(a, (uint16_t)d.iobase, spec_keep(a, ref), e);
 	}
-	if (iosize < 1 || iosize > 4)
-		return err_set(e, VM_ERR_USAGE, "-device: isa-debug-exit iosize=%u is not 1..4", iosize);
+	if (d.iosize < 1 || d.iosize > 4)
+		return err_set(e, VM_ERR_USAGE, "-device: isa-debug-exit iosize=%u is not 1..4", (unsigned)d.iosize);
 	a->cfg.debug_exit = true;
-	a->cfg.debug_exit_iobase = (uint16_t)(iobase ? iobase : 0x501);
-	a->cfg.debug_exit_iosize = iosize;
+	if (d.iobase)
+		a->cfg.debug_exit_iobase = (uint16_t)d.iobase;
+	a->cfg.debug_exit_iosize = (unsigned)d.iosize;
 	return VM_OK;
 }
 
-enum vm_err spec_chardev(struct args *a, const char *v, struct err *e)
+bool spec_asks_device_help(const char *v)
 {
-	char *text = keep(a, v), *save = NULL, *kind = strtok_r(text, ",", &save);
-	char path[200] = "", host[100] = "", port[40] = "", extra[64] = "";
-	struct args_chardev *c;
+	const char *comma = strrchr(v, ',');
 
-	if (a->nchardevs == ARGS_MAX_CHARDEVS || !kind)
-		return err_set(e, VM_ERR_USAGE, "-chardev: '%s' is not BACKEND,id=NAME", v);
-	if (!strcmp(kind, "socket"))
-		kind = NULL; /* unix or tcp, by its keys */
-	c = &a->chardev[a->nchardevs++];
-	for (char *item = strtok_r(NULL, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
-		const char *val = value_of(item);
-		size_t n = strlen(extra);
-
-		if (!strcmp(item, "id"))
-			snprintf(c->id, sizeof(c->id), "%s", val);
-		else if (!strcmp(item, "path"))
-			snprintf(path, sizeof(path), "%s", val);
-		else if (!strcmp(item, "host"))
-			snprintf(host, sizeof(host), "%s", val);
-		else if (!strcmp(item, "port"))
-			snprintf(port, sizeof(port), "%s", val);
-		else if (!strcmp(item, "server") || !strcmp(item, "wait"))
-			snprintf(extra + n, sizeof(extra) - n, ",%s=%s", item, val);
-		else if (strcmp(item, "mux") && strcmp(item, "signal"))
-			return err_set(e, VM_ERR_USAGE, "-chardev: unknown key '%s'", item);
-	}
-	if (!c->id[0])
-		return err_set(e, VM_ERR_USAGE, "-chardev: '%s' has no id=", v);
-	if (!kind && path[0])
-		snprintf(c->spec, sizeof(c->spec), "unix:%s%s", path, extra);
-	else if (!kind)
-		snprintf(c->spec, sizeof(c->spec), "tcp:%s:%s%s", host, port, extra);
-	else if (path[0])
-		snprintf(c->spec, sizeof(c->spec), "%s:%s", kind, path);
-	else
-		snprintf(c->spec, sizeof(c->spec), "%s", kind);
-	return chardev_check(c->spec, e);
+	return !strcmp(v, "help") || !strcmp(v, "?") || (comma && !strcmp(comma + 1, "help"));
 }
 
-enum vm_err spec_boot(struct args *a, const char *v, struct err *e)
+void spec_device_help(const char *v)
 {
-	char *text = keep(a, v), *save = NULL;
+	for (unsigned i = 0; i < ARRAY_SIZE(device_names); i++) {
+		size_t n = strlen(device_names[i]);
 
-	for (char *item = strtok_r(text, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
-		bool bare = !strchr(item, '=');
-		const char *val = value_of(item);
-
-		if (bare || !strcmp(item, "order") || !strcmp(item, "once")) {
-			const char *order = bare ? item : val;
-
-			if (!*order || strspn(order, "acdn") != strlen(order))
-				return err_set(e, VM_ERR_USAGE, "-boot: order '%s' is not of the letters a c d n", order);
-			a->cfg.boot = order;
-		} else if (!strcmp(item, "menu")) {
-			enum vm_err r = switch_value("boot", "menu", val, &a->cfg.boot_menu, e);
-
-			if (r)
-				return r;
-		} else if (strcmp(item, "strict") && strcmp(item, "splash-time") && strcmp(item, "reboot-timeout")) {
-			return err_set(e, VM_ERR_USAGE, "-boot: unknown key '%s'", item);
-		}
+		if (!strchr(v, ',') || (!strncmp(v, device_names[i], n) && v[n] == ','))
+			printf("%-15s %s\n", device_names[i], device_help[i]);
 	}
-	return VM_OK;
-}
-
-enum vm_err spec_rtc(struct args *a, const char *v, struct err *e)
-{
-	char *text = keep(a, v), *save = NULL;
-
-	for (char *item = strtok_r(text, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
-		const char *val = value_of(item), *end;
-		struct tm tm = {0};
-		time_t now = time(NULL);
-
-		if (!strcmp(item, "clock") || !strcmp(item, "driftfix"))
-			continue;
-		if (strcmp(item, "base"))
-			return err_set(e, VM_ERR_USAGE, "-rtc: unknown key '%s'", item);
-		if (!strcmp(val, "utc"))
-			continue;
-		if (!strcmp(val, "localtime")) {
-			localtime_r(&now, &tm);
-			a->cfg.rtc_base = timegm(&tm);
-			continue;
-		}
-		end = strptime(val, strchr(val, 'T') ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d", &tm);
-		if (!end || *end)
-			return err_set(e, VM_ERR_USAGE, "-rtc: base='%s' is not utc, localtime or a date", val);
-		a->cfg.rtc_base = timegm(&tm);
-	}
-	return VM_OK;
-}
-
-enum vm_err spec_action(struct args *a, const char *v, struct err *e)
-{
-	enum { REBOOT, SHUTDOWN, PANIC, ABSENT /* events this machine does not have */ };
-	static const struct {
-		const char *text;
-		int what, value;
-	} known[] = {{"reboot=reset", REBOOT, false}, {"reboot=shutdown", REBOOT, true},
-		{"shutdown=poweroff", SHUTDOWN, false}, {"shutdown=pause", SHUTDOWN, true},
-		{"panic=reset", PANIC, LOOP_PANIC_RESET}, {"panic=none", PANIC, LOOP_PANIC_NONE},
-		{"panic=pause", PANIC, LOOP_PANIC_PAUSE}, {"panic=shutdown", PANIC, LOOP_PANIC_SHUTDOWN},
-		{"panic=exit-failure", PANIC, LOOP_PANIC_FAILURE}, {"watchdog=none", ABSENT, 0},
-		{"watchdog=reset", ABSENT, 0}, {"watchdog=shutdown", ABSENT, 0}, {"watchdog=poweroff", ABSENT, 0},
-		{"watchdog=pause", ABSENT, 0}, {"watchdog=debug", ABSENT, 0}, {"watchdog=inject-nmi", ABSENT, 0}};
-	char *text = keep(a, v), *save = NULL;
-
-	for (char *item = strtok_r(text, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
-		unsigned i = 0;
-
-		while (i < ARRAY_SIZE(known) && strcmp(known[i].text, item))
-			i++;
-		if (i == ARRAY_SIZE(known))
-			return err_set(e, VM_ERR_USAGE, "-action: '%s' is not reboot=reset|shutdown, "
-				"shutdown=poweroff|pause or panic=reset|pause|shutdown|exit-failure|none", item);
-		if (known[i].what == REBOOT)
-			a->no_reboot = known[i].value;
-		else if (known[i].what == SHUTDOWN)
-			a->no_shutdown = known[i].value;
-		else if (known[i].what == PANIC)
-			a->panic = known[i].value;
-	}
-	return VM_OK;
 }
 
 enum vm_err spec_global(struct args *a, const char *v, struct err *e)
 {
-	static const char prefix[] = "isa-debugcon.iobase=";
-	unsigned port;
+	static const char *const names[] = {"isa-debugcon.iobase", "isa-debug-exit.iobase", "isa-debug-exit.iosize"};
+	char name[96] = "";
+	const char *value = NULL, *eq;
+	struct items it;
+	uint64_t n;
+	unsigned which;
 	enum vm_err r;
 
-	if (strncmp(v, prefix, sizeof(prefix) - 1))
-		return err_set(e, VM_ERR_USAGE, "-global: unknown property '%s' (isa-debugcon.iobase=)", v);
-	r = port_value("global", v + sizeof(prefix) - 1, &port, e);
-	a->global_debugcon = (int)port;
+	if (!strncmp(v, "driver=", 7)) {
+		const char *driver = "", *property = "";
+
+		for (items_begin(&it, a, v, NULL); items_next(&it);) {
+			if (!strcmp(it.key, "driver"))
+				driver = it.val;
+			else if (!strcmp(it.key, "property"))
+				property = it.val;
+			else if (!strcmp(it.key, "value"))
+				value = it.val;
+		}
+		snprintf(name, sizeof(name), "%s.%s", driver, property);
+	} else {
+		eq = strchr(v, '=');
+		snprintf(name, sizeof(name), "%.*s", eq ? (int)(eq - v) : 95, v);
+		value = eq ? eq + 1 : NULL;
+	}
+	r = spec_choice("global", "property", name, names, ARRAY_SIZE(names), &which, e);
+	if (r)
+		return err_set(e, VM_ERR_USAGE, "-global: unknown property '%s'; did you mean '%s'?", v,
+			spec_nearest(name, names, ARRAY_SIZE(names)));
+	if (!value)
+		return err_set(e, VM_ERR_USAGE, "-global: '%s' has no value", v);
+	r = port_value("global", value, &n, e);
+	if (r)
+		return r;
+	if (which == 0)
+		a->global_debugcon = (int)n;
+	else if (which == 1)
+		a->cfg.debug_exit_iobase = (uint16_t)n;
+	else if (n < 1 || n > 4)
+		return err_set(e, VM_ERR_USAGE, "-global: isa-debug-exit.iosize=%u is not 1..4", (unsigned)n);
+	else
+		a->cfg.debug_exit_iosize = (unsigned)n;
+	return VM_OK;
+}
+
+/* ---- character backends ---- */
+
+struct chardev_spec {
+	const char *kind, *path, *host, *port;
+	char extra[96];
+};
+
+static enum vm_err chardev_key(struct args_chardev *c, struct chardev_spec *s, const struct items *it, struct err *e)
+{
+	static const char *const keys[] = {"id", "path", "host", "port", "server", "wait", "nodelay", "append", "mux",
+		"signal", "ipv4", "ipv6", "telnet", "reconnect", "width", "height", "cols", "rows"};
+	enum { KEY_ID, KEY_PATH, KEY_HOST, KEY_PORT, KEY_SERVER, KEY_WAIT, KEY_NODELAY, KEY_APPEND, KEY_MUX, KEY_SIGNAL,
+		KEY_IPV4, KEY_IPV6, KEY_TELNET, KEY_RECONNECT };
+	size_t n = strlen(s->extra);
+	unsigned k;
+	bool on;
+	enum vm_err r = spec_choice("chardev", "key", it->key, keys, ARRAY_SIZE(keys), &k, e);
+
+	if (r)
+		return r;
+	switch (k) {
+	case KEY_ID:
+		snprintf(c->id, sizeof(c->id), "%s", it->val);
+		return VM_OK;
+	case KEY_PATH:
+		s->path = it->val;
+		return VM_OK;
+	case KEY_HOST:
+		s->host = it->val;
+		return VM_OK;
+	case KEY_PORT:
+		s->port = it->val;
+		return VM_OK;
+	case KEY_SERVER:
+	case KEY_WAIT:
+	case KEY_NODELAY:
+	case KEY_APPEND:
+		r = spec_switch("chardev", it->key, it->val, &on, e);
+		snprintf(s->extra + n, sizeof(s->extra) - n, ",%s=%s", it->key, on ? "on" : "off");
+		return r;
+	case KEY_MUX:
+		return spec_switch("chardev", "mux", it->val, &c->mux, e);
+	case KEY_SIGNAL:
+		r = spec_switch("chardev", "signal", it->val, &on, e);
+		c->raw_keys = !on;
+		return r;
+	case KEY_TELNET:
+		r = spec_switch("chardev", "telnet", it->val, &on, e);
+		return r || !on ? r : err_set(e, VM_ERR_USAGE, "-chardev: telnet=on is not supported");
+	case KEY_RECONNECT:
+		return strcmp(it->val, "0") ? err_set(e, VM_ERR_USAGE, "-chardev: reconnect=%s is not supported", it->val)
+			: VM_OK;
+	default: /* of the size of a text window, of address families: nothing to choose here */
+		return VM_OK;
+	}
+}
+
+enum vm_err spec_chardev(struct args *a, const char *v, struct err *e)
+{
+	static const char *const kinds[] = {"stdio", "null", "vc", "pty", "file", "pipe", "socket"};
+	struct chardev_spec s = {.host = "", .port = ""};
+	struct args_chardev *c;
+	struct items it;
+	unsigned kind;
+	enum vm_err r;
+
+	items_begin(&it, a, v, "backend");
+	if (!items_next(&it) || strcmp(it.key, "backend"))
+		return err_set(e, VM_ERR_USAGE, "-chardev: '%s' is not BACKEND,id=NAME", v);
+	if (a->nchardevs == ARGS_MAX_CHARDEVS)
+		return err_set(e, VM_ERR_USAGE, "-chardev: at most %u backends", ARGS_MAX_CHARDEVS);
+	r = spec_choice("chardev", "backend", it.val, kinds, ARRAY_SIZE(kinds), &kind, e);
+	s.kind = it.val;
+	c = &a->chardev[a->nchardevs++];
+	while (!r && items_next(&it))
+		r = chardev_key(c, &s, &it, e);
+	if (r)
+		return r;
+	if (!c->id[0])
+		return err_set(e, VM_ERR_USAGE, "-chardev: '%s' has no id=", v);
+	for (unsigned i = 0; i + 1 < a->nchardevs; i++)
+		if (!strcmp(a->chardev[i].id, c->id))
+			return err_set(e, VM_ERR_USAGE, "-chardev: the id '%s' is taken", c->id);
+	if (!strcmp(s.kind, "socket") && s.path)
+		snprintf(c->spec, sizeof(c->spec), "unix:%s%s", s.path, s.extra);
+	else if (!strcmp(s.kind, "socket"))
+		snprintf(c->spec, sizeof(c->spec), "tcp:%s:%s%s", s.host, s.port, s.extra);
+	else if (s.path)
+		snprintf(c->spec, sizeof(c->spec), "%s:%s%s", s.kind, s.path, s.extra);
+	else
+		snprintf(c->spec, sizeof(c->spec), "%s", s.kind);
+	return chardev_check(c->spec, e);
+}
+
+enum vm_err spec_mon(struct args *a, const char *v, struct err *e)
+{
+	static const char *const keys[] = {"chardev", "mode", "pretty"}, *const modes[] = {"readline"};
+	char ref[64] = "";
+	struct items it;
+	unsigned k, mode;
+	enum vm_err r = VM_OK;
+
+	for (items_begin(&it, a, v, "chardev"); !r && items_next(&it);) {
+		r = spec_choice("mon", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		if (!r && k == 0)
+			snprintf(ref, sizeof(ref), "chardev:%s", it.val);
+		else if (!r && k == 1)
+			r = spec_choice("mon", "mode", it.val, modes, 1, &mode, e);
+	}
+	if (!r && !ref[0])
+		return err_set(e, VM_ERR_USAGE, "-mon: '%s' names no chardev", v);
+	a->monitor = r ? a->monitor : spec_keep(a, ref);
 	return r;
+}
+
+const struct args_chardev *spec_chardev_of(const struct args *a, const char *v)
+{
+	if (!strncmp(v, "mon:", 4))
+		v += 4;
+	if (!strncmp(v, "chardev:", 8))
+		for (unsigned i = 0; i < a->nchardevs; i++)
+			if (!strcmp(a->chardev[i].id, v + 8))
+				return &a->chardev[i];
+	return NULL;
 }
 
 const char *spec_backend(const struct args *a, const char *v)
 {
+	const struct args_chardev *c = spec_chardev_of(a, v);
+
 	if (!strncmp(v, "mon:", 4))
 		v += 4;
-	if (strncmp(v, "chardev:", 8))
-		return v;
-	for (unsigned i = 0; i < a->nchardevs; i++)
-		if (!strcmp(a->chardev[i].id, v + 8))
-			return a->chardev[i].spec;
-	return NULL;
-}
-
-static enum vm_err check_backend(const struct args *a, const char *opt, const char *v, struct err *e)
-{
-	const char *spec = spec_backend(a, v);
-	struct err inner;
-
-	if (!spec)
-		return err_set(e, VM_ERR_USAGE, "-%s: no -chardev has the id '%s'", opt, v + 8);
-	if (chardev_check(spec, &inner))
-		return err_set(e, VM_ERR_USAGE, "-%s: %s", opt, inner.msg);
-	return VM_OK;
-}
-
-/* Drives without a place take the first free one; CD-ROMs prefer the secondary master. */
-static enum vm_err place_drives(struct args *a, struct err *e)
-{
-	bool used[CONFIG_MAX_IDE] = {false};
-
-	for (unsigned pass = 0; pass < 2; pass++) {
-		for (unsigned i = 0; i < a->ndrives; i++) {
-			struct args_drive *d = &a->drive[i];
-			int at = d->index;
-
-			if ((at >= 0) == (pass == 1))
-				continue;
-			if (at < 0) {
-				at = d->cdrom && !used[2] ? 2 : 0;
-				while (at < CONFIG_MAX_IDE && used[at])
-					at++;
-			}
-			if (at >= CONFIG_MAX_IDE || used[at])
-				return err_set(e, VM_ERR_USAGE, "drive '%s': the IDE position is taken",
-					d->file ? d->file : "empty");
-			used[at] = true;
-			d->index = at;
-		}
-	}
-	return VM_OK;
-}
-
-enum vm_err spec_check(struct args *a, struct err *e)
-{
-	enum vm_err r = VM_OK;
-
-	for (unsigned i = 0; i < a->nserial && !r; i++)
-		r = check_backend(a, "serial", a->serial[i], e);
-	if (!r && a->monitor)
-		r = check_backend(a, "monitor", a->monitor, e);
-	for (unsigned i = 0; i < a->ndebugcon && !r; i++)
-		r = check_backend(a, "debugcon", a->debugcon[i].chr, e);
-	if (!r && a->gdb) {
-		char spec[320];
-		enum gdb_arch arch;
-
-		r = gdb_spec(a->gdb, spec, sizeof(spec), &arch, e);
-		if (!r)
-			r = check_backend(a, "gdb", spec, e);
-	}
-	return r ? r : place_drives(a, e);
+	return c ? c->spec : strncmp(v, "chardev:", 8) ? v : NULL;
 }

@@ -18,7 +18,4 @@ struct blk_raw_options {
  */
 enum vm_err blk_open_raw(const char *path, const struct blk_raw_options *opt, struct blk **out, struct err *e);
 
-/* blk_empty() - a removable drive without a medium */
-struct blk *blk_empty(void);
-
 #endif

@@ -146,7 +146,44 @@ static void raw_close(struct blk *b)
 	free(r);
 }
 
-static const struct blk_ops raw_ops = {raw_submit, raw_close};
+/* The overlay's clusters into the image, which until now was open for reading only. */
+static int raw_commit(struct blk *b)
+{
+	struct blk_raw *r = container_of(b, struct blk_raw, blk);
+	uint8_t buf[CLUSTER];
+	char name[40];
+	int fd, err = 0;
+
+	if (!r->map)
+		return ENOTSUP;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", r->fd);
+	fd = open(name, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK && flock(r->fd, LOCK_EX | LOCK_NB)) {
+		close(fd);
+		return EBUSY; /* somebody else reads it */
+	}
+	for (uint64_t c = 0; c * CLUSTER < r->file_size && !err; c++) {
+		uint64_t left = r->file_size - c * CLUSTER;
+		uint32_t n = left < CLUSTER ? (uint32_t)left : CLUSTER;
+
+		if (!in_overlay(r, c))
+			continue;
+		err = read_at(r->overlay, r->blk.size, buf, c * CLUSTER, n);
+		if (!err)
+			err = write_at(fd, buf, c * CLUSTER, n);
+	}
+	if (!err && fdatasync(fd))
+		err = errno;
+	close(fd);
+	flock(r->fd, LOCK_SH | LOCK_NB);
+	if (!err)
+		memset(r->map, 0, (r->blk.size / CLUSTER / 64 + 1) * sizeof(*r->map));
+	return err;
+}
+
+static const struct blk_ops raw_ops = {raw_submit, raw_close, raw_commit};
 
 static struct blk_raw *raw_new(bool cdrom)
 {
@@ -158,11 +195,6 @@ static struct blk_raw *raw_new(bool cdrom)
 	r->blk.is_cdrom = cdrom;
 	r->blk.readonly = cdrom;
 	return r;
-}
-
-struct blk *blk_empty(void)
-{
-	return &raw_new(true)->blk;
 }
 
 static enum vm_err measure(struct blk_raw *r, const char *path, struct err *e)

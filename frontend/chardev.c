@@ -1,9 +1,12 @@
 /* chardev.c - character backends over file descriptors (chardev.h). */
 #define _GNU_SOURCE
+#include "frontend/args_spec.h"
 #include "frontend/chardev.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +21,11 @@ struct chr_fd {
 	struct loop *loop;
 	struct loop_watch in, conn;
 	int rfd, wfd, listen; /* -1: none */
-	char unlink_path[108];
+	char *unlink_path; /* absolute: the working directory may change; NULL: none */
+	int keep;     /* a descriptor only held open: the other side of a pty; -1: none */
 	bool blocked; /* input waits until the device can take it */
+	bool nodelay; /* TCP: send small packets at once */
+	bool stalled; /* nobody reads what we write: output is lost until somebody does */
 };
 
 /* ---- the terminal ---- */
@@ -30,23 +36,35 @@ void terminal_restore(struct loop *l)
 		tcsetattr(STDIN_FILENO, TCSANOW, &l->termios);
 }
 
-void terminal_raw(struct loop *l, bool signals)
+static void set_raw(struct loop *l)
 {
-	struct termios raw;
+	struct termios raw = l->termios;
 
-	if (!l->have_termios)
-		l->have_termios = tcgetattr(STDIN_FILENO, &l->termios) == 0;
-	if (!l->have_termios)
-		return;
-	raw = l->termios;
 	raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
 	raw.c_oflag |= OPOST;
 	raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN);
-	if (!signals)
+	if (!l->raw_signals)
 		raw.c_lflag &= ~(tcflag_t)ISIG;
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
+void terminal_raw(struct loop *l, bool signals)
+{
+	if (!l->have_termios)
+		l->have_termios = tcgetattr(STDIN_FILENO, &l->termios) == 0;
+	if (!l->have_termios)
+		return;
+	l->is_raw = true;
+	l->raw_signals = signals;
+	set_raw(l);
+}
+
+void terminal_again(struct loop *l)
+{
+	if (l->is_raw)
+		set_raw(l);
 }
 
 /* ---- descriptor backend ---- */
@@ -64,8 +82,11 @@ static void fd_write(struct chr *c, const uint8_t *buf, unsigned len)
 		} else if (n < 0 && errno == EAGAIN) {
 			struct pollfd p = {.fd = f->wfd, .events = POLLOUT};
 
-			if (poll(&p, 1, 1000) <= 0)
-				return; /* nobody reads: a real line would lose the bytes, too */
+			if (poll(&p, 1, f->stalled ? 0 : 1000) <= 0) {
+				f->stalled = true; /* nobody reads: a real line would lose the bytes, too */
+				return;
+			}
+			f->stalled = false;
 		} else if (n < 0 && errno != EINTR) {
 			return;
 		}
@@ -127,8 +148,11 @@ static void fd_close(struct chr *c)
 		close(f->rfd);
 	if (f->listen >= 0)
 		close(f->listen);
-	if (f->unlink_path[0])
+	if (f->keep >= 0)
+		close(f->keep);
+	if (f->unlink_path)
 		unlink(f->unlink_path);
+	free(f->unlink_path);
 	free(f);
 }
 
@@ -140,13 +164,21 @@ static struct chr_fd *fd_new(struct loop *l, int rfd, int wfd)
 	f->loop = l;
 	f->rfd = rfd;
 	f->wfd = wfd;
-	f->listen = -1;
+	f->listen = f->keep = -1;
 	f->chr.write = fd_write;
 	f->chr.accept = fd_accept;
 	f->chr.close = fd_close;
 	if (rfd >= 0)
 		loop_watch(l, &f->in, rfd, fd_ready, f);
 	return f;
+}
+
+static void set_nodelay(const struct chr_fd *f, int fd)
+{
+	int one = 1;
+
+	if (f->nodelay)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
 static void client_ready(void *opaque)
@@ -161,7 +193,10 @@ static void client_ready(void *opaque)
 	f->rfd = f->wfd = fd;
 	f->blocked = false;
 	loop_watch(f->loop, &f->in, fd, fd_ready, f);
-	if (f->chr.accept && f->chr.receive) /* a monitor greets its new client */
+	set_nodelay(f, fd);
+	if (f->chr.shown) /* a monitor greets its new client */
+		f->chr.shown(f->chr.dev);
+	else if (f->chr.receive) /* nothing yet: a debugger takes it as a new connection */
 		f->chr.receive(f->chr.dev, NULL, 0);
 }
 
@@ -170,7 +205,7 @@ static void client_ready(void *opaque)
 struct spec {
 	char kind[16];
 	char path[256];
-	bool server, wait;
+	bool server, wait, append, nodelay;
 };
 
 static enum vm_err parse_spec(const char *text, struct spec *s, struct err *e)
@@ -187,8 +222,11 @@ static enum vm_err parse_spec(const char *text, struct spec *s, struct err *e)
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
 		known |= strlen(kinds[i]) == n && !strncmp(kinds[i], text, n);
 	if (!known)
-		return err_set(e, VM_ERR_USAGE, "unknown character backend '%s'; one of stdio, null, none, pty, "
-			"file:PATH, pipe:PATH, unix:PATH,server=on,wait=off, tcp:HOST:PORT,server=on,wait=off", text);
+		return err_set(e, VM_ERR_USAGE, "unknown character backend '%s'; did you mean '%s'? (stdio, null, none, "
+			"vc, pty, file:PATH, pipe:PATH, unix:PATH,server=on,wait=off, tcp:HOST:PORT,server=on,wait=off)",
+			text, spec_nearest(text, kinds, ARRAY_SIZE(kinds)));
+	if (n >= sizeof(s->kind))
+		return err_set(e, VM_ERR_USAGE, "unknown character backend '%s'", text);
 	memcpy(s->kind, text, n);
 	if (!colon) {
 		if (!strcmp(s->kind, "file") || !strcmp(s->kind, "pipe") || !strcmp(s->kind, "unix") ||
@@ -208,7 +246,12 @@ static enum vm_err parse_spec(const char *text, struct spec *s, struct err *e)
 			s->server = true;
 		else if (!strcmp(o, "wait=off") || !strcmp(o, "nowait"))
 			s->wait = false;
-		else if (strcmp(o, "server=off") && strcmp(o, "wait=on"))
+		else if (!strcmp(o, "append=on") && !strcmp(s->kind, "file"))
+			s->append = true;
+		else if ((!strcmp(o, "nodelay=on") || !strcmp(o, "nodelay")) && !strcmp(s->kind, "tcp"))
+			s->nodelay = true;
+		else if (strcmp(o, "server=off") && strcmp(o, "wait=on") && strcmp(o, "append=off") &&
+			strcmp(o, "nodelay=off"))
 			return err_set(e, VM_ERR_USAGE, "character backend '%s': unknown option '%s'", text, o);
 	}
 	return VM_OK;
@@ -250,7 +293,7 @@ static enum vm_err open_unix(struct loop *l, const struct spec *s, struct chr **
 	}
 	f = fd_new(l, -1, -1);
 	f->listen = fd;
-	strcpy(f->unlink_path, s->path);
+	f->unlink_path = realpath(s->path, NULL);
 	if (s->wait) {
 		fprintf(stderr, "dragoman: waiting for a connection on unix:%s\n", s->path);
 		client_ready(f);
@@ -287,11 +330,13 @@ static enum vm_err open_tcp(struct loop *l, const struct spec *s, struct chr **o
 		return err_errno(e, "cannot %s 'tcp:%s'", s->server ? "listen on" : "connect to", s->path);
 	}
 	freeaddrinfo(ai);
+	f = s->server ? fd_new(l, -1, -1) : fd_new(l, fd, fd);
+	f->nodelay = s->nodelay;
 	if (!s->server) {
-		*out = &fd_new(l, fd, fd)->chr;
+		set_nodelay(f, fd);
+		*out = &f->chr;
 		return VM_OK;
 	}
-	f = fd_new(l, -1, -1);
 	f->listen = fd;
 	if (s->wait)
 		client_ready(f);
@@ -324,17 +369,26 @@ static enum vm_err open_pipe(struct loop *l, const struct spec *s, struct chr **
 
 static enum vm_err open_pty(struct loop *l, struct chr **out, struct err *e)
 {
-	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK), keep = -1;
+	struct chr_fd *f;
 	struct termios t;
 
-	if (fd < 0 || grantpt(fd) || unlockpt(fd))
+	if (fd >= 0 && !grantpt(fd) && !unlockpt(fd))
+		keep = open(ptsname(fd), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (keep < 0) {
+		if (fd >= 0)
+			close(fd);
 		return err_errno(e, "cannot open a pseudo-terminal");
+	}
 	if (!tcgetattr(fd, &t)) {
 		cfmakeraw(&t);
 		tcsetattr(fd, TCSANOW, &t);
 	}
 	fprintf(stderr, "char device redirected to %s\n", ptsname(fd));
-	*out = &fd_new(l, fd, fd)->chr;
+	f = fd_new(l, fd, fd);
+	snprintf(f->chr.label, sizeof(f->chr.label), "pty:%s", ptsname(fd));
+	f->keep = keep; /* users come and go; without any the master end would only say so, again and again */
+	*out = &f->chr;
 	return VM_OK;
 }
 
@@ -363,7 +417,7 @@ enum vm_err chardev_open(struct loop *l, const char *text, struct chr **out, str
 		return open_pipe(l, &s, out, e);
 	if (!strcmp(s.kind, "pty"))
 		return open_pty(l, out, e);
-	fd = open(s.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	fd = open(s.path, O_WRONLY | O_CREAT | (s.append ? O_APPEND : O_TRUNC) | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return err_errno(e, "cannot open '%s'", s.path);
 	*out = &fd_new(l, -1, fd)->chr;

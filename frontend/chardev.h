@@ -12,8 +12,8 @@
 #include "frontend/loop.h"
 
 /**
- * chardev_open() - open backend @spec: stdio null none vc pty file:PATH pipe:PATH unix:PATH[,server=on][,wait=off]
- * tcp:HOST:PORT[,server=on][,wait=off]
+ * chardev_open() - open backend @spec: stdio null none vc pty file:PATH[,append=on] pipe:PATH
+ * unix:PATH[,server=on][,wait=off] tcp:HOST:PORT[,server=on][,wait=off][,nodelay=on]
  * @out: NULL for "none". Freed by chr->close().
  */
 enum vm_err chardev_open(struct loop *l, const char *spec, struct chr **out, struct err *e);
@@ -21,13 +21,13 @@ enum vm_err chardev_open(struct loop *l, const char *spec, struct chr **out, str
 /* chardev_check() - would the spec be understood? Opens nothing. */
 enum vm_err chardev_check(const char *spec, struct err *e);
 
-struct chr_mux;
-enum { MUX_SERIAL, MUX_MONITOR };
+#define MUX_MAX 8
 
-/* chr_mux_new() - takes over @base; ends are chr_mux_end(m, MUX_SERIAL / MUX_MONITOR). */
-struct chr_mux *chr_mux_new(struct loop *l, struct chr *base);
-struct chr *chr_mux_end(struct chr_mux *m, unsigned which);
-void chr_mux_focus(struct chr_mux *m, unsigned which);
+/* chr_mux_new() - takes over @base; users are added in the order in which Ctrl-A c goes round, the first has the focus. */
+struct chr_mux;
+struct chr_mux *chr_mux_new(struct loop *l, struct chr *base, uint8_t escape);
+struct chr *chr_mux_add(struct chr_mux *m); /* a new end, freed with the mux; NULL: MUX_MAX are there */
+void chr_mux_focus(struct chr_mux *m, unsigned which); /* number of an end */
 void chr_mux_free(struct chr_mux *m); /* closes the base, too */
 
 /*
@@ -35,6 +35,7 @@ void chr_mux_free(struct chr_mux *m); /* closes the base, too */
  * go back to is kept in the loop; whoever ends the process calls terminal_restore().
  */
 void terminal_raw(struct loop *l, bool signals);
+void terminal_again(struct loop *l); /* raw as before terminal_restore(): the process was stopped and goes on */
 void terminal_restore(struct loop *l);
 
 #endif

@@ -1,13 +1,12 @@
 /*
  * chr_mux.c - one terminal for the serial port and the monitor, as -nographic users know it.
  *
- * Ctrl-A h help, x quit, s save (the disks are written through: says so), c switch between console and monitor,
- * b break on the serial line, Ctrl-A Ctrl-A a Ctrl-A.
+ * Ctrl-A h help, x quit, s save (the disks are written through: says so), c switch to the next user (console, monitor),
+ * b break on the line, Ctrl-A Ctrl-A a Ctrl-A. -echr chooses another key than Ctrl-A.
  */
 #include "frontend/chardev.h"
+#include <stdio.h>
 #include <stdlib.h>
-
-#define ESCAPE 0x01
 
 struct mux_end {
 	struct chr chr;
@@ -17,8 +16,9 @@ struct mux_end {
 struct chr_mux {
 	struct loop *loop;
 	struct chr *base;
-	struct mux_end end[2];
-	unsigned focus;
+	struct mux_end end[MUX_MAX];
+	unsigned nends, focus;
+	uint8_t escape;
 	bool escaped;
 	uint8_t queue[256]; /* typed ahead of a guest that takes nothing; the escape key still gets through */
 	unsigned head, count;
@@ -67,33 +67,53 @@ static void end_close(struct chr *c)
 {
 }
 
+/* "C-a" for 1, else the character itself */
+static const char *key_name(const struct chr_mux *m, char name[8])
+{
+	if (m->escape < 0x20)
+		snprintf(name, 8, "C-%c", m->escape ? m->escape + 0x40 + (m->escape < 27 ? 0x20 : 0) : '@');
+	else
+		snprintf(name, 8, m->escape < 0x7F ? "%c" : "0x%02x", m->escape);
+	return name;
+}
+
 static void help(struct chr_mux *m)
 {
-	say(m, "\r\nC-a h    print this help\r\nC-a x    exit the emulator\r\nC-a c    switch between console and"
-	       " monitor\r\nC-a b    send break (magic sysrq)\r\nC-a s    disks are written through: nothing to save\r\n"
-	       "C-a C-a  sends C-a\r\n");
+	static const struct { const char *key, *text; } keys[] = {{"h", "print this help"}, {"x", "exit the emulator"},
+		{"c", "switch between console and monitor"}, {"b", "send break (magic sysrq)"},
+		{"s", "disks are written through: nothing to save"}};
+	char name[8], line[80];
+
+	key_name(m, name);
+	say(m, "\r\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+		snprintf(line, sizeof(line), "%s %s    %s\r\n", name, keys[i].key, keys[i].text);
+		say(m, line);
+	}
+	snprintf(line, sizeof(line), "%s %s  sends %s\r\n", name, name, name);
+	say(m, line);
 }
 
 static void command(struct chr_mux *m, uint8_t key)
 {
-	struct chr *serial = &m->end[MUX_SERIAL].chr;
-	uint8_t raw = ESCAPE;
+	struct chr *c = &m->end[m->focus].chr;
 
+	if (key == m->escape) {
+		if (c->receive)
+			c->receive(c->dev, &key, 1);
+		return;
+	}
 	switch (key) {
 	case 'x':
 		say(m, "\r\ndragoman: terminated\r\n");
 		loop_quit(m->loop, 0);
 		break;
 	case 'c':
-		chr_mux_focus(m, !m->focus);
+		chr_mux_focus(m, (m->focus + 1) % m->nends);
 		break;
 	case 'b':
-		if (serial->brk)
-			serial->brk(serial->dev);
-		break;
-	case ESCAPE:
-		if (m->end[m->focus].chr.receive)
-			m->end[m->focus].chr.receive(m->end[m->focus].chr.dev, &raw, 1);
+		if (c->brk)
+			c->brk(c->dev);
 		break;
 	case 's':
 	case 'h':
@@ -118,7 +138,7 @@ static void mux_receive(void *opaque, const uint8_t *buf, unsigned len)
 		if (m->escaped) {
 			m->escaped = false;
 			command(m, buf[i]);
-		} else if (buf[i] == ESCAPE) {
+		} else if (buf[i] == m->escape) {
 			m->escaped = true;
 		} else if (m->count < sizeof(m->queue)) {
 			m->queue[(m->head + m->count++) % sizeof(m->queue)] = buf[i];
@@ -127,37 +147,52 @@ static void mux_receive(void *opaque, const uint8_t *buf, unsigned len)
 	}
 }
 
-struct chr_mux *chr_mux_new(struct loop *l, struct chr *base)
+static void mux_shown(void *opaque)
+{
+	struct chr_mux *m = opaque;
+	struct chr *c = &m->end[m->focus].chr;
+
+	if (c->shown)
+		c->shown(c->dev);
+}
+
+struct chr_mux *chr_mux_new(struct loop *l, struct chr *base, uint8_t escape)
 {
 	struct chr_mux *m = calloc(1, sizeof(*m));
 
 	BUG_ON(!m);
 	m->loop = l;
 	m->base = base;
+	m->escape = escape;
 	base->dev = m;
 	base->can_receive = mux_can_receive;
 	base->receive = mux_receive;
-	for (unsigned i = 0; i < 2; i++) {
-		m->end[i].mux = m;
-		m->end[i].chr.write = end_write;
-		m->end[i].chr.accept = end_accept;
-		m->end[i].chr.close = end_close;
-	}
+	base->shown = mux_shown;
 	return m;
 }
 
-struct chr *chr_mux_end(struct chr_mux *m, unsigned which)
+struct chr *chr_mux_add(struct chr_mux *m)
 {
-	return &m->end[which & 1].chr;
+	struct mux_end *end;
+
+	if (m->nends == MUX_MAX)
+		return NULL;
+	end = &m->end[m->nends++];
+	end->mux = m;
+	end->chr.write = end_write;
+	end->chr.accept = end_accept;
+	end->chr.close = end_close;
+	return &end->chr;
 }
 
 void chr_mux_focus(struct chr_mux *m, unsigned which)
 {
-	struct chr *c = &m->end[which & 1].chr;
+	struct chr *c = &m->end[which].chr;
 
-	m->focus = which & 1;
-	if (which == MUX_MONITOR && c->receive)
-		c->receive(c->dev, NULL, 0); /* the monitor prints its prompt */
+	m->focus = which;
+	if (c->shown)
+		c->shown(c->dev); /* the monitor prints its prompt */
+	pump(m);
 }
 
 void chr_mux_free(struct chr_mux *m)

@@ -22,7 +22,7 @@ static uint64_t virtual_now(void *opaque)
 	struct loop *l = opaque;
 
 	if (l->icount)
-		return machine_cpu(l->m)->insns * 10 + l->skipped;
+		return machine_cpu(l->m)->insns * (l->icount_ns ? l->icount_ns : 10) + l->skipped;
 	return (l->paused ? l->paused_at : host_now()) - l->base;
 }
 
@@ -227,8 +227,12 @@ void loop_pause(struct loop *l, bool pause)
 		l->paused_at = host_now();
 		l->paused = true;
 	} else {
-		l->base += host_now() - l->paused_at;
+		uint64_t gone = host_now() - l->paused_at;
+
+		l->base += gone;
 		l->paused = false;
+		if (l->rtc_host)
+			machine_skip_rtc(l->m, gone);
 	}
 	deadline_changed(l, clock_deadline(c));
 	if (l->pause_changed)
@@ -258,7 +262,21 @@ static void sleep_vm(struct loop *l)
 	pthread_mutex_unlock(&l->mu);
 }
 
-/* With counted time nothing happens before the next deadline: go there at once. False: gone. */
+/* icount sleep=on: as long as the guest idles, its time is the host's; mail ends the sleep early. */
+static void sleep_counted(struct loop *l, uint64_t ns)
+{
+	uint64_t start = host_now(), at = start + ns, gone;
+	struct timespec ts = {(time_t)(at / NS_PER_SEC), (long)(at % NS_PER_SEC)};
+
+	pthread_mutex_lock(&l->mu);
+	while (!l->head && !l->quit && host_now() < at)
+		pthread_cond_timedwait(&l->wake, &l->mu, &ts);
+	pthread_mutex_unlock(&l->mu);
+	gone = host_now() - start;
+	l->skipped += gone < ns ? gone : ns;
+}
+
+/* With counted time nothing happens before the next deadline: go there at once, or sleep so long. False: gone. */
 static bool skip_idle(struct loop *l)
 {
 	struct clock *c = machine_clock(l->m);
@@ -266,7 +284,9 @@ static bool skip_idle(struct loop *l)
 
 	if (deadline == UINT64_MAX)
 		return true;
-	if (deadline > now)
+	if (deadline > now && l->icount_sleep)
+		sleep_counted(l, deadline - now);
+	else if (deadline > now)
 		l->skipped += deadline - now;
 	return false;
 }

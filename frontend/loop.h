@@ -34,6 +34,9 @@ struct loop_keys {
 	unsigned code[8], n;
 };
 
+#define LOOP_MAX_CHRS 16
+struct loop_chr { char label[32], spec[128]; const struct chr *chr; /* NULL: none */ };
+
 /* -action panic=: what follows a triple fault; NONE: a reset without words */
 enum loop_panic { LOOP_PANIC_RESET, LOOP_PANIC_NONE, LOOP_PANIC_PAUSE, LOOP_PANIC_SHUTDOWN, LOOP_PANIC_FAILURE };
 
@@ -52,13 +55,18 @@ struct loop {
 	enum loop_panic panic;
 	struct place told;	/* where the last triple fault that was told ended */
 	bool told_once;
-	bool icount;		/* guest time is 10 ns an instruction; idle time is skipped */
-	uint64_t skipped;	/* ns of idle time skipped so far */
+	bool icount;		/* guest time is icount_ns an instruction (0: 10); idle time is skipped, or slept */
+	bool icount_sleep;
+	unsigned icount_ns;
+	uint64_t skipped;	/* ns of idle time so far */
+	bool rtc_host;		/* the clock chip goes on while the guest is stopped */
 	struct termios termios; /* of standard input before raw mode */
-	bool have_termios;
+	bool have_termios, is_raw, raw_signals;
 	uint64_t base, paused_at; /* host ns: virtual 0, and when the pause began */
 	unsigned buttons;	/* mouse buttons the monitor holds down */
 	struct loop_keys keys;
+	struct loop_chr chrs[LOOP_MAX_CHRS]; /* what the monitor's info chardev lists */
+	unsigned nchrs;
 	void (*pause_changed)(void *opaque, bool paused); /* the debugger listens; may be NULL */
 	void *pause_opaque;
 	void (*ended)(void *opaque); /* VM loop is over: wakes the window's thread; may be NULL */

@@ -5,141 +5,32 @@
  * thread. Nothing is opened before the whole command line has been judged.
  */
 #include "frontend/args.h"
-#include "frontend/args_spec.h"
-#include "frontend/block.h"
-#include "frontend/chardev.h"
+#include "frontend/backends.h"
 #include "frontend/explain.h"
 #include "frontend/gdb.h"
 #include "frontend/loop.h"
-#include "frontend/monitor.h"
+#include "frontend/process.h"
 #include "frontend/sdl/sdl.h"
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/prctl.h>
 
 struct program {
 	struct args args;
 	struct log log;
 	struct loop loop;
 	struct machine *m;
-	struct chr *chr[CONFIG_MAX_SERIAL + CONFIG_MAX_DEBUGCON + 2]; /* to close at the end */
-	unsigned nchr;
-	struct chr_mux *mux;
-	struct monitor *monitor;
+	struct backends back;
 	struct gdb *gdb;
 	struct sdl *sdl;
 	struct frame frame; /* drawn on the VM thread, handed to the window */
-	int caught;	    /* signal that ended us */
+	int pidfile, ready; /* descriptors; -1: none */
 };
 
 static int fail(const struct err *e)
 {
 	fprintf(stderr, "dragoman: %s\n", e->msg);
 	return 1;
-}
-
-/* ---- character devices ---- */
-
-static enum vm_err open_chr(struct program *p, const char *arg, struct chr **out, struct err *e)
-{
-	const char *spec = spec_backend(&p->args, arg);
-	enum vm_err r = chardev_open(&p->loop, spec, out, e);
-
-	if (!r && *out)
-		p->chr[p->nchr++] = *out;
-	if (!r && !strcmp(spec, "stdio"))
-		terminal_raw(&p->loop, true);
-	return r;
-}
-
-/* -nographic and mon:stdio: serial port and monitor share the terminal. */
-static enum vm_err open_mux(struct program *p, const char *arg, struct err *e)
-{
-	struct chr *base;
-	enum vm_err r = chardev_open(&p->loop, spec_backend(&p->args, arg), &base, e);
-
-	if (r)
-		return r;
-	if (!base)
-		return err_set(e, VM_ERR_USAGE, "-serial: '%s' leaves the monitor without a terminal", arg);
-	terminal_raw(&p->loop, false);
-	p->mux = chr_mux_new(&p->loop, base);
-	p->args.cfg.serial[0] = chr_mux_end(p->mux, MUX_SERIAL);
-	p->monitor = monitor_new(&p->loop, chr_mux_end(p->mux, MUX_MONITOR), false);
-	return VM_OK;
-}
-
-static enum vm_err open_serials(struct program *p, struct err *e)
-{
-	struct args *a = &p->args;
-	enum vm_err r = VM_OK;
-
-	if (!a->nserial && !a->nodefaults)
-		a->serial[a->nserial++] = a->nographic && !a->monitor ? "mon:stdio"
-			: a->nographic ? "stdio" : "null";
-	for (unsigned i = 0; i < a->nserial && !r; i++) {
-		if (!strncmp(a->serial[i], "mon:", 4) && i == 0)
-			r = open_mux(p, a->serial[i], e);
-		else
-			r = open_chr(p, a->serial[i], &a->cfg.serial[i], e);
-	}
-	return r;
-}
-
-static enum vm_err open_backends(struct program *p, struct err *e)
-{
-	struct args *a = &p->args;
-	enum vm_err r = open_serials(p, e);
-	struct chr *c;
-
-	if (!r && a->monitor && strcmp(a->monitor, "none") && !p->monitor) {
-		r = open_chr(p, a->monitor, &c, e);
-		if (!r && c)
-			p->monitor = monitor_new(&p->loop, c, !strcmp(spec_backend(a, a->monitor), "stdio"));
-	}
-	for (unsigned i = 0; i < a->ndebugcon && !r; i++) {
-		a->cfg.debugcon[i].iobase = a->debugcon[i].iobase;
-		r = open_chr(p, a->debugcon[i].chr, &a->cfg.debugcon[i].chr, e);
-		a->cfg.ndebugcon = i + 1;
-	}
-	return r;
-}
-
-/* ---- drives ---- */
-
-static enum vm_err open_drives(struct program *p, struct err *e)
-{
-	static const char *const place[] = {"ide0-hd0", "ide0-hd1", "ide1-cd0", "ide1-hd1"};
-	struct args *a = &p->args;
-	enum vm_err r = VM_OK;
-
-	for (unsigned i = 0; i < a->ndrives && !r; i++) {
-		const struct args_drive *d = &a->drive[i];
-		struct blk_raw_options o = {d->readonly, d->snapshot || a->snapshot, d->cdrom};
-		struct blk **b = &a->cfg.ide[d->index];
-
-		if (d->file)
-			r = blk_open_raw(d->file, &o, b, e);
-		else
-			*b = blk_empty();
-		if (!r)
-			snprintf((*b)->id, sizeof((*b)->id), "%s", d->id[0] ? d->id : place[d->index]);
-	}
-	/* an empty CD-ROM drive, as QEMU's pc has one */
-	if (!r && !a->nodefaults && !a->cfg.ide[2]) {
-		a->cfg.ide[2] = blk_empty();
-		snprintf(a->cfg.ide[2]->id, sizeof(a->cfg.ide[2]->id), "%s", place[2]);
-	}
-	return r;
-}
-
-static void close_drives(struct program *p)
-{
-	for (unsigned i = 0; i < CONFIG_MAX_IDE; i++)
-		if (p->args.cfg.ide[i])
-			p->args.cfg.ide[i]->ops->close(p->args.cfg.ide[i]);
 }
 
 /* ---- logging ---- */
@@ -304,42 +195,6 @@ static enum vm_err open_window(struct program *p, struct err *e)
 	return VM_OK;
 }
 
-/* ---- signals: a thread takes them, so that nothing runs in a handler ---- */
-
-static void *signal_thread(void *arg)
-{
-	struct program *p = arg;
-	sigset_t set;
-	int sig;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigwait(&set, &sig);
-	p->caught = sig;
-	loop_quit(&p->loop, sig == SIGINT ? 0 : 128 + sig);
-	/* a second one ends the process whatever hangs */
-	sigwait(&set, &sig);
-	terminal_restore(&p->loop);
-	_exit(128 + sig);
-}
-
-static void take_signals(struct program *p)
-{
-	pthread_t t;
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	if (!pthread_create(&t, NULL, signal_thread, p))
-		pthread_detach(t);
-}
-
 static enum vm_err open_gdb(struct program *p, struct err *e)
 {
 	char spec[320];
@@ -351,7 +206,7 @@ static enum vm_err open_gdb(struct program *p, struct err *e)
 		return VM_OK;
 	r = gdb_spec(p->args.gdb, spec, sizeof(spec), &arch, e);
 	if (!r)
-		r = open_chr(p, spec, &c, e);
+		r = backends_open_chr(&p->back, spec, &c, e);
 	if (!r && c)
 		p->gdb = gdb_new(&p->loop, c, arch);
 	return r;
@@ -359,28 +214,26 @@ static enum vm_err open_gdb(struct program *p, struct err *e)
 
 static int run(struct program *p)
 {
+	const struct args *a = &p->args;
 	struct err e;
-	FILE *pid;
 
-	p->loop.icount = p->args.cfg.jit.icount;
+	p->loop.icount = a->cfg.jit.icount;
+	p->loop.icount_sleep = a->icount_sleep;
+	p->loop.icount_ns = a->icount_shift >= 0 ? 1u << a->icount_shift : 0;
+	p->loop.rtc_host = a->rtc_host;
 	loop_attach(&p->loop, p->m);
-	p->loop.no_reboot = p->args.no_reboot;
-	p->loop.no_shutdown = p->args.no_shutdown;
-	p->loop.panic = (enum loop_panic)p->args.panic;
+	p->loop.no_reboot = a->no_reboot;
+	p->loop.no_shutdown = a->no_shutdown;
+	p->loop.panic = (enum loop_panic)a->panic;
 	explain_attach(machine_cpu(p->m));
-	if (open_gdb(p, &e))
+	if (open_gdb(p, &e) || (a->pidfile && process_pidfile(a->pidfile, &p->pidfile, &e)))
 		return fail(&e);
-	if (p->args.pidfile) {
-		pid = fopen(p->args.pidfile, "w");
-		if (!pid) {
-			fprintf(stderr, "dragoman: cannot write '%s': %s\n", p->args.pidfile, strerror(errno));
-			return 1;
-		}
-		fprintf(pid, "%d\n", (int)getpid());
-		fclose(pid);
-	}
-	if (p->args.stopped)
+	if (a->process)
+		prctl(PR_SET_NAME, a->process);
+	if (a->stopped)
 		loop_pause(&p->loop, true);
+	if (p->ready >= 0)
+		process_ready(p->ready);
 	return p->sdl ? run_window(p) : loop_run(&p->loop);
 }
 
@@ -392,13 +245,11 @@ static void finish(struct program *p)
 	machine_destroy(p->m);
 	if (p->sdl)
 		sdl_close(p->sdl);
-	monitor_free(p->monitor);
-	chr_mux_free(p->mux);
-	for (unsigned i = 0; i < p->nchr; i++)
-		p->chr[i]->close(p->chr[i]);
+	backends_close(&p->back);
 	frame_free(&p->frame);
 	log_fini(&p->log);
 	terminal_restore(&p->loop);
+	process_pidfile_done(p->pidfile);
 	args_free(&p->args);
 }
 
@@ -412,6 +263,7 @@ int main(int argc, char **argv)
 
 	BUG_ON(!p);
 	*p = zero;
+	p->pidfile = p->ready = -1;
 	if (args_parse(&p->args, argc, argv, &what, &e)) {
 		status = fail(&e);
 		args_free(&p->args);
@@ -423,10 +275,17 @@ int main(int argc, char **argv)
 		free(p);
 		return 0;
 	}
-	take_signals(p);
-	if (loop_init(&p->loop, &e) || set_log(p, &e) || open_drives(p, &e) || open_backends(p, &e) ||
+	if (p->args.daemonize && process_fork(&p->ready, &e)) {
+		status = fail(&e);
+		args_free(&p->args);
+		free(p);
+		return status;
+	}
+	process_signals(&p->loop);
+	if (loop_init(&p->loop, &e) || set_log(p, &e) || drives_open(&p->args, &e) ||
+		backends_open(&p->back, &p->args, &p->loop, &e) ||
 		machine_create(&p->m, &p->args.cfg, &p->log, &e)) {
-		close_drives(p);
+		drives_close(&p->args);
 		status = fail(&e);
 	} else if (open_window(p, &e)) {
 		status = fail(&e);

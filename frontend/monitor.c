@@ -1,22 +1,18 @@
 /* monitor.c - the prompt, its line editor, and the commands that act on the machine (monitor.h). */
 #include "frontend/monitor_priv.h"
+#include "frontend/monitor_edit.h"
 #include "frontend/screenshot.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PROMPT "(dragoman) "
-#define HISTORY 16
 
 struct monitor {
 	struct loop *l;
 	struct chr *chr;
-	char line[512];
-	unsigned len;
-	char history[HISTORY][512];
-	unsigned entered, at; /* lines ever kept; the one recalled (== entered: a new line) */
+	struct edit edit;
 	bool greeted;
-	unsigned skip; /* bytes of an escape sequence still to come */
 };
 
 char *mon_word(struct mon *mon)
@@ -190,6 +186,20 @@ static void cmd_help(struct mon *mon)
 	}
 }
 
+/* The i-th word that may follow command @name, or NULL. */
+static const char *mon_argument(struct loop *l, const char *name, unsigned i)
+{
+	if (!strcmp(name, "info"))
+		return mon_topic(i);
+	if (!strcmp(name, "help") || !strcmp(name, "?"))
+		return i < ARRAY_SIZE(commands) ? commands[i].name : NULL;
+	if (!strcmp(name, "sendkey"))
+		return mon_key_name(i);
+	if (!strcmp(name, "eject") || !strcmp(name, "change") || !strcmp(name, "commit"))
+		return mon_drive_name(l, i);
+	return NULL;
+}
+
 void monitor_command(struct loop *l, const char *line, FILE *out)
 {
 	char buf[512];
@@ -232,6 +242,31 @@ static void put(struct monitor *m, const char *text)
 	}
 }
 
+static void edit_put(void *opaque, const char *text)
+{
+	put(opaque, text);
+}
+
+/* The n-th of the words for place @at of @line that begin as what stands there. */
+static const char *candidate(void *opaque, const char *line, unsigned at, unsigned n)
+{
+	struct monitor *m = opaque;
+	char first[32] = "", *blank;
+	const char *word = line + at, *name;
+
+	snprintf(first, sizeof(first), "%.*s", (int)at, line);
+	blank = strchr(first, ' ');
+	if (blank && blank[1])
+		return NULL; /* only a command and its first argument are known words */
+	if (blank)
+		*blank = 0;
+	for (unsigned i = 0; (name = !at ? i < ARRAY_SIZE(commands) ? commands[i].name : NULL
+				      : mon_argument(m->l, first, i)); i++)
+		if (!strncmp(name, word, strlen(word)) && !n--)
+			return name;
+	return NULL;
+}
+
 static void run_line(struct monitor *m)
 {
 	char *text = NULL;
@@ -239,64 +274,12 @@ static void run_line(struct monitor *m)
 	FILE *out = open_memstream(&text, &n);
 
 	BUG_ON(!out);
-	m->line[m->len] = 0;
-	if (m->len)
-		memcpy(m->history[m->entered++ % HISTORY], m->line, m->len + 1);
-	m->at = m->entered;
-	monitor_command(m->l, m->line, out);
+	monitor_command(m->l, m->edit.line, out);
 	fclose(out);
 	put(m, text);
 	free(text);
-	m->len = 0;
-}
-
-static void erase_line(struct monitor *m)
-{
-	while (m->len) {
-		m->len--;
-		put(m, "\b \b");
-	}
-}
-
-/* Cursor up and down: the lines entered before, the newest HISTORY of them. */
-static void recall(struct monitor *m, bool older)
-{
-	unsigned oldest = m->entered > HISTORY ? m->entered - HISTORY : 0;
-
-	if (older ? m->at == oldest : m->at == m->entered)
-		return;
-	m->at += older ? -1u : 1u;
-	erase_line(m);
-	if (m->at == m->entered)
-		return;
-	strcpy(m->line, m->history[m->at % HISTORY]);
-	m->len = (unsigned)strlen(m->line);
-	put(m, m->line);
-}
-
-static void key(struct monitor *m, uint8_t b)
-{
-	if (m->skip) {
-		if (m->skip == 1 && (b == 'A' || b == 'B'))
-			recall(m, b == 'A');
-		m->skip = m->skip == 2 && b == '[' ? 1 : 0; /* ESC [ x */
-	} else if (b == 0x1B) {
-		m->skip = 2;
-	} else if (b == '\r' || b == '\n') {
-		put(m, "\n");
-		run_line(m);
-		put(m, PROMPT);
-	} else if (b == 0x7F || b == 0x08) {
-		if (m->len) {
-			m->len--;
-			put(m, "\b \b");
-		}
-	} else if (b == 0x15) {
-		erase_line(m);
-	} else if (b >= ' ' && m->len < sizeof(m->line) - 1) {
-		m->line[m->len++] = (char)b;
-		chr_write(m->chr, &b, 1);
-	}
+	edit_reset(&m->edit);
+	put(m, PROMPT);
 }
 
 static unsigned can_receive(void *opaque)
@@ -304,18 +287,23 @@ static unsigned can_receive(void *opaque)
 	return 256;
 }
 
-/* No bytes: somebody has just come to look. */
+/* Somebody has just come to look. */
+static void shown(void *opaque)
+{
+	struct monitor *m = opaque;
+
+	put(m, m->greeted ? "\n" : "\nDragoman monitor - type 'help' for more information\n");
+	put(m, PROMPT);
+	m->greeted = true;
+}
+
 static void receive(void *opaque, const uint8_t *buf, unsigned len)
 {
 	struct monitor *m = opaque;
 
-	if (!len) {
-		put(m, m->greeted ? "\n" : "\nDragoman monitor - type 'help' for more information\n");
-		put(m, PROMPT);
-		m->greeted = true;
-	}
 	for (unsigned i = 0; i < len; i++)
-		key(m, buf[i]);
+		if (edit_key(&m->edit, buf[i]))
+			run_line(m);
 }
 
 struct monitor *monitor_new(struct loop *l, struct chr *c, bool greet)
@@ -325,11 +313,13 @@ struct monitor *monitor_new(struct loop *l, struct chr *c, bool greet)
 	BUG_ON(!m);
 	m->l = l;
 	m->chr = c;
+	m->edit = (struct edit){.put = edit_put, .candidate = candidate, .opaque = m, .prompt = PROMPT};
 	c->dev = m;
 	c->can_receive = can_receive;
 	c->receive = receive;
+	c->shown = shown;
 	if (greet)
-		receive(m, NULL, 0);
+		shown(m);
 	return m;
 }
 

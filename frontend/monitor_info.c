@@ -194,17 +194,6 @@ static void info_status(struct mon *mon)
 		cpu->halted ? " (CPU halted)" : "");
 }
 
-static void info_block(struct mon *mon)
-{
-	struct blk **d = machine_drives(mon->m);
-
-	for (unsigned i = 0; i < CONFIG_MAX_IDE; i++)
-		if (d[i])
-			fprintf(mon->out, "%s: %s%s, %" PRIu64 " bytes%s\n", d[i]->id,
-				d[i]->present ? d[i]->file : "[not inserted]", d[i]->is_cdrom ? " (cdrom)" : "",
-				d[i]->size, d[i]->readonly ? ", read only" : "");
-}
-
 static void info_screen(struct mon *mon)
 {
 	struct display *d = machine_display(mon->m);
@@ -238,6 +227,11 @@ static const struct topic {
 #include "frontend/monitor_info.def"
 #undef INFO
 };
+
+const char *mon_topic(unsigned i)
+{
+	return i < ARRAY_SIZE(topics) ? topics[i].name : NULL;
+}
 
 void cmd_info(struct mon *mon)
 {

@@ -39,6 +39,11 @@ static bool find_key(const char *name, unsigned *code)
 	return false;
 }
 
+const char *mon_key_name(unsigned i)
+{
+	return i < ARRAY_SIZE(keys) ? keys[i].name : NULL;
+}
+
 void cmd_sendkey(struct mon *mon)
 {
 	struct input *in = machine_input(mon->m);

@@ -18,6 +18,11 @@ char *mon_word(struct mon *mon);
 /* mon_number() - number or $register (or sum of such) from @text; says what is wrong and returns false */
 bool mon_number(struct mon *mon, const char *text, uint64_t *v);
 
+/* Words for completion: the i-th topic of info, key name, drive; NULL: no more */
+const char *mon_topic(unsigned i);
+const char *mon_key_name(unsigned i);
+const char *mon_drive_name(struct loop *l, unsigned i);
+
 void cmd_info(struct mon *mon);
 void info_traps(struct mon *mon);
 void info_history(struct mon *mon);
@@ -32,5 +37,11 @@ void cmd_out(struct mon *mon);
 void cmd_sendkey(struct mon *mon);
 void cmd_mouse_move(struct mon *mon);
 void cmd_mouse_button(struct mon *mon);
+
+void info_block(struct mon *mon);
+void cmd_eject(struct mon *mon);
+void cmd_change(struct mon *mon);
+void cmd_commit(struct mon *mon);
+void info_chardev(struct mon *mon);
 
 #endif

@@ -25,6 +25,7 @@ struct blk;
 struct blk_ops {
 	void (*submit)(struct blk *b, struct blk_req *r);
 	void (*close)(struct blk *b); /* flushes, closes, frees */
+	int (*commit)(struct blk *b); /* a snapshot's writes into the image: 0 or errno (ENOTSUP: no snapshot); may be NULL */
 };
 
 struct blk {
@@ -33,6 +34,8 @@ struct blk {
 	bool readonly;
 	bool present;	  /* a medium is in (removable drives) */
 	bool changed;	  /* medium changed since the controller last looked; the controller clears it */
+	bool locked;	  /* the guest prevents removal; set by the controller */
+	bool want_eject;  /* the user asked for the medium; the controller tells the guest if it can, and clears it */
 	bool is_cdrom;	  /* media=cdrom */
 	char id[32];	  /* the -drive id, "ide0-hd0" style by default */
 	char serial[21];

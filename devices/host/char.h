@@ -18,6 +18,7 @@ struct chr {
 	unsigned (*can_receive)(void *opaque);
 	void (*receive)(void *opaque, const uint8_t *buf, unsigned len);
 	void (*brk)(void *opaque); /* break condition; may be NULL */
+	void (*shown)(void *opaque); /* somebody has begun to look at this end; may be NULL */
 	void *dev;
 	char label[32];
 };

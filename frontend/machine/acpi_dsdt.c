@@ -191,6 +191,8 @@ static void isa_bridge(struct machine *m, struct aml *a)
 		if (m->cfg.serial[i])
 			isa_device(&d, n, "PNP0501", i + 1, com_port[i], 8, 0, i & 1 ? 3 : 4);
 	}
+	if (m->cfg.parallel)
+		isa_device(&d, "LPT_", "PNP0400", 1, 0x378, 8, 0, 7);
 	aml_device(a, "ISA_", &d);
 }
 

@@ -16,6 +16,7 @@
 #include "devices/i8259.h"
 #include "devices/ide.h"
 #include "devices/ioapic.h"
+#include "devices/lpt.h"
 #include "devices/mc146818.h"
 #include "devices/pci.h"
 #include "devices/pcspk.h"
@@ -76,6 +77,7 @@ struct machine {
 
 /* pc.c: build the board; the CPU exists already */
 enum vm_err pc_build(struct machine *m, struct err *e);
+void pc_boot_order(struct machine *m, const char *order); /* letters a c d n; NULL: "cad" */
 void pc_add(struct machine *m, void *dev); /* to the list of devices; dev begins with struct device */
 
 /* file.c: whole files into memory, found by name in the data directories */

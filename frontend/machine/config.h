@@ -14,6 +14,7 @@
 #define CONFIG_MAX_SERIAL 4
 #define CONFIG_MAX_DEBUGCON 4
 #define CONFIG_MAX_IDE 4
+#define CONFIG_MAX_FLOPPY 2
 
 struct machine_config {
 	const char *name, *cpu_model;
@@ -23,6 +24,7 @@ struct machine_config {
 	const char *data_dir[4]; /* -L, then the defaults; NULL ends */
 	const char *kernel, *initrd, *append;
 	struct blk *ide[CONFIG_MAX_IDE]; /* primary master, slave, secondary master, slave */
+	struct blk *floppy[CONFIG_MAX_FLOPPY]; /* A:, B:; NULL: no drive */
 	struct chr *serial[CONFIG_MAX_SERIAL], *parallel;
 	struct { uint16_t iobase; struct chr *chr; } debugcon[CONFIG_MAX_DEBUGCON];
 	unsigned ndebugcon;
@@ -32,7 +34,10 @@ struct machine_config {
 	bool vga;	   /* -vga std (default) or none */
 	bool nographic;	   /* told to the firmware: it then writes to serial too */
 	const char *boot;  /* -boot order=, letters a c d n; NULL: "cad" */
-	bool boot_menu;
+	const char *boot_once; /* the order up to the first reset, or NULL */
+	bool boot_menu, boot_strict;
+	bool no_acpi, no_fd_check; /* without ACPI tables; boot floppies without the 55AAh signature */
+	uint32_t boot_fail_ms, boot_menu_ms; /* reboot-timeout=, splash-time=; 0: the firmware's default */
 	int64_t rtc_base;  /* seconds since 1970 at virtual time 0 */
 	const uint8_t *uuid; /* 16 bytes or NULL */
 	bool isolated_time;  /* no host clock: virtual time moves by machine_advance() only */

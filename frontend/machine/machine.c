@@ -20,6 +20,9 @@ static void machine_free(struct machine *m)
 	for (unsigned i = 0; i < CONFIG_MAX_IDE; i++)
 		if (m->cfg.ide[i])
 			m->cfg.ide[i]->ops->close(m->cfg.ide[i]);
+	for (unsigned i = 0; i < CONFIG_MAX_FLOPPY; i++)
+		if (m->cfg.floppy[i])
+			m->cfg.floppy[i]->ops->close(m->cfg.floppy[i]);
 	jit_free(m->jit);
 	if (m->cpu)
 		vcpu_free(m->cpu);
@@ -62,11 +65,14 @@ enum vm_err machine_create(struct machine **out, const struct machine_config *cf
 		goto fail;
 	machine_reset(m);
 	m->resets = 0;
+	if (m->cfg.boot_once)
+		pc_boot_order(m, m->cfg.boot_once);
 	*out = m;
 	return VM_OK;
 fail:
 	/* backends stay with the caller when creation fails */
 	memset(m->cfg.ide, 0, sizeof(m->cfg.ide));
+	memset(m->cfg.floppy, 0, sizeof(m->cfg.floppy));
 	machine_free(m);
 	return r;
 }
@@ -88,6 +94,8 @@ void machine_reset(struct machine *m)
 	if (m->jit)
 		jit_flush(m->jit);
 	m->resets++;
+	if (m->cfg.boot_once)
+		pc_boot_order(m, m->cfg.boot);
 }
 
 static enum machine_stop pending(struct machine *m)
@@ -134,6 +142,11 @@ void machine_kick(struct machine *m)
 void machine_powerdown(struct machine *m)
 {
 	acpi_pm_power_button(m->pm);
+}
+
+void machine_skip_rtc(struct machine *m, uint64_t ns)
+{
+	mc146818_skip(m->rtc, ns);
 }
 
 void machine_nmi(struct machine *m)
@@ -190,6 +203,11 @@ struct input *machine_input(struct machine *m)
 struct blk **machine_drives(struct machine *m)
 {
 	return m->cfg.ide;
+}
+
+struct blk **machine_floppies(struct machine *m)
+{
+	return m->cfg.floppy;
 }
 
 bool machine_dump_device(struct machine *m, const char *name, FILE *out)

@@ -42,6 +42,7 @@ enum machine_stop machine_run(struct machine *m);
 void machine_kick(struct machine *m);		  /* any thread */
 void machine_reset(struct machine *m);		  /* all devices and the CPU, as the reset button */
 void machine_powerdown(struct machine *m);	  /* press the ACPI power button */
+void machine_skip_rtc(struct machine *m, uint64_t ns); /* the clock chip alone moves on */
 void machine_nmi(struct machine *m);
 int machine_exit_code(const struct machine *m);  /* of MACHINE_EXIT: (value << 1) | 1 */
 
@@ -60,5 +61,6 @@ struct input *machine_input(struct machine *m);
 bool machine_dump_device(struct machine *m, const char *name, FILE *out);
 void machine_dump_pci(struct machine *m, FILE *out);
 struct blk **machine_drives(struct machine *m); /* CONFIG_MAX_IDE entries, NULL where none */
+struct blk **machine_floppies(struct machine *m); /* CONFIG_MAX_FLOPPY */
 
 #endif

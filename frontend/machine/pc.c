@@ -300,6 +300,8 @@ static void build_legacy(struct machine *m)
 		if (m->cfg.serial[i])
 			pc_add(m, uart16550_create(m->log, &m->clock, &m->io, com[i],
 				gsi_irq(m, i & 1 ? 3 : 4), m->cfg.serial[i]));
+	if (m->cfg.parallel)
+		pc_add(m, lpt_create(m->log, &m->clock, &m->io, 0x378, gsi_irq(m, 7), m->cfg.parallel));
 	for (unsigned i = 0; i < m->cfg.ndebugcon; i++)
 		pc_add(m, debugcon_create(m->log, &m->io, m->cfg.debugcon[i].iobase,
 			m->cfg.debugcon[i].chr));
@@ -351,6 +353,23 @@ static enum vm_err build_pci(struct machine *m, struct err *e)
 	return vga_pci_attach(m->vga, m->pci, 2 << 3, m->vga_rom, m->vga_rom_len, e);
 }
 
+void pc_boot_order(struct machine *m, const char *order)
+{
+	static const char letters[] = "acdn";
+	unsigned code[3] = {0, 0, 0};
+
+	if (!order)
+		order = "cad";
+	for (unsigned i = 0; i < 3 && order[i]; i++) {
+		const char *p = strchr(letters, order[i]);
+
+		code[i] = p ? (unsigned)(p - letters) + 1 : 0;
+	}
+	mc146818_set(m->rtc, 0x3D, (uint8_t)(code[1] << 4 | code[0]));
+	/* bit 0: a floppy's boot sector needs no signature */
+	mc146818_set(m->rtc, 0x38, (uint8_t)(code[2] << 4 | m->cfg.no_fd_check));
+}
+
 /* The CMOS bytes that SeaBIOS and old systems read: memory size, equipment, boot order. */
 static void fill_cmos(struct machine *m)
 {
@@ -358,8 +377,6 @@ static void fill_cmos(struct machine *m)
 	uint64_t ext_kb = low > 1 << 20 ? (low - (1 << 20)) >> 10 : 0;
 	uint64_t over16 = low > 16 << 20 ? (low - (16 << 20)) >> 16 : 0;
 	struct mc146818 *r = m->rtc;
-	const char *order = m->cfg.boot ? m->cfg.boot : "cad";
-	unsigned code[3] = {0, 0, 0};
 
 	if (ext_kb > 65535)
 		ext_kb = 65535;
@@ -377,14 +394,7 @@ static void fill_cmos(struct machine *m)
 	mc146818_set(r, 0x5C, (uint8_t)(high >> 24));
 	mc146818_set(r, 0x5D, (uint8_t)(high >> 32));
 	mc146818_set(r, CMOS_EQUIPMENT, 0x06); /* FPU, PS/2 mouse */
-	for (unsigned i = 0; i < 3 && order[i]; i++) {
-		static const char letters[] = "acdn";
-		const char *p = strchr(letters, order[i]);
-
-		code[i] = p ? (unsigned)(p - letters) + 1 : 0;
-	}
-	mc146818_set(r, 0x3D, (uint8_t)(code[1] << 4 | code[0]));
-	mc146818_set(r, 0x38, (uint8_t)(code[2] << 4));
+	pc_boot_order(m, m->cfg.boot);
 }
 
 static enum vm_err build_fw_cfg(struct machine *m, struct err *e)
@@ -392,12 +402,13 @@ static enum vm_err build_fw_cfg(struct machine *m, struct err *e)
 	uint64_t low = i440fx_below_4g(m->cfg.ram_size);
 	struct fw_cfg_board b = {.ram_below_4g = low, .ram_above_4g = m->cfg.ram_size - low, .ncpus = 1,
 		.max_cpus = 1, .nographic = m->cfg.nographic, .boot_menu = m->cfg.boot_menu,
-		.uuid = m->cfg.uuid,
-		.bootorder = m->cfg.kernel ? "/rom@genroms/kernel.bin\n" : NULL};
+		.uuid = m->cfg.uuid, .boot_fail_ms = m->cfg.boot_fail_ms, .boot_menu_ms = m->cfg.boot_menu_ms,
+		.bootorder = !m->cfg.kernel ? NULL : m->cfg.boot_strict ? "/rom@genroms/kernel.bin\nHALT\n"
+			: "/rom@genroms/kernel.bin\n"};
 
 	m->fw = fw_cfg_create(m->log, &m->mem, &m->io);
 	pc_add(m, m->fw);
-	if (!fw_cfg_standard(m->fw, &b) || !pc_acpi_tables(m) ||
+	if (!fw_cfg_standard(m->fw, &b) || (!m->cfg.no_acpi && !pc_acpi_tables(m)) ||
 		!pc_smbios_tables(m))
 		return err_set(e, VM_ERR_NOMEM, "no memory for the firmware's tables");
 	return m->cfg.kernel ? load_kernel(m, e) : VM_OK;

@@ -3,12 +3,13 @@
  */
 #define _GNU_SOURCE
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "frontend/args.h"
 #include "frontend/args_spec.h"
 
-#define MAX_WORDS 24
+#define MAX_WORDS 40
 
 /* Parse a blank-separated command line; @a stays valid until args_free(), @words holds its text. */
 static enum vm_err parse(struct args *a, char *words, struct err *e)
@@ -70,6 +71,44 @@ static const struct {
 	{"-nic user", "'user'"},
 	{"-netdev user,id=n", "'user,id=n'"},
 	{"-action reboot=halt", "'reboot=halt'"},
+	{"-display sdll", "did you mean 'sdl'"},
+	{"-vga sdt", "did you mean 'std'"},
+	{"-machine pd", "did you mean 'pc'"},
+	{"-machine pc,acell=jit", "did you mean 'accel'"},
+	{"-machine pc,accel=xyz", "'xyz'"},
+	{"-drive file=x,media=cdrim", "did you mean 'cdrom'"},
+	{"-drive file=x,if=flopy", "did you mean 'floppy'"},
+	{"-drive file=x,if=floppy,index=2", "index='2'"},
+	{"-drive file=x,cach=none", "did you mean 'cache'"},
+	{"-fda a -drive file=b,if=floppy,index=0", "'b'"},
+	{"-device ide-hd", "needs drive="},
+	{"-device ide-hd,drive=d0", "'d0'"},
+	{"-drive file=x,id=d0 -device ide-hd,drive=d0", "'d0' is in use"},
+	{"-device ide-cd,drive=d0,bus=ide.2", "'ide.2'"},
+	{"-global isa-debugcon.iobas=1", "did you mean 'isa-debugcon.iobase'"},
+	{"-chardev stdoi,id=a", "did you mean 'stdio'"},
+	{"-chardev null,id=a -chardev null,id=a", "the id 'a' is taken"},
+	{"-chardev null,id=a -serial chardev:a -parallel chardev:a", "mux=on"},
+	{"-serial stdio -monitor stdio", "stdio is in use by -serial"},
+	{"-serial stdio -daemonize", "-daemonize"},
+	{"-nographic -daemonize", "-daemonize"},
+	{"-serial ppty", "did you mean 'pty'"},
+	{"-parallel null -parallel null", "one parallel port"},
+	{"-parallel chardev:x", "'x'"},
+	{"-mon mode=readline", "names no chardev"},
+	{"-mon c0,mode=control", "'control'"},
+	{"-boot order=cc", "twice"},
+	{"-boot once=x", "'x'"},
+	{"-boot mneu=on", "did you mean 'menu'"},
+	{"-rtc clock=gost", "did you mean 'host'"},
+	{"-icount shift=11", "out of range"},
+	{"-icount nosuch=1", "'nosuch'"},
+	{"-echr 300", "out of range"},
+	{"-echr x", "'x'"},
+	{"-k xx", "'xx'"},
+	{"-name guest=a,proces=b", "did you mean 'process'"},
+	{"-dtb x", "no device tree"},
+	{"-trace nosuch", "'nosuch'"},
 };
 
 START_TEST(refused)
@@ -165,6 +204,105 @@ START_TEST(good_chars)
 }
 END_TEST
 
+/* More list options than any table has room for. */
+START_TEST(many_lists)
+{
+	char *argv[401] = {"dragoman"};
+	enum args_what what;
+	struct args a;
+	struct err e;
+
+	for (unsigned i = 0; i < 200; i++) {
+		argv[1 + i * 2] = "-boot";
+		argv[2 + i * 2] = i & 1 ? "order=c,menu=off" : "order=d,menu=on";
+	}
+	ck_assert_msg(!args_parse(&a, 401, argv, &what, &e), "%s", e.msg);
+	ck_assert_str_eq(a.cfg.boot, "c");
+	args_free(&a);
+	for (unsigned i = 0; i < 200; i++) {
+		argv[1 + i * 2] = "-drive";
+		argv[2 + i * 2] = "file=x";
+	}
+	ck_assert_int_eq(args_parse(&a, 401, argv, &what, &e), VM_ERR_USAGE);
+	ck_assert_ptr_nonnull(strstr(e.msg, "too many drives"));
+	args_free(&a);
+}
+END_TEST
+
+START_TEST(good_more)
+{
+	char words[] = "-drive file=a,,b.img,if=none,id=d0 -device ide-hd,drive=d0,bus=ide.1,unit=1 -fda f.img "
+		       "-drive file=g.img,if=floppy -boot order=a,once=d,reboot-timeout=500 -parallel file:/tmp/p "
+		       "-chardev stdio,id=c,mux=on -serial chardev:c -mon c -rtc base=2001-02-03,clock=host -icount 4 "
+		       "-name guest=g,process=p -echr 0x14 -no-acpi -no-fd-bootchk";
+	struct args a;
+	struct err e;
+
+	ck_assert_msg(!parse(&a, words, &e), "%s", e.msg);
+	ck_assert_str_eq(a.drive[0].file, "a,b.img");
+	ck_assert_int_eq(a.drive[0].index, 3);
+	ck_assert_int_eq(a.drive[0].bus, ARGS_IDE);
+	ck_assert(a.drive[1].bus == ARGS_FLOPPY && a.drive[1].index == 0);
+	ck_assert(a.drive[2].bus == ARGS_FLOPPY && a.drive[2].index == 1);
+	ck_assert_str_eq(a.cfg.boot_once, "d");
+	ck_assert_uint_eq(a.cfg.boot_fail_ms, 500);
+	ck_assert_str_eq(a.parallel, "file:/tmp/p");
+	ck_assert_str_eq(a.monitor, "chardev:c");
+	ck_assert(a.chardev[0].mux && a.rtc_host && a.cfg.jit.icount && a.icount_shift == 4);
+	ck_assert_int_eq(a.cfg.rtc_base, 981158400);
+	ck_assert_str_eq(a.process, "p");
+	ck_assert_uint_eq(a.echr, 0x14);
+	ck_assert(a.cfg.no_acpi && a.cfg.no_fd_check);
+	args_free(&a);
+}
+END_TEST
+
+static enum vm_err parse_file(struct args *a, const char *text, struct err *e)
+{
+	char path[] = "/tmp/dg_args_cfg_XXXXXX", words[64];
+	int fd = mkstemp(path);
+	enum vm_err r;
+
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	snprintf(words, sizeof(words), "-readconfig %s", path);
+	r = parse(a, words, e);
+	unlink(path);
+	return r;
+}
+
+START_TEST(config_file)
+{
+	struct args a;
+	struct err e;
+
+	ck_assert_msg(!parse_file(&a, "# a machine\n[machine]\n  type = \"pc\"\n  accel = \"interp\"\n\n"
+		"[memory]\nsize = \"96M\"\n[drive \"sys\"]\n  if = \"ide\"\n  file = \"a,b c.img\"\n"
+		"[device]\n  iobase = \"0xf4\"\n  driver = \"isa-debug-exit\"\n[boot-opts]\n  menu = \"on\"\n", &e),
+		"%s", e.msg);
+	ck_assert_int_eq(a.cfg.jit.accel, ACCEL_INTERP);
+	ck_assert_uint_eq(a.cfg.ram_size, 96u << 20);
+	ck_assert_str_eq(a.drive[0].id, "sys");
+	ck_assert_str_eq(a.drive[0].file, "a,b c.img");
+	ck_assert(a.cfg.debug_exit && a.cfg.debug_exit_iobase == 0xF4 && a.cfg.boot_menu);
+	args_free(&a);
+	char missing[] = "-readconfig /nonexistent/cfg";
+
+	ck_assert_int_eq(parse(&a, missing, &e), VM_ERR_IO);
+	ck_assert_ptr_nonnull(strstr(e.msg, "/nonexistent/cfg"));
+	args_free(&a);
+	ck_assert_int_eq(parse_file(&a, "[memry]\n", &e), VM_ERR_USAGE);
+	ck_assert_ptr_nonnull(strstr(e.msg, "did you mean 'memory'"));
+	args_free(&a);
+	ck_assert_int_eq(parse_file(&a, "[memory]\nsize = 64\n", &e), VM_ERR_USAGE);
+	ck_assert_ptr_nonnull(strstr(e.msg, "line 2"));
+	args_free(&a);
+	ck_assert_int_eq(parse_file(&a, "[memory]\nsize = \"0\"\n", &e), VM_ERR_USAGE);
+	ck_assert_ptr_nonnull(strstr(e.msg, "out of range"));
+	args_free(&a);
+}
+END_TEST
+
 START_TEST(sizes)
 {
 	uint64_t n;
@@ -198,6 +336,9 @@ int main(void)
 	tcase_add_test(t, good_machine);
 	tcase_add_test(t, good_drives);
 	tcase_add_test(t, good_chars);
+	tcase_add_test(t, many_lists);
+	tcase_add_test(t, good_more);
+	tcase_add_test(t, config_file);
 	tcase_add_test(t, sizes);
 	tcase_add_test(t, nearest);
 	suite_add_tcase(s, t);

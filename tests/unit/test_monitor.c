@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "frontend/drive.h"
 #include "frontend/monitor.h"
 #include "cpu/ring0/ring0.h"
 
@@ -31,7 +32,9 @@ static struct rig *rig_new(void)
 	ck_assert_int_eq(write(fd, rom, 65536), 65536);
 	close(fd);
 	free(rom);
-	r->cfg = (struct machine_config){.cpu_model = "max", .ram_size = 4 << 20, .bios = r->bios};
+	r->cfg = (struct machine_config){.cpu_model = "max", .ram_size = 4 << 20, .bios = r->bios,
+		.ide = {[2] = drive_new(true)}};
+	strcpy(r->cfg.ide[2]->id, "ide1-cd0");
 	ck_assert_msg(!loop_init(&r->loop, &e), "%s", e.msg);
 	ck_assert_msg(!machine_create(&r->loop.m, &r->cfg, NULL, &e), "%s", e.msg);
 	unlink(r->bios);
@@ -172,6 +175,39 @@ START_TEST(trap_log)
 }
 END_TEST
 
+START_TEST(media)
+{
+	struct rig *r = rig_new();
+	struct blk *b = r->cfg.ide[2];
+	char name[] = "/tmp/dg_mon_cd_XXXXXX", line[64];
+	int fd = mkstemp(name);
+
+	ck_assert_int_eq(ftruncate(fd, 4096), 0);
+	close(fd);
+	expect(r, "info block", "ide1-cd0: [not inserted]");
+	snprintf(line, sizeof(line), "change ide1-cd0 %s", name);
+	ck_assert_str_eq(say(r, line), "");
+	expect(r, "info block", name);
+	ck_assert(b->present && b->changed && b->size == 4096);
+	expect(r, "change ide1-cd0 /nonexistent", "/nonexistent");
+	expect(r, "info block", name); /* a wrong name leaves the medium in */
+	expect(r, "change nosuch x", "no drive 'nosuch'");
+	expect(r, "change ide1-cd0", "needs a drive and a file");
+	expect(r, "change ide1-cd0 x qcow3", "'qcow3'");
+	b->locked = true;
+	expect(r, "eject ide1-cd0", "locked by the guest");
+	ck_assert(b->want_eject && b->present);
+	expect(r, "info block", "locked, tray closed");
+	ck_assert_str_eq(say(r, "eject -f ide1-cd0"), "");
+	ck_assert(!b->present && !b->size);
+	expect(r, "commit ide1-cd0", "nothing to commit");
+	ck_assert_str_eq(say(r, "commit all"), "");
+	expect(r, "info chardev", "");
+	unlink(name);
+	rig_free(r);
+}
+END_TEST
+
 struct tap {
 	struct chr chr;
 	char text[4096];
@@ -209,6 +245,63 @@ START_TEST(prompt)
 }
 END_TEST
 
+static const struct {
+	const char *keys, *shows;
+} edits[] = {
+	{"p 14\x1b[D1\r", "\r\n0x72\r\n"},	  /* 114, typed around the cursor */
+	{"7\x01p 1\x1b[C\x7f" "2\r", "\r\n0xc\r\n"}, /* Ctrl-A, Home and right */
+	{"p 123\x1b[H\x1b[C\x1b[C\x1b[3~\r", "\r\n0x17\r\n"},
+	{"p 12 34\x17\x17" "56\r", "\r\n0x38\r\n"},
+	{"p 1234\x1b[D\x1b[D\x0b\r", "\r\n0xc\r\n"},
+	{"p 99\x03p 3\r", "\r\n0x3\r\n"},
+	{"p 5\r\x10\r", "p 5\r\n0x5\r\n(dragoman) p 5\r\n0x5\r\n"},
+	{"info vers\t\r", "Dragoman 0."},
+	{"system_p\t\x15p 8\r", "system_powerdown "},
+	{"s\t\t\x15p 8\r", "sendkey  "},
+	{"eject i\t\x15p 8\r", "eject ide1-cd0 "},
+	{"zz\t\x15p 8\r", "\r\n0x8\r\n"},
+	{"\x1b[999999999999A\x1bOA\x1b[Z\tp 8\r", "\r\n0x8\r\n"},
+};
+
+START_TEST(line_editor)
+{
+	struct rig *r = rig_new();
+	struct tap *t = calloc(1, sizeof(*t));
+	struct monitor *m;
+
+	t->chr.write = tap_write;
+	m = monitor_new(&r->loop, &t->chr, true);
+	t->chr.receive(t->chr.dev, (const uint8_t *)edits[_i].keys, (unsigned)strlen(edits[_i].keys));
+	ck_assert_msg(strstr(t->text, edits[_i].shows) != NULL, "%d: %s", _i, t->text);
+	monitor_free(m);
+	free(t);
+	rig_free(r);
+}
+END_TEST
+
+/* Any bytes at all; for ASan and for the limits of the line. */
+START_TEST(line_noise)
+{
+	struct rig *r = rig_new();
+	struct tap *t = calloc(1, sizeof(*t));
+	struct monitor *m;
+	uint32_t x = 1;
+
+	t->chr.write = NULL;
+	m = monitor_new(&r->loop, &t->chr, false);
+	for (unsigned i = 0; i < 60000; i++) {
+		uint8_t b = (uint8_t)((x = x * 1664525 + 1013904223) >> 24);
+
+		/* no Enter: a random command might do something */
+		if (b != '\r' && b != '\n')
+			t->chr.receive(t->chr.dev, &b, 1);
+	}
+	monitor_free(m);
+	free(t);
+	rig_free(r);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("monitor");
@@ -223,6 +316,9 @@ int main(void)
 	tcase_add_test(t, topics);
 	tcase_add_test(t, trap_log);
 	tcase_add_test(t, prompt);
+	tcase_add_test(t, media);
+	tcase_add_loop_test(t, line_editor, 0, (int)ARRAY_SIZE(edits));
+	tcase_add_test(t, line_noise);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

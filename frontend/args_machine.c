@@ -1,0 +1,406 @@
+/* args_machine.c - options about the board, its start and its surroundings (args_spec.h). */
+#define _GNU_SOURCE
+#include "frontend/args_spec.h"
+#include "frontend/loop.h"
+#include <ctype.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum vm_err spec_memory(struct args *a, const char *v, struct err *e)
+{
+	static const char *const keys[] = {"size", "slots", "maxmem"};
+	struct items it;
+	uint64_t n;
+	unsigned k;
+	enum vm_err r = VM_OK;
+
+	for (items_begin(&it, a, v, "size"); !r && items_next(&it);) {
+		r = spec_choice("m", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		if (r || k) /* slots and maxmem are room to plug more in later: there is no such thing here */
+			continue;
+		if (!args_size(it.val, &n))
+			return err_set(e, VM_ERR_USAGE, "-m: '%s' is not a memory size", it.val);
+		if (n < 1 << 20 || n > 1ull << 40)
+			return err_set(e, VM_ERR_USAGE, "-m: %s is out of range (1M to 1T)", it.val);
+		a->cfg.ram_size = n & PAGE_MASK;
+	}
+	return r;
+}
+
+enum vm_err spec_accel(struct args *a, const char *v, struct err *e)
+{
+	static const char *const names[] = {"jit", "interp", "lockstep", "tcg"};
+	static const enum jit_accel accel[] = {ACCEL_JIT, ACCEL_INTERP, ACCEL_LOCKSTEP, ACCEL_JIT};
+	static const char *const keys[] = {"accel", "thread", "tb-size", "one-insn-per-tb"};
+	struct items it;
+	unsigned k, n;
+	enum vm_err r = VM_OK;
+
+	for (items_begin(&it, a, v, "accel"); !r && items_next(&it);) {
+		uint64_t mib;
+
+		r = spec_choice("accel", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		if (!r && k == 0)
+			r = spec_choice("accel", "accelerator", it.val, names, ARRAY_SIZE(names), &n, e);
+		if (r)
+			break;
+		if (k == 0) {
+			a->cfg.jit.accel = accel[n];
+		} else if (k == 2) {
+			r = spec_number("accel", it.val, 2048, &mib, e);
+			a->cfg.jit.cache_bytes = r ? 0 : mib << 20;
+		} else if (k == 3) {
+			r = spec_switch("accel", it.key, it.val, &a->cfg.jit.one_insn, e);
+		}
+	}
+	return r;
+}
+
+static enum vm_err machine_type(const char *v, struct err *e)
+{
+	static const char *const names[] = {"pc"};
+
+	if (!strcmp(v, "pc") || !strncmp(v, "pc-i440fx", 9))
+		return VM_OK;
+	return spec_unknown("machine", "machine", v, names, 1, e);
+}
+
+enum vm_err spec_machine(struct args *a, const char *v, struct err *e)
+{
+	static const char *const keys[] = {"type", "accel", "acpi", "kernel", "initrd", "append", "firmware", "usb",
+		"vmport", "graphics", "hpet", "smm", "dump-guest-core", "mem-merge", "kernel-irqchip", "nvdimm"};
+	enum { KEY_TYPE, KEY_ACCEL, KEY_ACPI, KEY_KERNEL, KEY_INITRD, KEY_APPEND, KEY_FIRMWARE, KEY_USB, KEY_VMPORT,
+		KEY_GRAPHICS, KEY_HPET };
+	struct items it;
+	enum vm_err r = VM_OK;
+
+	for (items_begin(&it, a, v, "type"); !r && items_next(&it);) {
+		unsigned k;
+		bool on;
+
+		r = spec_choice("machine", "property", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		if (r)
+			break;
+		switch (k) {
+		case KEY_TYPE:
+			r = machine_type(it.val, e);
+			break;
+		case KEY_ACCEL:
+			r = spec_accel(a, it.val, e);
+			break;
+		case KEY_ACPI:
+			r = spec_switch("machine", it.key, it.val, &on, e);
+			a->cfg.no_acpi = !on;
+			break;
+		case KEY_KERNEL:
+			a->cfg.kernel = it.val;
+			break;
+		case KEY_INITRD:
+			a->cfg.initrd = it.val;
+			break;
+		case KEY_APPEND:
+			a->cfg.append = it.val;
+			break;
+		case KEY_FIRMWARE:
+			a->cfg.bios = it.val;
+			break;
+		case KEY_GRAPHICS:
+			r = spec_switch("machine", it.key, it.val, &on, e);
+			a->cfg.nographic |= !on;
+			break;
+		case KEY_USB:
+		case KEY_VMPORT:
+		case KEY_HPET:
+			r = strcmp(it.val, "auto") ? spec_switch("machine", it.key, it.val, &on, e) : VM_OK;
+			if (!r && on && strcmp(it.val, "auto"))
+				r = err_set(e, VM_ERR_USAGE, "-machine: %s=on is not supported", it.key);
+			break;
+		default: /* smm, dump-guest-core ...: nothing a guest sees */
+			break;
+		}
+	}
+	return r;
+}
+
+static enum vm_err boot_order(const char *v, const char **out, struct err *e)
+{
+	if (!*v || strspn(v, "acdn") != strlen(v))
+		return err_set(e, VM_ERR_USAGE, "-boot: order '%s' is not of the letters a c d n", v);
+	for (const char *p = v; *p; p++)
+		if (strchr(p + 1, *p))
+			return err_set(e, VM_ERR_USAGE, "-boot: order '%s' names '%c' twice", v, *p);
+	*out = v;
+	return VM_OK;
+}
+
+enum vm_err spec_boot(struct args *a, const char *v, struct err *e)
+{
+	static const char *const keys[] = {"order", "once", "menu", "strict", "splash-time", "reboot-timeout"};
+	struct items it;
+	uint64_t n;
+	unsigned k;
+	enum vm_err r = VM_OK;
+
+	for (items_begin(&it, a, v, "order"); !r && items_next(&it);) {
+		r = spec_choice("boot", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		if (r)
+			break;
+		switch (k) {
+		case 0:
+			r = boot_order(it.val, &a->cfg.boot, e);
+			break;
+		case 1:
+			r = boot_order(it.val, &a->cfg.boot_once, e);
+			break;
+		case 2:
+			r = spec_switch("boot", it.key, it.val, &a->cfg.boot_menu, e);
+			break;
+		case 3:
+			r = spec_switch("boot", it.key, it.val, &a->cfg.boot_strict, e);
+			break;
+		default: /* milliseconds; -1: never reboot, which is all ones to the firmware */
+			if (k == 5 && !strcmp(it.val, "-1")) {
+				a->cfg.boot_fail_ms = UINT32_MAX;
+				break;
+			}
+			r = spec_number("boot", it.val, 0xFFFF, &n, e);
+			*(k == 4 ? &a->cfg.boot_menu_ms : &a->cfg.boot_fail_ms) = r ? 0 : (uint32_t)n;
+		}
+	}
+	return r;
+}
+
+static enum vm_err rtc_base(struct args *a, const char *v, struct err *e)
+{
+	const char *end;
+	struct tm tm = {0};
+	time_t now = time(NULL);
+
+	if (!strcmp(v, "utc"))
+		return VM_OK;
+	if (!strcmp(v, "localtime")) {
+		localtime_r(&now, &tm);
+	} else {
+		end = strptime(v, strchr(v, 'T') ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d", &tm);
+		if (!end || *end)
+			return err_set(e, VM_ERR_USAGE, "-rtc: base='%s' is not utc, localtime or a date", v);
+	}
+	a->cfg.rtc_base = timegm(&tm);
+	return VM_OK;
+}
+
+enum vm_err spec_rtc(struct args *a, const char *v, struct err *e)
+{
+	static const char *const keys[] = {"base", "clock", "driftfix"}, *const clocks[] = {"host", "rt", "vm"};
+	static const char *const drift[] = {"none", "slew"};
+	struct items it;
+	unsigned k, n;
+	enum vm_err r = VM_OK;
+
+	for (items_begin(&it, a, v, NULL); !r && items_next(&it);) {
+		r = spec_choice("rtc", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		if (r)
+			break;
+		if (k == 0) {
+			r = rtc_base(a, it.val, e);
+		} else if (k == 1) {
+			r = spec_choice("rtc", "clock", it.val, clocks, ARRAY_SIZE(clocks), &n, e);
+			a->rtc_host = n != 2;
+		} else { /* periodic interrupts are never lost here: both mean the same */
+			r = spec_choice("rtc", "driftfix", it.val, drift, ARRAY_SIZE(drift), &n, e);
+		}
+	}
+	return r;
+}
+
+enum vm_err spec_icount(struct args *a, const char *v, struct err *e)
+{
+	static const char *const keys[] = {"shift", "align", "sleep"};
+	struct items it;
+	uint64_t n;
+	unsigned k;
+	bool on;
+	enum vm_err r = VM_OK;
+
+	a->cfg.jit.icount = true;
+	a->icount_sleep = true;
+	for (items_begin(&it, a, v, "shift"); !r && items_next(&it);) {
+		r = spec_choice("icount", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		if (r)
+			break;
+		if (k == 0 && strcmp(it.val, "auto")) {
+			r = spec_number("icount", it.val, 10, &n, e);
+			a->icount_shift = r ? -1 : (int)n;
+		} else if (k == 1) {
+			r = spec_switch("icount", it.key, it.val, &on, e);
+			if (!r && on)
+				r = err_set(e, VM_ERR_USAGE, "-icount: align=on is not supported");
+		} else if (k == 2) {
+			r = spec_switch("icount", it.key, it.val, &a->icount_sleep, e);
+		}
+	}
+	return r;
+}
+
+enum vm_err spec_name(struct args *a, const char *v, struct err *e)
+{
+	static const char *const keys[] = {"guest", "process", "debug-threads"};
+	struct items it;
+	unsigned k;
+	bool on;
+	enum vm_err r = VM_OK;
+
+	for (items_begin(&it, a, v, "guest"); !r && items_next(&it);) {
+		r = spec_choice("name", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		if (!r && k == 0)
+			a->cfg.name = it.val;
+		else if (!r && k == 1)
+			a->process = it.val;
+		else if (!r) /* threads carry no names either way */
+			r = spec_switch("name", it.key, it.val, &on, e);
+	}
+	return r;
+}
+
+enum vm_err spec_uuid(struct args *a, const char *v, struct err *e)
+{
+	unsigned n = 0;
+
+	for (const char *p = v; *p; p++) {
+		int d = isdigit((unsigned char)*p) ? *p - '0' : isxdigit((unsigned char)*p) ? tolower(*p) - 'a' + 10 : -1;
+
+		if (*p == '-')
+			continue;
+		if (d < 0 || n >= 32)
+			return err_set(e, VM_ERR_USAGE, "-uuid: '%s' is not a UUID", v);
+		a->uuid[n / 2] = (uint8_t)(a->uuid[n / 2] << 4 | d);
+		n++;
+	}
+	if (n != 32)
+		return err_set(e, VM_ERR_USAGE, "-uuid: '%s' is not a UUID", v);
+	a->cfg.uuid = a->uuid;
+	return VM_OK;
+}
+
+enum vm_err spec_action(struct args *a, const char *v, struct err *e)
+{
+	enum { REBOOT, SHUTDOWN, PANIC, ABSENT /* events this machine does not have */ };
+	static const struct {
+		const char *text;
+		int what, value;
+	} known[] = {{"reboot=reset", REBOOT, false}, {"reboot=shutdown", REBOOT, true},
+		{"shutdown=poweroff", SHUTDOWN, false}, {"shutdown=pause", SHUTDOWN, true},
+		{"panic=reset", PANIC, LOOP_PANIC_RESET}, {"panic=none", PANIC, LOOP_PANIC_NONE},
+		{"panic=pause", PANIC, LOOP_PANIC_PAUSE}, {"panic=shutdown", PANIC, LOOP_PANIC_SHUTDOWN},
+		{"panic=exit-failure", PANIC, LOOP_PANIC_FAILURE}, {"watchdog=none", ABSENT, 0},
+		{"watchdog=reset", ABSENT, 0}, {"watchdog=shutdown", ABSENT, 0}, {"watchdog=poweroff", ABSENT, 0},
+		{"watchdog=pause", ABSENT, 0}, {"watchdog=debug", ABSENT, 0}, {"watchdog=inject-nmi", ABSENT, 0}};
+	char *text = spec_keep(a, v), *save = NULL;
+
+	for (char *item = strtok_r(text, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
+		unsigned i = 0;
+
+		while (i < ARRAY_SIZE(known) && strcmp(known[i].text, item))
+			i++;
+		if (i == ARRAY_SIZE(known))
+			return err_set(e, VM_ERR_USAGE, "-action: '%s' is not reboot=reset|shutdown, "
+				"shutdown=poweroff|pause or panic=reset|pause|shutdown|exit-failure|none", item);
+		if (known[i].what == REBOOT)
+			a->no_reboot = known[i].value;
+		else if (known[i].what == SHUTDOWN)
+			a->no_shutdown = known[i].value;
+		else if (known[i].what == PANIC)
+			a->panic = known[i].value;
+	}
+	return VM_OK;
+}
+
+enum vm_err spec_display(struct args *a, const char *v, struct err *e)
+{
+	static const char *const names[] = {"sdl", "none"};
+	static const char *const keys[] = {"type", "full-screen", "window-close", "show-cursor", "gl"};
+	struct items it;
+	unsigned k, n;
+	bool on;
+	enum vm_err r = VM_OK;
+
+	for (items_begin(&it, a, v, "type"); !r && items_next(&it);) {
+		r = spec_choice("display", "option", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		if (!r && k == 0) {
+			r = spec_choice("display", "display", it.val, names, ARRAY_SIZE(names), &n, e);
+			a->display = n == 1 ? ARGS_NONE : ARGS_SDL;
+		} else if (!r && k == 1) {
+			r = spec_switch("display", it.key, it.val, &a->full_screen, e);
+		} else if (!r && k == 2) {
+			r = spec_switch("display", it.key, it.val, &on, e);
+			a->keep_window = !on;
+		} else if (!r && k == 3) { /* the host's pointer is hidden while grabbed, and only then */
+			r = spec_switch("display", it.key, it.val, &on, e);
+		}
+	}
+	return r;
+}
+
+enum vm_err spec_vga(struct args *a, const char *v, struct err *e)
+{
+	static const char *const names[] = {"std", "none"};
+	unsigned n;
+	enum vm_err r = spec_choice("vga", "adapter", v, names, ARRAY_SIZE(names), &n, e);
+
+	a->cfg.vga = !r && n == 0;
+	return r;
+}
+
+enum vm_err spec_echr(struct args *a, const char *v, struct err *e)
+{
+	uint64_t n;
+	enum vm_err r = spec_number("echr", v, 255, &n, e);
+
+	a->echr = (unsigned)n;
+	return r;
+}
+
+enum vm_err spec_keymap(struct args *a, const char *v, struct err *e)
+{
+	static const char *const names[] = {"en-us", "ar", "bepo", "cz", "da", "de", "de-ch", "en-gb", "es", "et", "fi",
+		"fo", "fr", "fr-be", "fr-ca", "fr-ch", "hr", "hu", "is", "it", "ja", "lt", "lv", "mk", "nl", "no", "pl",
+		"pt", "pt-br", "ru", "sl", "sv", "th", "tr"};
+	unsigned n;
+
+	return spec_choice("k", "keyboard layout", v, names, ARRAY_SIZE(names), &n, e);
+}
+
+/* The events that can be traced are the log's categories; a pattern chooses among their names. */
+enum vm_err spec_trace(struct args *a, const char *v, struct err *e)
+{
+	static const char *const names[] = {
+#define LOG(id, name, alias, help) name,
+#include "mmu/base/log.def"
+#undef LOG
+	};
+	char all[256];
+	struct items it;
+
+	for (items_begin(&it, a, v, "enable"); items_next(&it);) {
+		bool hit = false;
+
+		if (!strcmp(it.key, "file")) {
+			a->log_file = it.val;
+			continue;
+		}
+		if (strcmp(it.key, "enable"))
+			return err_set(e, VM_ERR_USAGE, "-trace: unknown key '%s' (enable, file)", it.key);
+		for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+			if (fnmatch(it.val, names[i], 0))
+				continue;
+			snprintf(all, sizeof(all), "%s%s%s", a->log ? a->log : "", a->log ? "," : "", names[i]);
+			a->log = spec_keep(a, all);
+			hit = true;
+		}
+		if (!hit)
+			return spec_unknown("trace", "event", it.val, names, ARRAY_SIZE(names), e);
+	}
+	return VM_OK;
+}

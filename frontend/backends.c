@@ -1,0 +1,192 @@
+/* backends.c - see backends.h. */
+#include "frontend/backends.h"
+#include "frontend/args_spec.h"
+#include "frontend/block.h"
+#include "frontend/drive.h"
+#include <string.h>
+
+/* For info chardev. */
+static void note(struct backends *b, const char *label, unsigned n, const char *spec, const struct chr *c)
+{
+	struct loop_chr *i = &b->l->chrs[b->l->nchrs];
+
+	if (b->l->nchrs == LOOP_MAX_CHRS)
+		return;
+	b->l->nchrs++;
+	snprintf(i->label, sizeof(i->label), "%s%u", label, n);
+	snprintf(i->spec, sizeof(i->spec), "%s", spec);
+	i->chr = c;
+}
+
+static enum vm_err open_base(struct backends *b, const char *spec, bool signals, struct chr **out, struct err *e)
+{
+	enum vm_err r = chardev_open(b->l, spec, out, e);
+
+	if (!r && *out && !strcmp(spec, "stdio"))
+		terminal_raw(b->l, signals);
+	return r;
+}
+
+/* A mux over @spec; not yet anybody's. */
+static enum vm_err open_mux(struct backends *b, const char *spec, struct chr_mux **out, struct err *e)
+{
+	struct chr *base;
+	enum vm_err r = open_base(b, spec, false, &base, e);
+
+	if (r)
+		return r;
+	if (!base || b->nmux == ARRAY_SIZE(b->mux)) {
+		if (base)
+			base->close(base);
+		return err_set(e, VM_ERR_USAGE, "'%s' cannot be shared", spec);
+	}
+	*out = chr_mux_new(b->l, base, (uint8_t)b->a->echr);
+	b->mux[b->nmux++] = *out;
+	return VM_OK;
+}
+
+static void add_monitor(struct backends *b, struct chr *c, bool greet)
+{
+	if (c && b->nmonitors < ARRAY_SIZE(b->monitor))
+		b->monitor[b->nmonitors++] = monitor_new(b->l, c, greet);
+}
+
+enum vm_err backends_open_chr(struct backends *b, const char *arg, struct chr **out, struct err *e)
+{
+	const struct args_chardev *named = spec_chardev_of(b->a, arg);
+	const char *spec = spec_backend(b->a, arg);
+	struct chr_mux *m = NULL, **shared = named ? &b->shared[named - b->a->chardev] : NULL;
+	bool monitor = !strncmp(arg, "mon:", 4);
+	enum vm_err r = VM_OK;
+
+	*out = NULL;
+	if (shared && *shared)
+		m = *shared;
+	else if (monitor || (named && named->mux))
+		r = open_mux(b, spec, &m, e);
+	else
+		r = open_base(b, spec, !named || !named->raw_keys, out, e);
+	if (r)
+		return r;
+	if (!m) {
+		if (*out && b->nchr < BACKENDS_MAX)
+			b->chr[b->nchr++] = *out;
+		return VM_OK;
+	}
+	if (shared)
+		*shared = m;
+	*out = chr_mux_add(m);
+	if (!*out)
+		return err_set(e, VM_ERR_USAGE, "'%s' has more than %u users", arg, MUX_MAX);
+	if (monitor)
+		add_monitor(b, chr_mux_add(m), false);
+	return VM_OK;
+}
+
+static enum vm_err open_serials(struct backends *b, struct err *e)
+{
+	struct args *a = b->a;
+	enum vm_err r = VM_OK;
+
+	if (!a->nserial && !a->nodefaults)
+		a->serial[a->nserial++] = a->nographic && !a->monitor ? "mon:stdio"
+			: a->nographic && strcmp(spec_backend(a, a->monitor), "stdio") ? "stdio" : "null";
+	for (unsigned i = 0; i < a->nserial && !r; i++) {
+		r = backends_open_chr(b, a->serial[i], &a->cfg.serial[i], e);
+		note(b, "serial", i, a->serial[i], a->cfg.serial[i]);
+	}
+	if (!r && !a->parallel && !a->nodefaults)
+		a->parallel = "null";
+	if (!r && a->parallel) {
+		r = backends_open_chr(b, a->parallel, &a->cfg.parallel, e);
+		note(b, "parallel", 0, a->parallel, a->cfg.parallel);
+	}
+	return r;
+}
+
+enum vm_err backends_open(struct backends *b, struct args *a, struct loop *l, struct err *e)
+{
+	struct chr *c;
+	enum vm_err r;
+
+	b->a = a;
+	b->l = l;
+	r = open_serials(b, e);
+	if (!r && a->monitor) {
+		r = backends_open_chr(b, a->monitor, &c, e);
+		if (!r && c)
+			add_monitor(b, c, !strcmp(spec_backend(a, a->monitor), "stdio"));
+		note(b, "compat_monitor", 0, a->monitor, r ? NULL : c);
+	}
+	for (unsigned i = 0; i < a->ndebugcon && !r; i++) {
+		a->cfg.debugcon[i].iobase = a->debugcon[i].iobase;
+		r = backends_open_chr(b, a->debugcon[i].chr, &a->cfg.debugcon[i].chr, e);
+		a->cfg.ndebugcon = i + 1;
+		note(b, "debugcon", i, a->debugcon[i].chr, a->cfg.debugcon[i].chr);
+	}
+	return r;
+}
+
+void backends_close(struct backends *b)
+{
+	for (unsigned i = 0; i < b->nmonitors; i++)
+		monitor_free(b->monitor[i]);
+	for (unsigned i = 0; i < b->nmux; i++)
+		chr_mux_free(b->mux[i]);
+	for (unsigned i = 0; i < b->nchr; i++)
+		b->chr[i]->close(b->chr[i]);
+}
+
+/* ---- drives ---- */
+
+static void name_drive(struct blk *b, const char *id, const char *place)
+{
+	snprintf(b->id, sizeof(b->id), "%s", id[0] ? id : place);
+}
+
+enum vm_err drives_open(struct args *a, struct err *e)
+{
+	static const char *const hd[] = {"ide0-hd0", "ide0-hd1", "ide1-hd0", "ide1-hd1"};
+	static const char *const cd[] = {"ide0-cd0", "ide0-cd1", "ide1-cd0", "ide1-cd1"};
+	static const char *const fd[] = {"floppy0", "floppy1"};
+	enum vm_err r = VM_OK;
+
+	for (unsigned i = 0; i < a->ndrives && !r; i++) {
+		const struct args_drive *d = &a->drive[i];
+		struct blk_raw_options o = {d->readonly, d->snapshot || a->snapshot, d->cdrom};
+		struct blk *image = NULL, **b = d->bus == ARGS_FLOPPY ? &a->cfg.floppy[d->index] : &a->cfg.ide[d->index];
+
+		if (d->bus == ARGS_UNPLUGGED)
+			continue;
+		if (d->file)
+			r = blk_open_raw(d->file, &o, &image, e);
+		if (r)
+			break;
+		if (d->cdrom || d->bus == ARGS_FLOPPY) {
+			*b = drive_new(d->cdrom);
+			if (d->file)
+				drive_insert(*b, image);
+			(*b)->changed = false; /* it was in when the power came */
+		} else {
+			*b = image;
+		}
+		name_drive(*b, d->id, d->bus == ARGS_FLOPPY ? fd[d->index] : d->cdrom ? cd[d->index]
+				: hd[d->index]);
+	}
+	/* an empty CD-ROM drive, as QEMU's pc has one */
+	if (!r && !a->nodefaults && !a->cfg.ide[2]) {
+		a->cfg.ide[2] = drive_new(true);
+		name_drive(a->cfg.ide[2], "", cd[2]);
+	}
+	return r;
+}
+
+void drives_close(struct args *a)
+{
+	for (unsigned i = 0; i < CONFIG_MAX_IDE; i++)
+		if (a->cfg.ide[i])
+			a->cfg.ide[i]->ops->close(a->cfg.ide[i]);
+	for (unsigned i = 0; i < CONFIG_MAX_FLOPPY; i++)
+		if (a->cfg.floppy[i])
+			a->cfg.floppy[i]->ops->close(a->cfg.floppy[i]);
+}

@@ -1,0 +1,34 @@
+/*
+ * backends.h - what the command line connects the machine to: character backends and drives, opened and closed.
+ */
+#ifndef FRONTEND_BACKENDS_H
+#define FRONTEND_BACKENDS_H
+
+#include "frontend/args.h"
+#include "frontend/chardev.h"
+#include "frontend/monitor.h"
+
+#define BACKENDS_MAX (ARGS_MAX_CHARDEVS + CONFIG_MAX_SERIAL + CONFIG_MAX_DEBUGCON + 4)
+
+struct backends {
+	struct args *a;
+	struct loop *l;
+	struct chr *chr[BACKENDS_MAX]; /* to close at the end */
+	unsigned nchr;
+	struct chr_mux *mux[ARGS_MAX_CHARDEVS + CONFIG_MAX_SERIAL];
+	unsigned nmux;
+	struct chr_mux *shared[ARGS_MAX_CHARDEVS]; /* of -chardev mux=on, once opened */
+	struct monitor *monitor[CONFIG_MAX_SERIAL + 2];
+	unsigned nmonitors;
+};
+
+/* backends_open() - everything but the drives; fills in a->cfg. The machine must be freed before backends_close(). */
+enum vm_err backends_open(struct backends *b, struct args *a, struct loop *l, struct err *e);
+/* backends_open_chr() - one backend by a -serial argument; @out may become NULL */
+enum vm_err backends_open_chr(struct backends *b, const char *arg, struct chr **out, struct err *e);
+void backends_close(struct backends *b);
+
+enum vm_err drives_open(struct args *a, struct err *e);
+void drives_close(struct args *a); /* only while no machine has taken them over */
+
+#endif

@@ -1,0 +1,162 @@
+/* monitor_block.c - drives and character devices in the monitor: eject, change, commit, info block, info chardev. */
+#include "frontend/monitor_priv.h"
+#include "frontend/block.h"
+#include "frontend/drive.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* The i-th place for a drive: IDE, then floppies. NULL: none there. */
+static struct blk *place(struct loop *l, unsigned i)
+{
+	return i < CONFIG_MAX_IDE ? machine_drives(l->m)[i] : machine_floppies(l->m)[i - CONFIG_MAX_IDE];
+}
+
+#define PLACES (CONFIG_MAX_IDE + CONFIG_MAX_FLOPPY)
+
+const char *mon_drive_name(struct loop *l, unsigned n)
+{
+	for (unsigned i = 0; i < PLACES; i++)
+		if (place(l, i) && !n--)
+			return place(l, i)->id;
+	return NULL;
+}
+
+static struct blk *find_drive(struct mon *mon, const char *name)
+{
+	for (unsigned i = 0; i < PLACES; i++) {
+		struct blk *b = place(mon->l, i);
+
+		if (b && !strcmp(b->id, name))
+			return b;
+	}
+	fprintf(mon->out, "there is no drive '%s'; 'info block' lists them\n", name);
+	return NULL;
+}
+
+/* A drive whose medium may be taken out now; if the guest has locked it, it is asked to let go. */
+static struct blk *open_tray(struct mon *mon, const char *name, bool force)
+{
+	struct blk *b = find_drive(mon, name);
+
+	if (!b)
+		return NULL;
+	if (!drive_is(b)) {
+		fprintf(mon->out, "the medium of '%s' is not removable\n", name);
+		return NULL;
+	}
+	if (b->locked && !force) {
+		b->want_eject = true;
+		fprintf(mon->out, "'%s' is locked by the guest, which has been asked to release it; eject -f forces it\n",
+			name);
+		return NULL;
+	}
+	return b;
+}
+
+void cmd_eject(struct mon *mon)
+{
+	char *w = mon_word(mon);
+	bool force = w && !strcmp(w, "-f");
+	struct blk *b;
+
+	if (force)
+		w = mon_word(mon);
+	if (!w) {
+		fprintf(mon->out, "eject needs a drive, e.g. ide1-cd0\n");
+		return;
+	}
+	b = open_tray(mon, w, force);
+	if (b)
+		drive_eject(b);
+}
+
+/* change [-f] DRIVE FILE [raw [retain|read-only|read-write]]; the file name ends at a blank */
+void cmd_change(struct mon *mon)
+{
+	char *w = mon_word(mon), *file, *format, *mode;
+	bool force = w && !strcmp(w, "-f");
+	struct blk_raw_options o = {0};
+	struct blk *b, *medium;
+	struct err e;
+
+	if (force)
+		w = mon_word(mon);
+	file = mon_word(mon);
+	format = mon_word(mon);
+	mode = mon_word(mon);
+	if (!w || !file) {
+		fprintf(mon->out, "change needs a drive and a file\n");
+		return;
+	}
+	if ((format && strcmp(format, "raw")) ||
+		(mode && strcmp(mode, "retain") && strcmp(mode, "read-only") && strcmp(mode, "read-write"))) {
+		fprintf(mon->out, "change: '%s' is not raw, then retain, read-only or read-write\n", mode ? mode : format);
+		return;
+	}
+	b = open_tray(mon, w, force);
+	if (!b)
+		return;
+	o.cdrom = b->is_cdrom;
+	o.readonly = b->is_cdrom || (mode && !strcmp(mode, "read-only")) ||
+		((!mode || !strcmp(mode, "retain")) && b->present && b->readonly);
+	/* opened first: a wrong name leaves the old medium in */
+	if (blk_open_raw(file, &o, &medium, &e))
+		fprintf(mon->out, "%s\n", e.msg);
+	else
+		drive_insert(b, medium);
+}
+
+static void commit(struct mon *mon, struct blk *b)
+{
+	int err = b->ops->commit ? b->ops->commit(b) : ENOTSUP;
+
+	if (err == ENOTSUP)
+		fprintf(mon->out, "'%s' has nothing to commit: it is no snapshot\n", b->id);
+	else if (err)
+		fprintf(mon->out, "'%s': %s\n", b->id, strerror(err));
+}
+
+void cmd_commit(struct mon *mon)
+{
+	char *w = mon_word(mon);
+	struct blk *b;
+
+	if (!w) {
+		fprintf(mon->out, "commit needs a drive or 'all'\n");
+		return;
+	}
+	if (strcmp(w, "all")) {
+		b = find_drive(mon, w);
+		if (b)
+			commit(mon, b);
+		return;
+	}
+	for (unsigned i = 0; i < PLACES; i++)
+		if (place(mon->l, i) && place(mon->l, i)->ops->commit && place(mon->l, i)->ops->commit(place(mon->l, i)) > 0)
+			continue; /* no snapshot, or an empty drive */
+}
+
+void info_block(struct mon *mon)
+{
+	for (unsigned i = 0; i < PLACES; i++) {
+		struct blk *b = place(mon->l, i);
+
+		if (!b)
+			continue;
+		fprintf(mon->out, "%s: %s%s, %" PRIu64 " bytes%s\n", b->id, b->size ? b->file : "[not inserted]",
+			b->is_cdrom ? " (cdrom)" : "", b->size, b->readonly ? ", read only" : "");
+		if (drive_is(b))
+			fprintf(mon->out, "    Removable device: %slocked, tray %s\n", b->locked ? "" : "not ",
+				b->size && !b->present ? "open" : "closed");
+	}
+}
+
+void info_chardev(struct mon *mon)
+{
+	for (unsigned i = 0; i < mon->l->nchrs; i++) {
+		const struct loop_chr *c = &mon->l->chrs[i];
+
+		fprintf(mon->out, "%s: filename=%s\n", c->label, c->chr && c->chr->label[0] ? c->chr->label : c->spec);
+	}
+}
