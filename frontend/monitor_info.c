@@ -1,5 +1,6 @@
 /* monitor_info.c - the topics of info. */
 #include "frontend/monitor_priv.h"
+#include "frontend/explain.h"
 #include "frontend/screen_text.h"
 #include "cpu/mode.h"
 #include <inttypes.h>
@@ -8,7 +9,45 @@
 
 static void seg_line(FILE *out, const char *name, const struct seg *s)
 {
-	fprintf(out, "%-3s=%04x %016" PRIx64 " %08x %04x\n", name, s->sel, s->base, s->limit, s->attr);
+	unsigned type = s->attr & SEGA_TYPE;
+
+	fprintf(out, "%-3s=%04x %016" PRIx64 " %08x %04x", name, s->sel, s->base, s->limit, s->attr);
+	if (!(s->attr & SEGA_P))
+		fprintf(out, " unusable");
+	else if (!(s->attr & SEGA_S))
+		fprintf(out, " DPL=%u %s", s->attr >> 5 & 3, type == 2 ? "LDT" : type & 8 ? "TSS" : "TSS16");
+	else
+		fprintf(out, " DPL=%u %s [%c%c%c]", s->attr >> 5 & 3,
+			!(type & 8) ? "DS" : s->attr & SEGA_L ? "CS64" : s->attr & SEGA_DB ? "CS32" : "CS16",
+			type & 4 ? type & 8 ? 'C' : 'E' : '-', type & 2 ? type & 8 ? 'R' : 'W' : '-', type & 1 ? 'A' : '-');
+	fputc('\n', out);
+}
+
+static void fpu_registers(FILE *o, const struct fpu_state *f)
+{
+	fprintf(o, "FCW=%04x FSW=%04x [ST=%u] FTW=%02x MXCSR=%08x\n", f->fcw, f->fsw, f->fsw >> 11 & 7, f->ftw, f->mxcsr);
+	for (unsigned i = 0; i < 8; i++) {
+		uint64_t man;
+
+		memcpy(&man, f->st[i], 8);
+		fprintf(o, "ST%u=%016" PRIx64 " %04x%c", i, man, f->st[i][8] | f->st[i][9] << 8, i % 2 ? '\n' : ' ');
+	}
+	for (unsigned i = 0; i < 16; i++) {
+		uint64_t v[2];
+
+		memcpy(v, f->xmm[i], 16);
+		fprintf(o, "XMM%02u=%016" PRIx64 "%016" PRIx64 "%c", i, v[1], v[0], i % 2 ? '\n' : ' ');
+	}
+}
+
+static void msr_registers(FILE *o, const struct vcpu *c)
+{
+	fprintf(o, "EFER=%016" PRIx64 " [", c->efer);
+	explain_bits(o, "efer", c->efer);
+	fprintf(o, "]\nSTAR=%016" PRIx64 " LSTAR=%016" PRIx64 " CSTAR=%016" PRIx64 " FMASK=%08" PRIx64 "\n", c->msr.star,
+		c->msr.lstar, c->msr.cstar, c->msr.fmask);
+	fprintf(o, "SYSENTER=%04" PRIx64 ":%016" PRIx64 " ESP=%016" PRIx64 " KERNEL_GS=%016" PRIx64 " APIC=%09" PRIx64 "\n",
+		c->msr.sysenter_cs, c->msr.sysenter_eip, c->msr.sysenter_esp, c->msr.kernel_gs_base, c->msr.apic_base);
 }
 
 static void info_registers(struct mon *mon)
@@ -21,10 +60,11 @@ static void info_registers(struct mon *mon)
 
 	for (unsigned i = 0; i < 16; i++)
 		fprintf(o, "%s=%016" PRIx64 "%c", name[i], c->gpr[i], i % 4 == 3 ? '\n' : ' ');
-	fprintf(o, "RIP=%016" PRIx64 " RFL=%08x [%c%c%c%c%c%c%c] CPL=%u HLT=%u\n", c->rip, c->eflags,
+	fprintf(o, "RIP=%016" PRIx64 " RFL=%08x [%c%c%c%c%c%c%c] CPL=%u II=%u A20=%u HLT=%u %s\n", c->rip, c->eflags,
 		c->eflags & FL_DF ? 'D' : '-', c->eflags & FL_OF ? 'O' : '-', c->eflags & FL_SF ? 'S' : '-',
 		c->eflags & FL_ZF ? 'Z' : '-', c->eflags & FL_AF ? 'A' : '-', c->eflags & FL_PF ? 'P' : '-',
-		c->eflags & FL_CF ? 'C' : '-', c->cpl, c->halted);
+		c->eflags & FL_CF ? 'C' : '-', c->cpl, c->shadow, c->a20, c->halted,
+		explain_mode(c->mode));
 	for (unsigned i = 0; i < 6; i++)
 		seg_line(o, seg[i], &c->seg[i]);
 	seg_line(o, "LDT", &c->ldtr);
@@ -35,8 +75,9 @@ static void info_registers(struct mon *mon)
 		c->cr2, c->cr3, c->cr4);
 	fprintf(o, "DR0=%016" PRIx64 " DR1=%016" PRIx64 " DR2=%016" PRIx64 " DR3=%016" PRIx64 "\n", c->dr[0],
 		c->dr[1], c->dr[2], c->dr[3]);
-	fprintf(o, "DR6=%016" PRIx64 " DR7=%016" PRIx64 "\nEFER=%016" PRIx64 "\n", c->dr[6], c->dr[7], c->efer);
-	fprintf(o, "FCW=%04x FSW=%04x FTW=%02x MXCSR=%08x\n", c->fpu.fcw, c->fpu.fsw, c->fpu.ftw, c->fpu.mxcsr);
+	fprintf(o, "DR6=%016" PRIx64 " DR7=%016" PRIx64 "\n", c->dr[6], c->dr[7]);
+	msr_registers(o, c);
+	fpu_registers(o, &c->fpu);
 }
 
 static void dump_chip(struct mon *mon, const char *name)

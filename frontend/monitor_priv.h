@@ -24,6 +24,14 @@ const char *mon_key_name(unsigned i);
 const char *mon_drive_name(struct loop *l, unsigned i);
 
 void cmd_info(struct mon *mon);
+void info_gdt(struct mon *mon);
+void info_ldt(struct mon *mon);
+void info_idt(struct mon *mon);
+void info_tss(struct mon *mon);
+void info_rings(struct mon *mon);
+void info_qtree(struct mon *mon);
+void cmd_walk(struct mon *mon);
+void cmd_gva2gpa(struct mon *mon);
 void info_traps(struct mon *mon);
 void info_history(struct mon *mon);
 void cmd_explain(struct mon *mon);

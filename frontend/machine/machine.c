@@ -223,6 +223,15 @@ bool machine_dump_device(struct machine *m, const char *name, FILE *out)
 	return found;
 }
 
+void machine_dump_devices(struct machine *m, FILE *out)
+{
+	for (struct device *d = m->devices; d; d = d->next) {
+		fprintf(out, "dev: %s\n", d->ops->name);
+		if (d->ops->dump)
+			d->ops->dump(d, out);
+	}
+}
+
 void machine_dump_pci(struct machine *m, FILE *out)
 {
 	pci_dump(m->pci, out);

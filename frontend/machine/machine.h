@@ -59,6 +59,7 @@ struct input *machine_input(struct machine *m);
 
 /* For the monitor: calls dump() of the device with this ops name; false if there is none. */
 bool machine_dump_device(struct machine *m, const char *name, FILE *out);
+void machine_dump_devices(struct machine *m, FILE *out); /* all of them, in creation order */
 void machine_dump_pci(struct machine *m, FILE *out);
 struct blk **machine_drives(struct machine *m); /* CONFIG_MAX_IDE entries, NULL where none */
 struct blk **machine_floppies(struct machine *m); /* CONFIG_MAX_FLOPPY */

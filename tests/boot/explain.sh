@@ -58,7 +58,7 @@ run -no-reboot
 run -action panic=shutdown
 [ $status = 0 ] || fail "panic=shutdown: status $status"
 # stopped, the monitor can still look
-vm 20 -m 4 -bios "$dir/rings.img" -action panic=pause 2>/dev/null <<'END' || fail "conversation failed"
+vm 20 -m 4 -bios "$dir/rings.img" -action panic=pause 2>"$dir/err" <<'END' || { cat "$dir/err" >&2; fail "conversation failed"; }
 sleep 2
 monitor info status
 answer VM status: paused
@@ -68,6 +68,29 @@ monitor explain 3
 answer PTE   at 0000110c0
 monitor info traps vec=14
 answer PF_WRITE
+monitor info gdt
+answer 0018: 00cffb000000ffff code DPL 3
+answer 32-bit TSS (available) DPL 0, base 00002000 limit 00000067 <- TR
+monitor info idt 13
+answer 32-bit interrupt gate DPL 0 NOT PRESENT, target 0008:000f
+monitor info tss
+answer SS0:ESP0 0010:00008000
+monitor info ldt
+answer no LDT is loaded
+monitor info rings
+answer ring 3 may not use CLI
+monitor walk 0x30010
+answer 30010 -> physical 30010, page of 4 KiB, user read-only executable
+monitor walk 0x32000
+answer the last entry is not present
+monitor gva2gpa 0x32000
+answer Unmapped
+monitor info registers
+answer DPL=0 CS32 [-RA]
+monitor info mem
+answer 0000000000000000-0000000000030000
+monitor info qtree
+answer dev: i8259
 monitor quit
 exit 0
 END

@@ -141,6 +141,13 @@ START_TEST(topics)
 		ck_assert_ptr_null(strstr(say(r, line), "unknown topic"));
 	}
 	expect(r, "info registers", "CS =f000");
+	expect(r, "info idt 0", "00: 0000:0000"); /* real mode: vectors */
+	expect(r, "info idt 256", "vector 256 has no entry");
+	expect(r, "info gdt", "real mode does not use it");
+	expect(r, "info rings", "there are no rings");
+	expect(r, "walk 0x1234", "paging is off: physical 00001234");
+	expect(r, "gva2gpa 0x1234", "gpa: 0x1234");
+	expect(r, "walk", "an address is needed");
 	expect(r, "info cpus", "CPU #0: pc=0x00000000fffffff0");
 	rig_free(r);
 }
