@@ -14,6 +14,9 @@ the command. SCRIPT has one step a line:
   answer TEXT        fail unless the last monitor answer holds TEXT
   type TEXT          press the keys for TEXT and Enter on the guest's keyboard
   dump FILE          screendump to FILE
+  picture FILE PART  dump to FILE until the picture PART is in it
+  row FILE Y         dump to FILE until row Y of the dots is not of one colour
+  still FILE         dump to FILE until the picture stays the same for three seconds
   keep NAME ROW      remember a row of the text screen under NAME
   differ A B         fail if two kept rows or dump files are equal       same A B: if they are not
   sleep N            wait N seconds
@@ -144,21 +147,18 @@ class Vm:
         return self.reply
 
     def screen_text(self):
-        """The text screen as it is displayed, 25 or more lines; empty in a graphics mode."""
+        """The text as it is displayed, in a text mode or drawn by Linux's graphical console."""
         if self.qemu:
             return self.picture_text()
         text = self.monitor('info screen').replace('\r', '')
         lines = text.split('\n')[1:-1]  # without the command's echo and the prompt
-        return '' if lines == ['the screen is in a graphics mode'] else '\n'.join(lines)
+        return self.picture_text() if lines == ['the screen is in a graphics mode'] else '\n'.join(lines)
 
     def picture_text(self):
         """The same where the monitor cannot tell: read from a picture of it."""
         name = os.path.join(self.dir, 'screen.ppm')
         self.dump(name)
-        try:
-            return picture.read_text(name)
-        except SystemExit:
-            return ''
+        return picture.read_text(name)
 
     def screen(self, text):
         limit = time.monotonic() + self.timeout
@@ -192,6 +192,44 @@ class Vm:
                 raise Failure(f'screendump wrote no {name}: {self.reply.strip()!r}')
             self.pump(0.1)
         self.pump(0.2)
+
+    def dump_until(self, name, come, what):
+        limit = time.monotonic() + self.timeout
+        self.dump(name)
+        while not come():
+            if time.monotonic() > limit:
+                raise Failure(f'{what} is not on the screen within {self.timeout:g} s')
+            self.pump(1.0)
+            self.dump(name)
+
+    def picture(self, args):
+        name, part = args.split()
+        self.dump_until(name, lambda: picture.find(name, part), part)
+
+    def row(self, args):
+        name, y = args.split()
+
+        def drawn():
+            width, _, rgb = picture.load(name)
+            line = rgb[int(y) * width * 3:(int(y) + 1) * width * 3]
+            return line != line[:3] * width
+
+        self.dump_until(name, drawn, f'row {y}')
+
+    def still(self, name):
+        limit = time.monotonic() + self.timeout
+        last, since = None, 0.0
+        while True:
+            self.dump(name)
+            with open(name, 'rb') as file:
+                now = file.read()
+            if now != last:
+                last, since = now, time.monotonic()
+            elif time.monotonic() - since >= 3:
+                return
+            if time.monotonic() > limit:
+                raise Failure(f'the screen does not come to rest within {self.timeout:g} s')
+            self.pump(0.5)
 
     def exit(self, status):
         limit = time.monotonic() + self.timeout
@@ -236,7 +274,7 @@ def compare(vm, a, b, want_equal):
 def step(vm, word, arg):
     if word == 'timeout':
         vm.timeout = float(arg)
-    elif word in ('expect', 'send', 'screen', 'type', 'dump', 'monitor'):
+    elif word in ('expect', 'send', 'screen', 'type', 'dump', 'picture', 'row', 'still', 'monitor'):
         getattr(vm, word)(arg)
     elif word == 'noscreen':
         if arg in vm.screen_text():

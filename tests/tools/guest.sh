@@ -7,6 +7,7 @@
 #   initrd [FLAVOUR]     busybox initramfs for it
 #   iso [FLAVOUR]        isolinux CD with kernel and initramfs, console on serial
 #   disk [FLAVOUR]       hard disk: MBR, GRUB, ext4 with kernel and initramfs
+#   installer ARCH KIND  directory with linux and initrd.gz of Debian's installer; KIND is text or gtk
 #   data FILE            a fresh ext4 data disk of 64 MiB
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$root/tests/lib.sh"
@@ -172,6 +173,12 @@ if [ "$what" = data ]; then
 	rm -f "$2"
 	truncate -s 64M "$2" && mke2fs -q -F -t ext4 -L data "$2" || exit 1
 	echo "$2"
+	exit 0
+fi
+if [ "$what" = installer ]; then
+	d=/usr/lib/debian-installer/images/12/$2/${3:-text}/debian-installer/$2
+	[ -f "$d/linux" ] || die "install debian-installer-12-netboot-$2"
+	echo "$d"
 	exit 0
 fi
 flavour=${2:-686}

@@ -2,7 +2,8 @@
 """picture.py - read pictures that a machine drew. P6 files only; no packages needed.
 
 picture.py text FILE TEXT       does the picture of a text screen show TEXT? Read with the VGA BIOS's own font.
-picture.py read FILE            print the text in the picture
+picture.py read FILE            print the text in the picture: a VGA text screen, or a console of 8x16 letters on graphics
+picture.py changed A B          print "WIDTHxHEIGHT+X+Y", the smallest rectangle outside of which A and B are equal
 picture.py find BIG SMALL       is SMALL within BIG, pixel for pixel? Prints its place.
 picture.py pattern FILE         write the picture that tests/asm/vbe.S draws
 picture.py screen FILE          write the picture of the text screen that tests/asm/text.S shows
@@ -66,30 +67,62 @@ def cell(rgb, width, x, y, cols):
     return rows
 
 
+class Reader:
+    """Letters from their pixels. What the font does not have is read as the nearest letter, a dot to the left or right
+    too: Linux's font is a relative of the BIOS's."""
+
+    def __init__(self):
+        self.known = {}
+        for i, glyph in enumerate(font()):
+            # The inverse is the same letter with the colours the other way round.
+            self.known.setdefault(glyph, bytes([i]).decode('cp437'))
+        # as numbers, each also one dot to the left and one to the right
+        self.letters = [(int.from_bytes(bytes((row << 1 >> shift) & 255 for row in g), 'big'), c)
+                        for g, c in self.known.items() if c.isascii() and c.isprintable() for shift in (0, 1, 2)]
+
+    def nearest(self, bits):
+        n = int.from_bytes(bits, 'big')
+        distance, letter = min((bin(n ^ g).count('1'), c) for g, c in self.letters)
+        self.known[bits] = letter if distance <= 16 else '\ufffd'
+        return self.known[bits]
+
+    def letter(self, rows):
+        colours = {c for r in rows for c in r}
+        if len(colours) == 1:
+            return ' '
+        if len(colours) != 2:
+            return '\ufffd'
+        both = [bytes(sum((c != back) << (7 - i) for i, c in enumerate(r)) for r in rows) for back in colours]
+        for bits in both:
+            if bits in self.known:
+                return self.known[bits]
+        # the background is what there is more of
+        return self.nearest(min(both, key=lambda bits: bin(int.from_bytes(bits, 'big')).count('1')))
+
+
 def read_text(name):
     width, height, rgb = load(name)
-    if (width, height) not in ((720, 400), (640, 400)):
-        sys.exit(f'{name}: {width}x{height} is no text screen')
-    step = width // 80
-    glyphs = {}
-    for i, g in enumerate(font()):
-        # The inverse is the same letter with the colours the other way round.
-        glyphs.setdefault(g, i)
-    lines = []
-    for y in range(0, 400, 16):
+    step = 9 if (width, height) == (720, 400) else 8
+    reader, lines = Reader(), []
+    for y in range(0, height - 15, 16):
         line = ''
-        for x in range(0, width, step):
-            rows = cell(rgb, width, x, y, 8)
-            colours = {c for r in rows for c in r}
-            ch = ' ' if len(colours) == 1 else '\ufffd'
-            for back in colours if len(colours) == 2 else ():
-                bits = bytes(sum((c != back) << (7 - i) for i, c in enumerate(r)) for r in rows)
-                if bits in glyphs:
-                    ch = bytes([glyphs[bits]]).decode('cp437')
-                    break
-            line += ch
+        for x in range(0, width - 7, step):
+            line += reader.letter(cell(rgb, width, x, y, 8))
         lines.append(line.rstrip())
     return '\n'.join(lines)
+
+
+def changed(a, b):
+    """(x, y, width, height) of what differs between two pictures, None if nothing does"""
+    (aw, ah, ad), (bw, bh, bd) = load(a), load(b)
+    if (aw, ah) != (bw, bh):
+        sys.exit(f'{a} is {aw}x{ah}, {b} {bw}x{bh}')
+    rows = [y for y in range(ah) if ad[y * aw * 3:(y + 1) * aw * 3] != bd[y * aw * 3:(y + 1) * aw * 3]]
+    if not rows:
+        return None
+    columns = [x for y in rows for x in range(aw)
+               if ad[(y * aw + x) * 3:(y * aw + x) * 3 + 3] != bd[(y * aw + x) * 3:(y * aw + x) * 3 + 3]]
+    return min(columns), rows[0], max(columns) - min(columns) + 1, rows[-1] - rows[0] + 1
 
 
 def draw_text(cells):
@@ -138,7 +171,7 @@ def find(big, small):
 
 def main():
     args = sys.argv[1:]
-    if len(args) < 2 or args[0] not in ('text', 'read', 'find', 'pattern', 'screen'):
+    if len(args) < 2 or args[0] not in ('text', 'read', 'find', 'changed', 'pattern', 'screen'):
         sys.exit(__doc__)
     if args[0] == 'pattern':
         save(args[1], *vbe_pattern())
@@ -149,6 +182,11 @@ def main():
         if not place:
             sys.exit(f'{args[2]} is not in {args[1]}')
         print('%d,%d' % place)
+    elif args[0] == 'changed':
+        box = changed(args[1], args[2])
+        if not box:
+            sys.exit(f'{args[1]} and {args[2]} show the same')
+        print('%dx%d+%d+%d' % (box[2], box[3], box[0], box[1]))
     elif args[0] == 'read':
         print(read_text(args[1]))
     elif args[2] not in read_text(args[1]):
