@@ -162,6 +162,8 @@ void vcpu_update_req(struct vcpu *cpu)
 
 void vcpu_set_intr(struct vcpu *cpu, int level)
 {
+	if (cpu->intr_line != !!level && cpu->history && UNLIKELY(cpu->history->line != NULL))
+		cpu->history->line(cpu->history->seen_opaque, cpu, level);
 	cpu->intr_line = level;
 	vcpu_update_req(cpu);
 }

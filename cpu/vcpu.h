@@ -150,8 +150,6 @@ struct cpu_wires {
 	bool (*apic_write)(void *opaque, uint32_t msr, uint64_t v);
 	uint8_t (*get_cr8)(void *opaque);
 	void (*set_cr8)(void *opaque, uint8_t v);
-	/* a transition just happened, for the trap log; may be NULL. @what: enum transition (ring0.h) */
-	void (*transition)(void *opaque, struct vcpu *cpu, unsigned what, uint64_t a, uint64_t b);
 };
 
 struct vcpu {

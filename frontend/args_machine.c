@@ -1,6 +1,7 @@
 /* args_machine.c - options about the board, its start and its surroundings (args_spec.h). */
 #define _GNU_SOURCE
 #include "frontend/args_spec.h"
+#include "frontend/trace.h"
 #include "frontend/loop.h"
 #include <ctype.h>
 #include <fnmatch.h>
@@ -372,7 +373,10 @@ enum vm_err spec_keymap(struct args *a, const char *v, struct err *e)
 	return spec_choice("k", "keyboard layout", v, names, ARRAY_SIZE(names), &n, e);
 }
 
-/* The events that can be traced are the log's categories; a pattern chooses among their names. */
+/*
+ * With a pattern, as QEMU's: the events are the log's categories, the pattern chooses among their names, file= is the log.
+ * With a file alone: the timeline of trace.h.
+ */
 enum vm_err spec_trace(struct args *a, const char *v, struct err *e)
 {
 	static const char *const names[] = {
@@ -380,6 +384,8 @@ enum vm_err spec_trace(struct args *a, const char *v, struct err *e)
 #include "mmu/base/log.def"
 #undef LOG
 	};
+	const char *file = NULL;
+	bool patterns = false;
 	char all[256];
 	struct items it;
 
@@ -387,20 +393,27 @@ enum vm_err spec_trace(struct args *a, const char *v, struct err *e)
 		bool hit = false;
 
 		if (!strcmp(it.key, "file")) {
-			a->log_file = it.val;
+			file = it.val;
 			continue;
 		}
+		if (!strcmp(it.key, "os"))
+			continue; /* trace_check() judges it */
 		if (strcmp(it.key, "enable"))
-			return err_set(e, VM_ERR_USAGE, "-trace: unknown key '%s' (enable, file)", it.key);
+			return err_set(e, VM_ERR_USAGE, "-trace: unknown key '%s' (enable, file, os)", it.key);
 		for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
 			if (fnmatch(it.val, names[i], 0))
 				continue;
 			snprintf(all, sizeof(all), "%s%s%s", a->log ? a->log : "", a->log ? "," : "", names[i]);
 			a->log = spec_keep(a, all);
-			hit = true;
+			hit = patterns = true;
 		}
 		if (!hit)
 			return spec_unknown("trace", "event", it.val, names, ARRAY_SIZE(names), e);
 	}
-	return VM_OK;
+	if (patterns) {
+		a->log_file = file ? file : a->log_file;
+		return VM_OK;
+	}
+	a->trace = v;
+	return trace_check(v, e);
 }

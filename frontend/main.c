@@ -11,6 +11,7 @@
 #include "frontend/loop.h"
 #include "frontend/process.h"
 #include "frontend/sdl/sdl.h"
+#include "frontend/trace.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,6 +23,7 @@ struct program {
 	struct machine *m;
 	struct backends back;
 	struct gdb *gdb;
+	struct trace *trace;
 	struct sdl *sdl;
 	struct frame frame; /* drawn on the VM thread, handed to the window */
 	int pidfile, ready; /* descriptors; -1: none */
@@ -226,7 +228,8 @@ static int run(struct program *p)
 	p->loop.no_shutdown = a->no_shutdown;
 	p->loop.panic = (enum loop_panic)a->panic;
 	explain_attach(machine_cpu(p->m));
-	if (open_gdb(p, &e) || (a->pidfile && process_pidfile(a->pidfile, &p->pidfile, &e)))
+	if (open_gdb(p, &e) || (a->trace && trace_new(&p->trace, p->m, a->trace, &e)) ||
+		(a->pidfile && process_pidfile(a->pidfile, &p->pidfile, &e)))
 		return fail(&e);
 	if (a->process)
 		prctl(PR_SET_NAME, a->process);
@@ -242,6 +245,7 @@ static void finish(struct program *p)
 	gdb_free(p->gdb);
 	/* first the I/O thread, which kicks the machine when something arrives */
 	loop_fini(&p->loop);
+	trace_free(p->trace);
 	machine_destroy(p->m);
 	if (p->sdl)
 		sdl_close(p->sdl);

@@ -57,6 +57,9 @@ struct space {
 	struct ram *ram; /* NULL for the port space */
 	struct log *log;
 	const char *name;
+	/* -trace: each device access, @addr in its region; may be NULL */
+	void (*traced)(void *opaque, const char *device, uint64_t addr, uint64_t v, unsigned size, bool write);
+	void *traced_opaque;
 	void (*changed)(void *opaque);
 	void *changed_opaque;
 };

@@ -66,6 +66,13 @@ static struct dev_access dev_access(struct space *s, struct region *reg)
 	return a;
 }
 
+static void tell(const struct dev_access *a, uint64_t off, uint64_t v, unsigned size, bool write)
+{
+	const char *name = a->reg->ops->name ? a->reg->ops->name : a->reg->name;
+
+	a->s->traced(a->s->traced_opaque, name ? name : "?", off, v, size, write);
+}
+
 static uint64_t dev_read1(const struct dev_access *a, uint64_t off, unsigned size)
 {
 	uint64_t v;
@@ -75,6 +82,8 @@ static uint64_t dev_read1(const struct dev_access *a, uint64_t off, unsigned siz
 	a->s->depth++;
 	v = a->reg->ops->read(a->reg->opaque, off, size) & ones(size);
 	a->s->depth--;
+	if (UNLIKELY(a->s->traced != NULL))
+		tell(a, off, v, size, false);
 	if (log_on(a->s->log, LOG_IO))
 		log_printf(a->s->log, LOG_IO, "%s: %s+%#llx read%u = %#llx\n", a->s->name,
 			a->reg->ops->name ? a->reg->ops->name : a->reg->name,
@@ -85,6 +94,8 @@ static uint64_t dev_read1(const struct dev_access *a, uint64_t off, unsigned siz
 static void dev_write1(const struct dev_access *a, uint64_t off, uint64_t v, unsigned size)
 {
 	v &= ones(size);
+	if (UNLIKELY(a->s->traced != NULL))
+		tell(a, off, v, size, true);
 	if (log_on(a->s->log, LOG_IO))
 		log_printf(a->s->log, LOG_IO, "%s: %s+%#llx write%u = %#llx\n", a->s->name,
 			a->reg->ops->name ? a->reg->ops->name : a->reg->name,

@@ -93,8 +93,6 @@ enum exit h_raise(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 void cpu_transition(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b)
 {
 	history_add(cpu, what, a, b);
-	if (UNLIKELY(cpu->wires.transition != NULL))
-		cpu->wires.transition(cpu->wires.opaque, cpu, what, a, b);
 }
 
 /* SDM Vol. 3A table 6-4: 0 benign, 1 contributory, 2 page fault, 3 double fault */

@@ -61,6 +61,8 @@ void history_add(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b)
 	r->from = cpu->from;
 	r->to = place_now(cpu);
 	r->what = what;
+	if (UNLIKELY(h->seen != NULL))
+		h->seen(h->seen_opaque, cpu, r);
 }
 
 /* The bytes at CS:RIP, if the page's translation for execution is cached. */

@@ -48,6 +48,10 @@ struct history {
 	/* -d trap: each exception once its delivery has succeeded or failed; may be NULL */
 	void (*told)(void *opaque, struct vcpu *cpu, const struct trap *t);
 	void *opaque;
+	/* -trace: each transition when it has been noted, each change of the INTR wire; may be NULL */
+	void (*seen)(void *opaque, struct vcpu *cpu, const struct hist_rec *r);
+	void (*line)(void *opaque, struct vcpu *cpu, int level);
+	void *seen_opaque;
 };
 
 struct history *history_new(void); /* NULL: no memory */

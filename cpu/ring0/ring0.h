@@ -63,7 +63,7 @@ void ring0_after_one(struct vcpu *cpu, uint32_t eflags_before);
 enum exit ring0_fetch_check(struct vcpu *cpu);
 bool ring0_insn_breakpoint(struct vcpu *cpu, gla_t gla); /* DR0-3 armed for execution at @gla, RF clear: dr6 set, #DB raised */
 
-/* Transitions reported through cpu_wires.transition */
+/* Transitions that the trap log notes (history.h) */
 enum transition { TR_EXCEPTION, TR_INTERRUPT, TR_SOFTINT, TR_IRET, TR_SYSCALL, TR_SYSRET, TR_GATE, TR_FARRET, TR_TASK, TR_CR3, TR_MODE, TR_COUNT };
 
 /* ---- memory as the guest program sees it, for helpers: segmentation, paging and their faults ---- */

@@ -80,6 +80,10 @@ refused nodir/mon -monitor unix:nodir/mon,server=on,wait=off
 refused nosuch -d nosuch
 refused nodir/log -D nodir/log
 refused nosuch -rtc base=nosuch
+refused nosuch -gdb nosuch
+refused nosuch -action panic=nosuch
+refused nosuch -trace nosuch
+refused nodir/trace -trace file=nodir/trace
 refused empty text empty
 refused -hda -hda
 refused -m -m

@@ -1,0 +1,121 @@
+/* trace_pb.c - Perfetto packets (trace_pb.h). */
+#include "frontend/trace_pb.h"
+#include <inttypes.h>
+#include <string.h>
+
+/* Field numbers of the messages */
+enum { TRACE_PACKET = 1 };
+enum { PACKET_TIMESTAMP = 8, PACKET_SEQUENCE = 10, PACKET_EVENT = 11, PACKET_TRACK = 60 };
+enum { EVENT_ANNOTATION = 4, EVENT_TYPE = 9, EVENT_TRACK = 11, EVENT_NAME = 23 };
+enum { NOTE_POINTER = 7, NOTE_NAME = 10 };
+enum { TRACK_UUID = 1, TRACK_NAME = 2, TRACK_PARENT = 5, TRACK_COUNTER = 8 };
+enum { COUNTER_UNIT_NAME = 6 };
+enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_LEN = 2 };
+
+static unsigned varint(uint8_t *out, uint64_t v)
+{
+	unsigned n = 0;
+
+	while (v >= 0x80) {
+		out[n++] = (uint8_t)v | 0x80;
+		v >>= 7;
+	}
+	out[n++] = (uint8_t)v;
+	return n;
+}
+
+static void put(struct pb *p, const uint8_t *head, unsigned nhead, const void *data, size_t n)
+{
+	if (nhead + n > sizeof(p->buf) - p->len) {
+		p->full = true;
+		return;
+	}
+	memcpy(p->buf + p->len, head, nhead);
+	memcpy(p->buf + p->len + nhead, data, n);
+	p->len += nhead + (unsigned)n;
+}
+
+void pb_uint(struct pb *p, unsigned field, uint64_t v)
+{
+	uint8_t head[20];
+	unsigned n = varint(head, field << 3 | WIRE_VARINT);
+
+	n += varint(head + n, v);
+	put(p, head, n, "", 0);
+}
+
+void pb_fixed64(struct pb *p, unsigned field, uint64_t v)
+{
+	uint8_t head[10];
+
+	put(p, head, varint(head, field << 3 | WIRE_64), &v, 8); /* little-endian, as every host we run on */
+}
+
+void pb_bytes(struct pb *p, unsigned field, const void *data, size_t n)
+{
+	uint8_t head[20];
+	unsigned h = varint(head, field << 3 | WIRE_LEN);
+
+	h += varint(head + h, n);
+	put(p, head, h, data, n);
+}
+
+void pb_string(struct pb *p, unsigned field, const char *s)
+{
+	pb_bytes(p, field, s, strlen(s));
+}
+
+void pb_note(struct pb *event, const char *name, uint64_t v)
+{
+	struct pb note = {.len = 0};
+
+	pb_string(&note, NOTE_NAME, name);
+	pb_uint(&note, NOTE_POINTER, v);
+	pb_bytes(event, EVENT_ANNOTATION, note.buf, note.len);
+}
+
+void pb_event(struct pb *event, unsigned type, uint64_t track, const char *name)
+{
+	event->len = 0;
+	event->full = false;
+	pb_uint(event, EVENT_TYPE, type);
+	pb_uint(event, EVENT_TRACK, track);
+	if (name)
+		pb_string(event, EVENT_NAME, name);
+}
+
+static bool write_packet(FILE *f, struct pb *packet)
+{
+	uint8_t head[20];
+	unsigned n = varint(head, TRACE_PACKET << 3 | WIRE_LEN);
+
+	pb_uint(packet, PACKET_SEQUENCE, 1);
+	n += varint(head + n, packet->len);
+	return fwrite(head, 1, n, f) == n && fwrite(packet->buf, 1, packet->len, f) == packet->len;
+}
+
+bool pb_packet(FILE *f, uint64_t ns, const struct pb *event)
+{
+	struct pb packet;
+
+	packet.len = 0;
+	pb_uint(&packet, PACKET_TIMESTAMP, ns);
+	pb_bytes(&packet, PACKET_EVENT, event->buf, event->len);
+	return write_packet(f, &packet);
+}
+
+bool pb_track(FILE *f, uint64_t uuid, uint64_t parent, const char *name, const char *counter)
+{
+	struct pb track = {.len = 0}, packet = {.len = 0}, unit = {.len = 0};
+
+	pb_uint(&track, TRACK_UUID, uuid);
+	pb_string(&track, TRACK_NAME, name);
+	if (parent)
+		pb_uint(&track, TRACK_PARENT, parent);
+	if (counter) {
+		pb_string(&unit, COUNTER_UNIT_NAME, counter);
+		pb_bytes(&track, TRACK_COUNTER, unit.buf, unit.len);
+	}
+	pb_bytes(&packet, PACKET_TRACK, track.buf, track.len);
+	return write_packet(f, &packet);
+}
