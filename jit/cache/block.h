@@ -21,6 +21,7 @@ struct block_exit {
 	struct block *owner;	/* this block */
 	struct block_exit *next_in; /* list of exits linked to the same target */
 	uint8_t *patch;		/* backend's: where the jump is (writable view), NULL if none */
+	uint64_t ip_mask;	/* backend's: what the jump's operand size leaves of IP */
 };
 
 struct block {

@@ -103,8 +103,6 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->pool = 1u << X_R13 | 1u << X_R14;
 	if (!c->code64)
 		c->pool |= 1u << X_R8 | 1u << X_R9 | 1u << X_R10;
-	c->fl_host = true;
-	c->fl_env = false;
 	c->ncold = 0;
 	c->starved = false;
 	c->obs = IRF_ALL;
@@ -188,6 +186,7 @@ static void emit_cold(struct emitter *c)
 {
 	for (unsigned i = 0; i < c->ncold; i++) {
 		x_here(&c->cb, c->cold[i].from);
+		x_here(&c->cb, c->cold[i].from2);
 		c->cold[i].emit(c, &c->cold[i]);
 	}
 }
@@ -232,8 +231,7 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	make_priv(blk, ir);
 	begin(c, x, blk, ir);
 	blk->code = codebuf_rx(&c->cb);
-	emit_prologue(c);
-	c->xb->body = (uint32_t)(c->cb.p - c->cb.start);
+	emit_entries(c);
 	emit_fp_check(c);
 	lower_ops(c);
 	lower_term(c);
@@ -260,7 +258,8 @@ static enum run_exit x64_run(void *priv, struct vcpu *cpu, struct block *blk,
 	*last = NULL;
 	cpu->ip_base = cpu->rip - (blk->ra & (PAGE_SIZE - 1));
 	cpu->fl_save = flags_pack(cpu->eflags);
-	r = enter(cpu, blk->code + xb->body, x, last);
+	/* The flags are in both places: every entry is good, and each is to be seen by lockstep. */
+	r = enter(cpu, blk->code + (x->entries++ & 1 ? xb->body : xb->env), x, last);
 	x64_fp_save(cpu);
 	cpu->eflags = (cpu->eflags & ~IRF_ALL) | flags_unpack(cpu->fl_save);
 	return (enum run_exit)r;
@@ -278,11 +277,15 @@ static void x64_link(void *priv, struct block_exit *from, struct block *to)
 {
 	struct x64_block *xb = to->priv;
 	struct x64_block *me = from->owner->priv;
+	unsigned n = (unsigned)(from - from->owner->exit);
+	bool env = me->out[n] == FL_IN_ENV;
 
 	if (!from->patch)
 		return;
-	memcpy(&me->unlinked[from - from->owner->exit], from->patch, 4);
-	patch(priv, from->patch, to->code + xb->body);
+	memcpy(&me->unlinked[n], from->patch, 4);
+	if (me->out[n] == FL_IN_BOTH)
+		env = xb->in != IN_HOST;
+	patch(priv, from->patch, to->code + (env ? xb->env : xb->body));
 }
 
 static void x64_unlink(void *priv, struct block_exit *from)

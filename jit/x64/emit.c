@@ -367,9 +367,14 @@ static bool truly_reads(const struct ir_op *o)
 	return false;
 }
 
+bool flags_wanted(const struct ir_op *o)
+{
+	return truly_reads(o) || (o->fdef && o->fobs & ~(o->fdef & ~o->fuse));
+}
+
 void flags_before(struct emitter *c, const struct ir_op *o)
 {
-	if (truly_reads(o) || (o->fdef && o->fobs & ~(o->fdef & ~o->fuse)))
+	if (flags_wanted(o))
 		flags_need(c);
 	else if (!o->fdef)
 		flags_lost(c);

@@ -335,6 +335,12 @@ uint8_t *x_jcc_fwd(struct codebuf *cb, unsigned cc)
 	return place(cb, 4);
 }
 
+uint8_t *x_jmp_fwd8(struct codebuf *cb)
+{
+	codebuf_u8(cb, 0xEB);
+	return place(cb, 1);
+}
+
 uint8_t *x_jrcxz_fwd(struct codebuf *cb)
 {
 	codebuf_u8(cb, 0xE3);

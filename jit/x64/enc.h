@@ -69,6 +69,7 @@ void x_jcc(struct codebuf *cb, unsigned cc, const uint8_t *target);
 /* forward branches: the place to hand to x_here() or x_link() once the target is known; NULL after overflow */
 uint8_t *x_jmp_fwd(struct codebuf *cb);		 /* rel32 */
 uint8_t *x_jcc_fwd(struct codebuf *cb, unsigned cc); /* rel32 */
+uint8_t *x_jmp_fwd8(struct codebuf *cb);	 /* rel8 */
 uint8_t *x_jrcxz_fwd(struct codebuf *cb);	 /* rel8 */
 void x_here(struct codebuf *cb, uint8_t *at);	 /* rel32 at @at: to the next byte */
 void x_here8(struct codebuf *cb, uint8_t *at);	 /* rel8 at @at: to the next byte */

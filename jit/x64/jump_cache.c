@@ -22,6 +22,6 @@ void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk)
 
 	if (x->no_jc)
 		return;
-	e->tag = -(ip + cpu->jc_key);
+	e->tag = ip + cpu->jc_key;
 	e->code = blk->code;
 }

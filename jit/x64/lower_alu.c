@@ -56,7 +56,8 @@ bool lower_binary(struct emitter *c, const struct ir_op *o)
 	a = use(c, o->a, o->imm);
 	d = def_from(c, o->d, o->w, o->a, a);
 	if (imm) {
-		copy(c, o->w, d, a, zeroes(o->d) && d != a);
+		if (d != a)
+			copy(c, o->w, d, a, zeroes(o->d));
 		x_alui(&c->cb, op, o->w, d, (int32_t)o->imm);
 	} else if (d == b && d != a && !commutes) {
 		x_mov(&c->cb, 8, X_R11, a);

@@ -86,9 +86,13 @@ bool lower_ipval(struct emitter *c, const struct ir_op *o)
 	if (o->imm != (int32_t)o->imm)
 		return false;
 	x_load(&c->cb, 8, X_R11, &base);
-	x_lea(&c->cb, 8, X_R11, &(struct x_mem){X_R11, X_NONE, 0, (int32_t)o->imm});
 	d = def(c, o->d, o->w);
-	copy(c, o->w, d, X_R11, zeroes(o->d));
+	if (o->w >= 4) {
+		x_lea(&c->cb, o->w, d, &(struct x_mem){X_R11, X_NONE, 0, (int32_t)o->imm});
+	} else {
+		x_lea(&c->cb, 8, X_R11, &(struct x_mem){X_R11, X_NONE, 0, (int32_t)o->imm});
+		copy(c, o->w, d, X_R11, zeroes(o->d));
+	}
 	def_end(c, o->d, o->w, d);
 	return true;
 }

@@ -1,8 +1,8 @@
 /*
  * mem.c - memory operands: effective addresses, the inline TLB probe, segment checks.
  *
- * The probe turns a linear address into a host address in the same register; its cold path does so too (a slow
- * access happens in C and leaves the address of a bounce word), so that there is one access instruction.
+ * The probe puts beside a linear address its distance to the host address; its cold path does so too (a slow access
+ * happens in C and leaves the way to a bounce word), so that there is one access instruction.
  */
 #include "jit/x64/x64.h"
 #include <string.h>
@@ -68,82 +68,81 @@ void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear)
 	}
 }
 
-static void cold_value(struct emitter *c, const struct cold *k)
+/* Where C finds the value of a store, should the probe miss. */
+static uint8_t value_at(const struct emitter *c, ir_val v)
 {
-	struct x_mem val = frame_mem(FRAME(val)), m;
-	unsigned n = IR_NUM(k->val), r = k->reg;
+	unsigned n = IR_NUM(v);
 
-	switch (IR_KIND(k->val)) {
+	switch (IR_KIND(v)) {
 	case IR_KIND_G:
-		m = gpr_mem(n & 15);
-		if (host_reg(n) != X_NONE)
-			r = host_reg(n);
-		else
-			x_load(&c->cb, 8, r, &m);
-		break;
+		return host_reg(n) != X_NONE ? VAL_REG | host_reg(n) : VAL_GPR | (n & 15);
 	case IR_KIND_GH:
-		get_high(c, r, n & 3);
-		break;
+		return VAL_HIGH | host_reg(n & 3);
 	case IR_KIND_T:
-		for (r = 0; r < 16 && k->reg_t[r] != n; r++)
-			;
-		if (r == 16) {
-			r = k->reg;
-			m = home_mem(n);
-			x_load(&c->cb, 8, r, &m);
-		}
-		break;
-	default:
-		x_movi(&c->cb, 8, r, (uint64_t)k->imm);
+		n %= IR_MAX_TEMPS;
+		return c->t_reg[n] != X_NONE ? VAL_REG | c->t_reg[n] : VAL_HOME | n;
 	}
-	x_store(&c->cb, 8, &val, r);
+	return VAL_IMM;
 }
 
-static void site_to_frame(struct emitter *c, const struct x64_site *s, unsigned r)
+/* Into the slow path; it goes on at the site's join. */
+void call_slow(struct emitter *c, const struct x64_site *s)
 {
-	struct x_mem m = frame_mem(FRAME(site));
+	x_call(&c->cb, c->x->stub.slow[c->code64]);
+	codebuf_u64(&c->cb, (uintptr_t)s);
+}
 
-	x_movi(&c->cb, 8, r, (uintptr_t)s);
-	x_store(&c->cb, 8, &m, r);
+uint32_t code_here(const struct emitter *c)
+{
+	return (uint32_t)(c->cb.p - c->cb.start);
 }
 
 static void cold_probe(struct emitter *c, struct cold *k)
 {
-	struct x_mem gla = frame_mem(FRAME(gla));
-
-	x_store(&c->cb, 8, &gla, k->reg);
-	if (k->site->kind == SITE_ST)
-		cold_value(c, k);
-	site_to_frame(c, k->site, X_R11);
-	x_call(&c->cb, c->x->stub.slow[c->code64]);
-	x_load(&c->cb, 8, k->reg, &gla);
-	x_jmp(&c->cb, k->join + c->cb.rx_delta);
+	call_slow(c, k->site);
 }
 
-/* Return: the register with the host address. @val: what a store will write. */
-unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, bool align)
+/* Register with the linear address of @m; a scratch one unless a guest register holds just that. */
+static unsigned address(struct emitter *c, const struct ir_mem *m)
 {
-	unsigned a = scratch(c), b;
-	uint32_t keep = c->busy;
+	unsigned a;
+
+	if (c->code64 && m->asize == 8 && m->seg == IR_NOSEG && m->index == IR_NONE && !m->disp &&
+		IR_KIND(m->base) == IR_KIND_G && host_reg(IR_NUM(m->base)) != X_NONE)
+		return host_reg(IR_NUM(m->base));
+	a = scratch(c);
+	emit_ea(c, m, a, true);
+	return a;
+}
+
+/* Go to the slow path if condition @cc holds. */
+static void miss(struct emitter *c, struct x64_site *s, unsigned cc)
+{
+	struct cold *k = new_cold(c, cold_probe);
+
+	k->from = x_jcc_fwd(&c->cb, cc);
+	k->site = s;
+}
+
+/* The host's operand for the access. @val: what a store will write. */
+struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, bool align)
+{
+	unsigned a = address(c, &o->m), b;
 	int32_t table = (int32_t)(offsetof(struct vcpu, mmu) + offsetof(struct mmu, tlb) +
 		o->m.idx % MMU_IDX_COUNT * sizeof(struct tlb_entry) * TLB_SIZE) - VCPU_BIAS;
-	struct x_mem m = {X_R15, 0, 0, table};
 	bool load = kind == SITE_LD || kind == SITE_NLD;
 	struct x64_site *s = new_site(c, o, kind);
-	struct cold *k, *k2 = NULL;
+	struct x_mem m = {X_R15, 0, 0, table};
 
-	s->align = align;
-	emit_ea(c, &o->m, a, true);
 	flags_lost(c);
+	b = scratch(c);
+	s->align = align;
+	s->gla_reg = (uint8_t)a;
+	s->delta_reg = (uint8_t)b;
 	if (align) {
 		x_testi(&c->cb, 1, a, 15);
-		k2 = new_cold(c, cold_probe);
-		k2->from = x_jcc_fwd(&c->cb, 5);
-		k2->site = s;
-		k2->reg = (uint8_t)a;
+		miss(c, s, 5);
 	}
-	c->busy = keep; /* base and index have been used up */
-	b = scratch(c);
 	if (o->w > 1)
 		x_lea(&c->cb, 8, X_R11, &(struct x_mem){(uint8_t)a, X_NONE, 0, o->w - 1});
 	else
@@ -159,40 +158,51 @@ unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val v
 	m.index = (uint8_t)b;
 	m.disp += load ? offsetof(struct tlb_entry, rd) : offsetof(struct tlb_entry, wr);
 	x_alu_rm(&c->cb, X_CMP, 8, X_R11, &m);
-	k = new_cold(c, cold_probe);
-	k->from = x_jcc_fwd(&c->cb, 5);
-	k->site = s;
-	k->reg = (uint8_t)a;
-	k->val = val;
-	k->imm = o->imm;
+	s->val = value_at(c, val); /* scratch() may have sent it home */
+	miss(c, s, 5);
 	m.disp = table + (int32_t)offsetof(struct tlb_entry, addend);
-	x_alu_rm(&c->cb, X_ADD, 8, a, &m);
-	k->join = c->cb.p;
-	if (k2)
-		k2->join = k->join;
-	c->busy &= ~(1u << b);
-	return a;
+	x_load(&c->cb, 8, b, &m);
+	s->join = code_here(c);
+	return (struct x_mem){(uint8_t)a, (uint8_t)b, 0, 0};
+}
+
+/* The probe's scratch registers may be taken for the result of the one access. */
+static void release(struct emitter *c, const struct x_mem *m)
+{
+	c->busy &= ~(1u << m->base | 1u << m->index);
 }
 
 /* What LDX leaves for STX: the host address, as a temporary. */
-static void keep_host(struct emitter *c, unsigned a)
+static void keep_host(struct emitter *c, struct x_mem *m)
 {
+	unsigned a = m->index;
+
+	x_lea(&c->cb, 8, a, m);
+	release(c, m);
+	*m = reg_mem(a);
+	c->busy |= 1u << a;
 	if (c->t_reg[T_HOST] != X_NONE)
 		c->reg_t[c->t_reg[T_HOST]] = 0xFF;
 	c->t_reg[T_HOST] = (uint8_t)a;
 	c->reg_t[a] = T_HOST;
 }
 
-/* Temporaries a finished probe does not need any more must not be evicted by its own result. */
 bool lower_ld(struct emitter *c, const struct ir_op *o)
 {
-	unsigned a, d;
-	struct x_mem m;
+	struct x_mem m = probe(c, o, o->op == IR_LDX ? SITE_LDX : SITE_LD, IR_NONE, false);
+	unsigned d;
 
-	a = probe(c, o, o->op == IR_LDX ? SITE_LDX : SITE_LD, IR_NONE, false);
-	m = reg_mem(a);
 	if (o->op == IR_LDX)
-		keep_host(c, a);
+		keep_host(c, &m);
+	else
+		release(c, &m);
+	if (IR_KIND(o->d) == IR_KIND_G && host_reg(IR_NUM(o->d)) == X_NONE) {
+		struct x_mem g = gpr_mem(IR_NUM(o->d) & 15);
+
+		x_movzx_m(&c->cb, X_R11, &m, o->w);
+		x_store(&c->cb, o->w < 4 ? o->w : 8, &g, X_R11);
+		return true;
+	}
 	d = def(c, o->d, o->w);
 	if (o->w < 4 && is_merge(c, o->d))
 		x_load(&c->cb, o->w, d, &m);
@@ -210,12 +220,12 @@ static bool imm_fits(const struct ir_op *o, ir_val v)
 
 bool lower_st(struct emitter *c, const struct ir_op *o)
 {
-	struct x_mem m = reg_mem(probe(c, o, SITE_ST, o->a, false));
+	struct x_mem m = probe(c, o, SITE_ST, o->a, false);
 
 	if (imm_fits(o, o->a))
 		x_store_imm(&c->cb, o->w, &m, (int32_t)o->imm);
 	else
-		x_store(&c->cb, o->w, &m, use(c, o->a, o->imm));
+		x_store(&c->cb, o->w, &m, use_spare(c, o->a, o->imm, X_R11));
 	return true;
 }
 
@@ -233,8 +243,11 @@ bool lower_stx(struct emitter *c, const struct ir_op *o)
 /* Run one op in C from a cold path and come back. */
 void cold_eval(struct emitter *c, struct cold *k)
 {
+	struct x_mem m = frame_mem(FRAME(site));
+
 	cold_homes(c, k);
-	site_to_frame(c, k->site, X_R11);
+	x_movi(&c->cb, 8, X_R11, (uintptr_t)k->site);
+	x_store(&c->cb, 8, &m, X_R11);
 	x_call(&c->cb, c->x->stub.eval[c->code64]);
 	x_jmp(&c->cb, k->join + c->cb.rx_delta);
 }
@@ -315,7 +328,7 @@ unsigned fold_rmw(struct emitter *c)
 		return 0;
 	if (!incdec && !imm_fits(op, op->b) && IR_KIND(op->b) == IR_KIND_IMM)
 		return 0;
-	m = reg_mem(probe(c, ld, SITE_LDX, IR_NONE, false));
+	m = probe(c, ld, SITE_LDX, IR_NONE, false);
 	if (carry || (incdec && op->fobs & IRF_C))
 		flags_need(c);
 	if (incdec)
@@ -323,7 +336,7 @@ unsigned fold_rmw(struct emitter *c)
 	else if (IR_KIND(op->b) == IR_KIND_IMM)
 		x_alu_mi(&c->cb, (enum x_alu)digit, op->w, &m, (int32_t)op->imm);
 	else
-		x_alu_mr(&c->cb, (enum x_alu)digit, op->w, &m, use(c, op->b, op->imm));
+		x_alu_mr(&c->cb, (enum x_alu)digit, op->w, &m, use_spare(c, op->b, op->imm, X_R11));
 	flags_made(c);
 	return 3;
 }

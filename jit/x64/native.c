@@ -184,34 +184,28 @@ static void encode(struct emitter *c, const struct insn *in, const struct enc *e
 void cold_native_store(struct emitter *c, struct cold *k)
 {
 	const struct insn *in = &c->xb->insns[k->imm];
-	struct x_mem gla = frame_mem(FRAME(gla)), site = frame_mem(FRAME(site)), m = reg_mem(k->reg);
+	struct x64_site *s = k->site;
+	struct x_mem m = {s->gla_reg, s->delta_reg, 0, 0};
 	struct enc e = {.reg = in->reg & (is_x87(in) || in->op[1].kind == OPND_MMX ? 7 : 15)};
 
-	x_store(&c->cb, 8, &gla, k->reg);
-	x_movi(&c->cb, 8, X_R11, (uintptr_t)k->site);
-	x_store(&c->cb, 8, &site, X_R11);
-	x_call(&c->cb, c->x->stub.slow[c->code64]);
-	x_load(&c->cb, 8, k->reg, &gla);
+	call_slow(c, s);
+	s->join = code_here(c);
 	encode(c, in, &e, &m);
-	x_movi(&c->cb, 8, X_R11, (uintptr_t)(k->site + 1));
-	x_store(&c->cb, 8, &site, X_R11);
-	x_call(&c->cb, c->x->stub.slow[c->code64]);
-	x_jmp(&c->cb, k->join + c->cb.rx_delta);
+	call_slow(c, s + 1);
 }
 
 bool lower_native(struct emitter *c, const struct ir_op *o)
 {
 	const struct insn *in = &c->ir->insns[o->imm];
 	bool st = stores(in);
-	unsigned n = c->ncold, a;
+	unsigned n = c->ncold;
 	struct enc e;
 	struct x_mem m;
 
 	if (!x64_can_native(c->x, in))
 		return false;
 	if (in->has_mem) {
-		a = probe(c, o, st ? SITE_NST : SITE_NLD, IR_NONE, must_align(in, o->w));
-		m = reg_mem(a);
+		m = probe(c, o, st ? SITE_NST : SITE_NLD, IR_NONE, must_align(in, o->w));
 		if (st)
 			new_site(c, o, SITE_COMMIT);
 	}
@@ -227,7 +221,7 @@ bool lower_native(struct emitter *c, const struct ir_op *o)
 		x_store(&c->cb, 8, &g, e.held);
 	}
 	for (; st && n < c->ncold; n++) {
-		c->cold[n].join = c->cb.p;
+		c->cold[n].site[1].join = code_here(c);
 		c->cold[n].imm = o->imm;
 		c->cold[n].emit = cold_native_store;
 	}

@@ -69,6 +69,27 @@ static unsigned page_fault(struct vcpu *cpu)
 	return 1 + RUN_FAULT;
 }
 
+/* Translated code will access @host. */
+static void answer(struct x64_frame *f, gla_t gla, const void *host)
+{
+	f->regs[f->site->delta_reg & 15] = (uintptr_t)host - gla;
+}
+
+static uint64_t value(const struct vcpu *cpu, const struct x64_frame *f)
+{
+	const struct x64_site *s = f->site;
+	unsigned n = s->val & 15;
+
+	if (s->val & VAL_HOME)
+		return f->t[s->val % IR_MAX_TEMPS];
+	switch (s->val & 0xF0) {
+	case VAL_REG: return f->regs[n];
+	case VAL_HIGH: return f->regs[n] >> 8;
+	case VAL_GPR: return cpu->gpr[n];
+	default: return (uint64_t)s->op->imm;
+	}
+}
+
 static unsigned access_in_c(struct vcpu *cpu, struct x64_frame *f, gla_t gla)
 {
 	const struct x64_site *s = f->site;
@@ -82,24 +103,24 @@ static unsigned access_in_c(struct vcpu *cpu, struct x64_frame *f, gla_t gla)
 		/* A block must not change under its own feet: the interpreter does this instruction. */
 		if (hits_self(cpu, s, gla))
 			return 1 + RUN_ONE;
-		if (mmu_write(&cpu->mmu, gla, s->w, s->idx, f->val & (~0ull >> (64 - 8 * s->w))))
+		if (mmu_write(&cpu->mmu, gla, s->w, s->idx, value(cpu, f) & (~0ull >> (64 - 8 * s->w))))
 			return page_fault(cpu);
 		break;
 	case SITE_NLD:
 		if (mmu_read_buf(&cpu->mmu, gla, f->bounce, s->w, s->idx))
 			return page_fault(cpu);
-		f->gla = (uintptr_t)f->bounce;
+		answer(f, gla, f->bounce);
 		return 0;
 	case SITE_NST:
 		if (mmu_probe(&cpu->mmu, gla, s->w, MMU_WRITE, s->idx))
 			return page_fault(cpu);
 		f->commit = gla;
-		f->gla = (uintptr_t)f->bounce;
+		answer(f, gla, f->bounce);
 		return 0;
 	default:
 		return 1 + RUN_ONE; /* reads and writes with something in between */
 	}
-	f->gla = (uintptr_t)&f->val;
+	answer(f, gla, &f->val);
 	return 0;
 }
 
@@ -139,11 +160,12 @@ unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 {
 	const struct x64_site *s = f->site;
 	struct mmu *m = &cpu->mmu;
-	gla_t gla = f->gla;
+	gla_t gla = f->regs[s->gla_reg & 15];
 	bool live = cpu->fp_live;
 	enum mmu_fill r;
 	unsigned x;
 
+	f->join = s->blk->code + s->join;
 	if (s->kind == SITE_COMMIT)
 		return commit(cpu, f);
 	f->commit = NO_COMMIT;
@@ -156,7 +178,7 @@ unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 		return raise(cpu, CHECK_GP_ALIGN16);
 	r = tlb_fill(m, gla, s->kind == SITE_LD || s->kind == SITE_NLD ? MMU_READ : MMU_WRITE, s->idx);
 	if (r == FILL_OK && (gla & (PAGE_SIZE - 1)) + s->w <= PAGE_SIZE) {
-		f->gla = gla + m->tlb[s->idx][tlb_index(gla)].addend;
+		f->regs[s->delta_reg & 15] = m->tlb[s->idx][tlb_index(gla)].addend;
 		return 0;
 	}
 	x64_fp_save(cpu);

@@ -70,7 +70,7 @@ static const uint8_t *make_enter(struct codebuf *cb)
 /* R11D: enum run_exit, R13: the exit to link or 0 */
 static void make_exit(struct x64 *x, struct codebuf *cb, bool code64)
 {
-	struct x_mem plast = frame_mem(FRAME(plast));
+	struct x_mem plast = frame_mem(FRAME(plast)), rip = env_mem(ENV(rip));
 
 	x->stub.exit_host[code64] = codebuf_rx(cb);
 	x_mov(cb, 8, X_R14, X_R11);
@@ -85,11 +85,36 @@ static void make_exit(struct x64 *x, struct codebuf *cb, bool code64)
 	for (unsigned i = 6; i-- > 0;)
 		pop(cb, saved[i]);
 	codebuf_u8(cb, 0xC3);
-	/* where jump-cache misses and dead entries go: cpu->rip is set, flags are in the host */
+	/* where jump-cache misses and dead entries go */
 	x->stub.lookup[code64] = codebuf_rx(cb);
+	x_store(cb, 8, &rip, X_R11);
 	x_movi(cb, 4, X_R13, 0);
 	x_movi(cb, 4, X_R11, RUN_LOOKUP);
-	x_jmp(cb, x->stub.exit_host[code64]);
+	x_jmp(cb, x->stub.exit_env[code64]);
+}
+
+/* The way out of an exit that is not linked: sets cpu->rip from the block_exit named behind the call. */
+static void make_link(struct x64 *x, struct codebuf *cb, bool code64)
+{
+	struct x_mem rip = env_mem(ENV(rip)), base = env_mem(ENV(ip_base)), m = reg_mem(X_R13);
+	uint8_t *both;
+
+	x->stub.link[code64][0] = codebuf_rx(cb);
+	pop(cb, X_R13);
+	emit_save(cb);
+	both = x_jmp_fwd(cb);
+	x->stub.link[code64][1] = codebuf_rx(cb);
+	pop(cb, X_R13);
+	x_here(cb, both);
+	x_load(cb, 8, X_R13, &m);
+	m.disp = offsetof(struct block_exit, off);
+	x_load(cb, 8, X_R11, &m);
+	x_alu_rm(cb, X_ADD, 8, X_R11, &base);
+	m.disp = offsetof(struct block_exit, ip_mask);
+	x_alu_rm(cb, X_AND, 8, X_R11, &m);
+	x_store(cb, 8, &rip, X_R11);
+	x_movi(cb, 4, X_R11, RUN_LOOKUP);
+	x_jmp(cb, x->stub.exit_env[code64]);
 }
 
 static void call_c(struct codebuf *cb, const void *fn, int32_t extra)
@@ -108,28 +133,36 @@ static void leave(struct x64 *x, struct codebuf *cb, bool code64)
 	x_jmp(cb, x->stub.exit_env[code64]);
 }
 
+/* Called with a pointer to the x64_site behind the call; goes on at the site's join. */
 static void make_slow(struct x64 *x, struct codebuf *cb, bool code64)
 {
+	static const uint8_t all[] = {X_RAX, X_RCX, X_RDX, X_RSI, X_RDI, X_R8, X_R9, X_R10, X_R13, X_R14, X_RBX, X_RBP,
+		X_R12};
+	struct x_mem site = frame_at(FRAME(site), 16), join = frame_at(FRAME(join), 16);
 	uint8_t *out;
 
 	x->stub.slow[code64] = codebuf_rx(cb);
 	x_alui(cb, X_SUB, 8, X_RSP, 8);
-	for (unsigned i = 0; i < 8; i++) {
-		struct x_mem m = frame_at(FRAME(regs) + 8 * (int)i, 16);
+	for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
+		struct x_mem m = frame_at(FRAME(regs) + 8 * all[i], 16);
 
-		x_store(cb, 8, &m, caller_saved[i]);
+		x_store(cb, 8, &m, all[i]);
 	}
+	x_load(cb, 8, X_RCX, &(struct x_mem){X_RSP, X_NONE, 0, 8});
+	x_load(cb, 8, X_RCX, &(struct x_mem){X_RCX, X_NONE, 0, 0});
+	x_store(cb, 8, &site, X_RCX);
 	call_c(cb, (const void *)(uintptr_t)x64_slow, 16);
 	x_lea(cb, 4, X_R11, &(struct x_mem){X_RAX, X_NONE, 0, -1});
 	x_test(cb, 4, X_RAX, X_RAX);
-	for (unsigned i = 0; i < 8; i++) {
-		struct x_mem m = frame_at(FRAME(regs) + 8 * (int)i, 16);
+	for (unsigned i = 0; i < 10; i++) { /* the others survive a call */
+		struct x_mem m = frame_at(FRAME(regs) + 8 * all[i], 16);
 
-		x_load(cb, 8, caller_saved[i], &m);
+		x_load(cb, 8, all[i], &m);
 	}
 	out = x_jcc_fwd(cb, 5);
-	x_alui(cb, X_ADD, 8, X_RSP, 8);
-	codebuf_u8(cb, 0xC3);
+	x_load(cb, 8, X_R11, &join);
+	x_alui(cb, X_ADD, 8, X_RSP, 16);
+	x_jmp_r(cb, X_R11);
 	x_here(cb, out);
 	leave(x, cb, code64);
 }
@@ -142,7 +175,7 @@ static void make_eval(struct x64 *x, struct codebuf *cb, bool code64)
 	x_alui(cb, X_SUB, 8, X_RSP, 8);
 	guest_regs(cb, false, code64);
 	for (unsigned i = 5; i < 8 && !code64; i++) {
-		struct x_mem m = frame_at(FRAME(regs) + 8 * (int)i, 16);
+		struct x_mem m = frame_at(FRAME(regs) + 8 * caller_saved[i], 16);
 
 		x_store(cb, 8, &m, caller_saved[i]);
 	}
@@ -151,7 +184,7 @@ static void make_eval(struct x64 *x, struct codebuf *cb, bool code64)
 	x_test(cb, 4, X_RAX, X_RAX);
 	guest_regs(cb, true, code64);
 	for (unsigned i = 5; i < 8 && !code64; i++) {
-		struct x_mem m = frame_at(FRAME(regs) + 8 * (int)i, 16);
+		struct x_mem m = frame_at(FRAME(regs) + 8 * caller_saved[i], 16);
 
 		x_load(cb, 8, caller_saved[i], &m);
 	}
@@ -167,6 +200,7 @@ void x64_make_stubs(struct x64 *x, struct codebuf *cb)
 	x->stub.enter = make_enter(cb);
 	for (unsigned i = 0; i < 2; i++) {
 		make_exit(x, cb, i);
+		make_link(x, cb, i);
 		make_slow(x, cb, i);
 		make_eval(x, cb, i);
 	}

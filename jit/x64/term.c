@@ -1,20 +1,9 @@
 /*
- * term.c - how blocks begin and end: the jump-cache entry, links, exits, polls, the jump-cache probe.
+ * term.c - how blocks end: links, exits, polls, the jump-cache probe.
  *
- * At every border the flags are in host EFLAGS, so everything here that runs on a hot path leaves them alone: tests
- * are made with RCX and JRCXZ.
+ * The flags leave where they are, and the link goes to the target's entry for that.
  */
 #include "jit/x64/x64.h"
-
-/* Entry from the jump cache: cpu->rip is the IP of this block. Dead blocks have a jump here instead. */
-void emit_prologue(struct emitter *c)
-{
-	struct x_mem rip = env_mem(ENV(rip)), base = env_mem(ENV(ip_base));
-
-	x_load(&c->cb, 8, X_R11, &rip);
-	x_lea(&c->cb, 8, X_R11, &(struct x_mem){X_R11, X_NONE, 0, -(int32_t)(c->blk->ra & (PAGE_SIZE - 1))});
-	x_store(&c->cb, 8, &base, X_R11);
-}
 
 /* R11 = IP value of page offset @off, as a jump with operand size @ipsize makes it (0: code size). */
 static void load_ip(struct emitter *c, int64_t off, unsigned ipsize)
@@ -42,96 +31,113 @@ static void set_rip(struct emitter *c, int64_t off, unsigned ipsize)
 	x_store(&c->cb, 8, &rip, X_R11);
 }
 
-static void leave(struct emitter *c, unsigned reason, const struct block_exit *last, bool host)
+static void leave(struct emitter *c, unsigned reason, bool host)
 {
-	x_movi(&c->cb, 8, X_R13, (uintptr_t)last);
+	x_movi(&c->cb, 4, X_R13, 0);
 	x_movi(&c->cb, 4, X_R11, reason);
 	x_jmp(&c->cb, host ? c->x->stub.exit_host[c->code64] : c->x->stub.exit_env[c->code64]);
 }
 
-/* The exit of a block not linked yet, or the way out when a request waits. */
-static void cold_leave(struct emitter *c, struct cold *k)
+/* The way out of an exit that is not linked, and of a poll that found a request: the run loop looks at those first. */
+static void cold_exit(struct emitter *c, struct cold *k)
 {
-	set_rip(c, k->exit->off, (unsigned)k->imm);
-	leave(c, k->reason, k->reason == RUN_LOOKUP ? k->exit : NULL, true);
+	x_call(&c->cb, c->x->stub.link[c->code64][k->env_flags]);
+	codebuf_u64(&c->cb, (uintptr_t)k->exit);
 }
 
-/* cpu->req != 0: leave. RCX is restored on both ways; flags stay. */
-static void poll(struct emitter *c, struct block_exit *x, unsigned ipsize)
+/* cpu->req != 0: leave. With the flags in EFLAGS only, RCX and JRCXZ make the test. Return: what to lead to the way out */
+static uint8_t *poll(struct emitter *c)
 {
 	struct x_mem req = env_mem(ENV(req));
-	uint8_t *ok;
-	struct cold *k;
+	uint8_t *ok, *out;
 
+	if (c->fl_env) {
+		x_alu_mi(&c->cb, X_CMP, 4, &req, 0);
+		c->fl_host = false;
+		return x_jcc_fwd(&c->cb, 5);
+	}
 	x_mov(&c->cb, 8, X_R11, X_RCX);
 	x_load(&c->cb, 4, X_RCX, &req);
 	ok = x_jrcxz_fwd(&c->cb);
 	x_mov(&c->cb, 8, X_RCX, X_R11);
-	k = new_cold(c, cold_leave);
-	k->from = x_jmp_fwd(&c->cb);
-	k->exit = x;
-	k->imm = ipsize;
-	k->reason = RUN_REQ;
+	out = x_jmp_fwd(&c->cb);
 	x_here8(&c->cb, ok);
 	x_mov(&c->cb, 8, X_RCX, X_R11);
+	return out;
 }
 
-/* To the block of IP value R11, through the jump cache; cpu->rip is set on the way. */
+/* To the block of IP value R11, through the jump cache. The flags are saved. */
 static void jump_cache(struct emitter *c)
 {
 	struct codebuf *cb = &c->cb;
-	struct x_mem rip = env_mem(ENV(rip)), req = env_mem(ENV(req)), key = env_mem(ENV(jc_key));
-	uint8_t *go, *hit;
+	struct x_mem req = env_mem(ENV(req)), key = env_mem(ENV(jc_key)), e = {X_R14, X_R13, 3, 0};
+	const uint8_t *miss = c->x->stub.lookup[c->code64];
 
-	x_store(cb, 8, &rip, X_R11);
-	x_mov(cb, 8, X_R13, X_RCX);
-	x_load(cb, 4, X_RCX, &req);
-	go = x_jrcxz_fwd(cb);
-	x_mov(cb, 8, X_RCX, X_R13);
-	x_movi(cb, 4, X_R13, 0);
-	x_movi(cb, 4, X_R11, RUN_REQ);
-	x_jmp(cb, c->x->stub.exit_host[c->code64]);
-	x_here8(cb, go);
-	x_movzx(cb, X_RCX, X_R11, 2);
-	x_load(cb, 8, X_R14, &key);
-	x_lea(cb, 8, X_R11, &(struct x_mem){X_R11, X_R14, 0, 0});
+	x_alu_mi(cb, X_CMP, 4, &req, 0);
+	x_jcc(cb, 5, miss);
+	x_movzx(cb, X_R13, X_R11, 2);
 	x_movi(cb, 8, X_R14, (uintptr_t)c->x->jc);
-	x_lea(cb, 4, X_RCX, &(struct x_mem){X_RCX, X_RCX, 0, 0});
-	x_lea(cb, 8, X_R14, &(struct x_mem){X_R14, X_RCX, 3, 0});
-	x_load(cb, 8, X_RCX, &(struct x_mem){X_R14, X_NONE, 0, 0});
-	x_lea(cb, 8, X_RCX, &(struct x_mem){X_RCX, X_R11, 0, 0});
-	hit = x_jrcxz_fwd(cb);
-	x_mov(cb, 8, X_RCX, X_R13);
-	x_jmp(cb, c->x->stub.lookup[c->code64]);
-	x_here8(cb, hit);
-	x_mov(cb, 8, X_RCX, X_R13);
-	x_jmp_m(cb, &(struct x_mem){X_R14, X_NONE, 0, offsetof(struct jc_entry, code)});
+	x_alu(cb, X_ADD, 4, X_R13, X_R13);
+	x_lea(cb, 8, X_R14, &e);
+	x_load(cb, 8, X_R13, &key);
+	x_alu(cb, X_ADD, 8, X_R13, X_R11);
+	e = reg_mem(X_R14);
+	x_alu_rm(cb, X_CMP, 8, X_R13, &e);
+	x_jcc(cb, 5, miss);
+	e.disp = offsetof(struct jc_entry, code);
+	x_jmp_m(cb, &e);
 }
 
-/* A direct exit. The flags are in the host. */
+/* May exit @x be patched to its target? */
+static bool patched(const struct emitter *c, const struct block_exit *x)
+{
+	return x->linkable || c->ir->mode & MODE_ONE;
+}
+
+static bool backward(const struct emitter *c, const struct block_exit *x)
+{
+	return x->off <= (int64_t)c->ir->start_off && !(c->ir->mode & MODE_ONE);
+}
+
+static enum x64_flags flags_at(const struct emitter *c)
+{
+	return !c->fl_env ? FL_IN_HOST : c->fl_host ? FL_IN_BOTH : FL_IN_ENV;
+}
+
+/* Branch @at is exit @n: to its way out until it is linked. @at2: another branch there that stays, or NULL */
+static void exit_at(struct emitter *c, unsigned n, unsigned ipsize, uint8_t *at, uint8_t *at2)
+{
+	struct block_exit *x = &c->blk->exit[n];
+	struct cold *k = new_cold(c, cold_exit);
+
+	k->from = at;
+	k->from2 = at2;
+	k->exit = x;
+	k->env_flags = c->fl_env;
+	c->xb->out[n] = flags_at(c);
+	x->patch = at;
+	x->ip_mask = ipsize == 2 ? 0xFFFF : !c->code64 || ipsize == 4 ? 0xFFFFFFFF : UINT64_MAX;
+}
+
+/* A direct exit. */
 static void direct(struct emitter *c, unsigned n, unsigned ipsize)
 {
 	struct block_exit *x = &c->blk->exit[n];
-	struct cold *k;
+	uint8_t *out = NULL;
 
-	if (c->ir->mode & MODE_ONE) {
-		set_rip(c, x->off, ipsize);
-		leave(c, RUN_LOOKUP, NULL, true);
-		return;
-	}
-	if (!x->linkable) {
+	if (!patched(c, x)) {
+		flags_save(c);
 		load_ip(c, x->off, ipsize);
 		jump_cache(c);
 		return;
 	}
-	if (x->off <= (int64_t)c->ir->start_off)
-		poll(c, x, ipsize);
-	k = new_cold(c, cold_leave);
-	k->from = x_jmp_fwd(&c->cb);
-	k->exit = x;
-	k->imm = ipsize;
-	k->reason = RUN_LOOKUP;
-	x->patch = k->from;
+	if (backward(c, x)) {
+		/* a target that begins with saving the flags does not lose by it */
+		if (target_flags(c, x->off) == IN_ENV)
+			flags_save(c);
+		out = poll(c);
+	}
+	exit_at(c, n, ipsize, x_jmp_fwd(&c->cb), out);
 }
 
 /* Count the block's instructions where somebody asked for it. */
@@ -146,73 +152,90 @@ static void count(struct emitter *c)
 	x_store(&c->cb, 8, &m, X_R11);
 }
 
-static void two_way(struct emitter *c, uint8_t *taken)
+/* The flags as they are, restored for the other way. */
+static void other_way(struct emitter *c, unsigned n, unsigned ipsize)
 {
-	const struct ir_term *t = &c->ir->term;
+	bool host = c->fl_host, env = c->fl_env;
 
-	direct(c, 1, t->falls ? t->ipsize : 0);
-	x_here(&c->cb, taken);
-	direct(c, 0, t->falls ? 0 : t->ipsize);
+	direct(c, n, ipsize);
+	c->fl_host = host;
+	c->fl_env = env;
 }
 
-static void jump_nonzero(struct emitter *c, const struct ir_term *t)
+/* To exit 0 if condition @cc holds, else to exit 1. */
+static void two_way(struct emitter *c, unsigned cc)
 {
-	unsigned v = use(c, t->val, 0);
-	uint8_t *zero, *taken;
+	const struct block_exit *x = c->blk->exit;
+	const struct ir_term *t = &c->ir->term;
+	unsigned size0 = t->falls ? 0 : t->ipsize, size1 = t->falls ? t->ipsize : 0;
+	uint8_t *taken;
 
-	/* the value must survive in R13: RCX may be the value itself */
-	x_movzx(&c->cb, X_R13, v, t->w);
-	flags_need(c);
-	x_mov(&c->cb, 8, X_R14, X_RCX);
-	x_mov(&c->cb, 8, X_RCX, X_R13);
-	zero = x_jrcxz_fwd(&c->cb);
-	x_mov(&c->cb, 8, X_RCX, X_R14);
-	taken = x_jmp_fwd(&c->cb);
-	x_here8(&c->cb, zero);
-	x_mov(&c->cb, 8, X_RCX, X_R14);
-	two_way(c, taken);
+	if (patched(c, &x[0]) && !backward(c, &x[0])) {
+		exit_at(c, 0, size0, x_jcc_fwd(&c->cb, cc), NULL);
+		direct(c, 1, size1);
+	} else if (patched(c, &x[1]) && !backward(c, &x[1])) {
+		exit_at(c, 1, size1, x_jcc_fwd(&c->cb, cc ^ 1), NULL);
+		direct(c, 0, size0);
+	} else {
+		taken = x_jcc_fwd(&c->cb, cc);
+		other_way(c, 1, size1);
+		x_here(&c->cb, taken);
+		direct(c, 0, size0);
+	}
+}
+
+static void indirect(struct emitter *c, const struct ir_term *t)
+{
+	struct x_mem rip = env_mem(ENV(rip));
+	unsigned v;
+
+	flags_save(c);
+	v = use_spare(c, t->val, 0, X_R11);
+	if (v != X_R11 || t->ipsize < 8)
+		x_movzx(&c->cb, X_R11, v, t->ipsize < 8 ? t->ipsize : 8);
+	if (!(c->ir->mode & MODE_ONE)) {
+		jump_cache(c);
+		return;
+	}
+	x_store(&c->cb, 8, &rip, X_R11);
+	leave(c, RUN_LOOKUP, false);
 }
 
 void lower_term(struct emitter *c)
 {
 	const struct ir_term *t = &c->ir->term;
 	bool host;
+	unsigned v;
 
 	c->busy = 0;
 	count(c);
 	switch (t->kind) {
 	case TERM_JMP:
-		flags_need(c);
 		direct(c, 0, t->ipsize);
 		break;
 	case TERM_JCC:
 		flags_need(c);
-		two_way(c, x_jcc_fwd(&c->cb, t->cc));
+		two_way(c, t->cc);
 		break;
 	case TERM_JNZ:
-		jump_nonzero(c, t);
+		v = use_spare(c, t->val, 0, X_R11);
+		if (v == X_R11)
+			x_mov(&c->cb, 8, X_R13, v);
+		flags_save(c);
+		c->fl_host = false;
+		v = v == X_R11 ? X_R13 : v;
+		x_test(&c->cb, t->w, v, v);
+		two_way(c, 5);
 		break;
-	case TERM_IND: {
-		unsigned v = use(c, t->val, 0);
-
-		x_movzx(&c->cb, X_R13, v, t->ipsize < 8 ? t->ipsize : 8);
-		flags_need(c);
-		x_mov(&c->cb, 8, X_R11, X_R13);
-		if (!(c->ir->mode & MODE_ONE)) {
-			jump_cache(c);
-			break;
-		}
-		x_store(&c->cb, 8, &(struct x_mem){X_R15, X_NONE, 0, ENV(rip)}, X_R11);
-		leave(c, RUN_LOOKUP, NULL, true);
+	case TERM_IND:
+		indirect(c, t);
 		break;
-	}
 	case TERM_STOP:
 		host = !c->fl_env;
-		load_ip(c, t->f_off, 0);
-		x_store(&c->cb, 8, &(struct x_mem){X_R15, X_NONE, 0, ENV(rip)}, X_R11);
-		leave(c, RUN_STOP, NULL, host);
+		set_rip(c, t->f_off, 0);
+		leave(c, RUN_STOP, host);
 		break;
 	default:
-		leave(c, RUN_STOP, NULL, !c->fl_env);
+		leave(c, RUN_STOP, !c->fl_env);
 	}
 }

@@ -5,8 +5,9 @@
  * guest RSP in R12, guest R11..R15 in memory; R15 = (char *)cpu + VCPU_BIAS. R11 is the emitter's own scratch and
  * holds nothing between two of its steps; R13 R14 (and R8 R9 R10 in 16- and 32-bit code) carry IR temporaries.
  *
- * Flags: at block borders the six arithmetic flags are in host EFLAGS. Inside a block the emitter knows at each
- * point whether they are there (fl_host), saved in cpu->fl_save (fl_env), or both.
+ * Flags: the six arithmetic flags are in host EFLAGS (fl_host), saved in cpu->fl_save (fl_env), or both; the emitter
+ * knows at each point. A block has an entry for either, so that an exit leaves them where they are; through the jump
+ * cache they come in cpu->fl_save.
  */
 #ifndef JIT_X64_X64_H
 #define JIT_X64_X64_H
@@ -19,7 +20,7 @@
 #define JC_SIZE 65536u /* indexed by the low 16 bits of IP: no flag is touched computing it */
 
 struct jc_entry {
-	uint64_t tag;	  /* -(IP + jc_key): the probe adds and tests for zero */
+	uint64_t tag;	  /* IP + jc_key */
 	const uint8_t *code;
 };
 
@@ -32,12 +33,32 @@ struct x64_site {
 	int32_t off, next_off;	/* page offset of the instruction and of the next */
 	uint8_t w, idx, sreg, kind;
 	bool align;		/* must be aligned to 16: #GP */
+	uint8_t gla_reg;	/* register with the linear address */
+	uint8_t delta_reg;	/* gets host address - linear address */
+	uint8_t val;		/* where the value of a store is: VAL_* | number */
+	uint32_t join;		/* where to go on: offset in the block's code */
 	const struct ir_op *op; /* for x64_eval() */
 };
 
+/* A store's value when the slow path begins: a host register, its second byte, a temporary's home, a guest register in
+ * memory, or the op's immediate. */
+enum { VAL_REG = 0x00, VAL_HIGH = 0x10, VAL_GPR = 0x20, VAL_IMM = 0x30, VAL_HOME = 0x40 /* | 0..63 */ };
+
+/* Where the flags are: in EFLAGS, in cpu->fl_save, or in both. */
+enum x64_flags { FL_IN_HOST, FL_IN_ENV, FL_IN_BOTH };
+
+/*
+ * What a block does with the flags it is entered with: overwrites them unseen; keeps them in cpu->fl_save because host
+ * flags are clobbered first; or wants them in EFLAGS.
+ */
+enum x64_flags_in { IN_DEAD, IN_ENV, IN_HOST };
+
 struct x64_block {
-	uint32_t body;		/* offset of the entry behind the jump-cache prologue */
+	uint32_t body;		/* offset of the entry with the flags in EFLAGS */
+	uint32_t env;		/* offset of the entry with the flags in cpu->fl_save */
 	unsigned nsites;
+	uint8_t in;		/* enum x64_flags_in */
+	uint8_t out[2];		/* enum x64_flags at the exits */
 	int32_t unlinked[2];	/* rel32 of the exits to their own cold ways out */
 	struct ir_op *ops;	/* copies, for x64_eval() */
 	struct insn *insns;
@@ -52,10 +73,11 @@ struct x64_frame {
 	uint64_t t[IR_MAX_TEMPS]; /* homes of the IR temporaries */
 	uint8_t bounce[32];	  /* NATIVE's operand when it is not plain RAM; aligned to 16 */
 	gla_t commit;		  /* where a bounced store goes, or NO_COMMIT */
-	uint64_t gla, val;	  /* slow path: address in, host pointer out; value */
+	uint64_t val;		  /* slow path: the word that was read, or one to write to */
 	const struct x64_site *site;
+	const uint8_t *join;	  /* where translated code goes on after a slow path */
 	struct block_exit *last, **plast;
-	uint64_t regs[16];	  /* caller-saved registers around a slow path */
+	uint64_t regs[16];	  /* host registers around a slow path, by number */
 	uint64_t tmp;
 	struct x64 *x;
 };
@@ -63,7 +85,9 @@ struct x64_frame {
 struct x64_stubs {
 	const uint8_t *enter;
 	/* [1]: for 64-bit code, where R8..R10 are guest registers */
-	const uint8_t *exit_host[2], *exit_env[2], *slow[2], *eval[2], *lookup[2];
+	const uint8_t *exit_host[2], *exit_env[2], *slow[2], *eval[2];
+	const uint8_t *lookup[2];  /* R11 = IP, flags in cpu->fl_save */
+	const uint8_t *link[2][2]; /* called with a pointer to the block_exit behind the call; [][1]: flags saved */
 };
 
 struct x64 {
@@ -74,7 +98,7 @@ struct x64 {
 	struct eval eval;
 	struct emitter *em;
 	uint32_t feat;		/* HOSTF_* */
-	uint64_t flushes;
+	uint64_t flushes, entries;
 	bool no_jc;		/* every block goes back to the run loop */
 };
 
@@ -84,12 +108,11 @@ struct emitter;
 #define T_HOST (IR_MAX_TEMPS - 1) /* the pseudo temporary that keeps LDX's host address for STX */
 
 struct cold {
-	uint8_t *from, *join;	/* the branch to patch; where to come back */
+	uint8_t *from, *from2, *join; /* the branches to patch; where to come back */
 	void (*emit)(struct emitter *c, struct cold *k);
-	const struct x64_site *site;
-	uint8_t reg, reason;
-	bool host_flags;
-	ir_val val;
+	struct x64_site *site;
+	bool env_flags;
+	struct x_mem mem;
 	int64_t imm;
 	struct block_exit *exit;
 	uint8_t reg_t[16];	/* where the temporaries were */
@@ -146,11 +169,14 @@ struct x_mem home_mem(unsigned t);
 unsigned use_spare(struct emitter *c, ir_val v, int64_t imm, unsigned spare);
 unsigned def_from(struct emitter *c, ir_val d, unsigned w, ir_val a, unsigned areg);
 /* around a host instruction that writes flags: what must be there before, what is there after */
+bool flags_wanted(const struct ir_op *o); /* must the old ones be in EFLAGS? */
 void flags_before(struct emitter *c, const struct ir_op *o);
 void flags_after(struct emitter *c, const struct ir_op *o);
 /* mem.c */
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
-unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, bool align);
+struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, bool align);
+void call_slow(struct emitter *c, const struct x64_site *s);
+uint32_t code_here(const struct emitter *c); /* offset in the block's code */
 bool lower_ld(struct emitter *c, const struct ir_op *o);
 bool lower_st(struct emitter *c, const struct ir_op *o);
 void cold_eval(struct emitter *c, struct cold *k);
@@ -169,10 +195,11 @@ bool lower_native(struct emitter *c, const struct ir_op *o);
 void emit_fp_check(struct emitter *c);
 void cold_native_store(struct emitter *c, struct cold *k);
 bool x64_can_native(void *priv, const struct insn *in);
+/* entry.c */
+void emit_entries(struct emitter *c);
+enum x64_flags_in target_flags(const struct emitter *c, int64_t off); /* of the block at page offset @off, a guess */
 /* term.c */
 void lower_term(struct emitter *c);
-void emit_prologue(struct emitter *c);
-void emit_exit(struct codebuf *cb, struct x64 *x, unsigned reason, bool host_flags);
 /* stubs.c */
 void x64_make_stubs(struct x64 *x, struct codebuf *cb);
 /* slow.c: general registers only */

@@ -1,0 +1,83 @@
+/*
+ * entry.c - how blocks begin: one entry for each place the flags may come in, and the one of the jump cache.
+ *
+ * Which of them costs nothing depends on what the block does first with the flags (enum x64_flags_in).
+ */
+#include "jit/x64/x64.h"
+#include "jit/priv.h"
+
+/* Ops that have host code and leave EFLAGS alone. */
+static bool keeps_host_flags(const struct ir_op *o)
+{
+	switch (o->op) {
+	case IR_INSN: case IR_MOV: case IR_ZEXT: case IR_SEXT: case IR_LEA: case IR_LIN: case IR_IPVAL: case IR_LDENV:
+	case IR_STENV: case IR_BSWAP: case IR_NOT:
+		return true;
+	case IR_ADD: case IR_SUB: case IR_INC: case IR_DEC:
+		return !o->fdef && o->w > 1; /* LEA */
+	}
+	return false;
+}
+
+static enum x64_flags_in flags_in(const struct ir_block *ir)
+{
+	for (unsigned i = 0; i < ir->nops; i++) {
+		const struct ir_op *o = &ir->op[i];
+
+		if (keeps_host_flags(o))
+			continue;
+		if (ir_ops[o->op].fx & (IRFX_FAULT | IRFX_MEM))
+			return IN_ENV;
+		if (flags_wanted(o))
+			return IN_HOST;
+		return o->fdef ? IN_DEAD : IN_ENV;
+	}
+	return ir->term.kind == TERM_IND || ir->term.kind == TERM_JNZ ? IN_ENV : IN_HOST;
+}
+
+/* IP value in R11 becomes the page's; dead blocks have a jump here instead. */
+static void jump_cache_entry(struct emitter *c)
+{
+	struct x_mem base = env_mem(ENV(ip_base));
+
+	x_lea(&c->cb, 8, X_R11, &(struct x_mem){X_R11, X_NONE, 0, -(int32_t)(c->blk->ra & (PAGE_SIZE - 1))});
+	x_store(&c->cb, 8, &base, X_R11);
+}
+
+void emit_entries(struct emitter *c)
+{
+	struct x64_block *xb = c->xb;
+	uint8_t *over;
+
+	xb->in = flags_in(c->ir);
+	jump_cache_entry(c);
+	switch (xb->in) {
+	case IN_ENV:
+		over = x_jmp_fwd8(&c->cb);
+		xb->body = code_here(c);
+		emit_save(&c->cb);
+		x_here8(&c->cb, over);
+		xb->env = code_here(c);
+		break;
+	case IN_HOST:
+		xb->env = code_here(c);
+		emit_restore(&c->cb);
+		xb->body = code_here(c);
+		break;
+	default:
+		xb->body = xb->env = code_here(c);
+	}
+	c->fl_env = xb->in == IN_ENV;
+	c->fl_host = !c->fl_env;
+}
+
+enum x64_flags_in target_flags(const struct emitter *c, int64_t off)
+{
+	struct jit *j = c->x->cpu->jit;
+	const struct block *b;
+
+	if (off == (int64_t)c->ir->start_off)
+		return c->xb->in;
+	b = j ? cache_find(j, (c->blk->ra & PAGE_MASK) | (raddr_t)off, c->blk->mode) : NULL;
+	return b && b->priv ? ((struct x64_block *)b->priv)->in : IN_HOST;
+}
