@@ -34,7 +34,7 @@ struct block {
 	uint16_t undef;		/* lockstep: flags that the block's last writers leave undefined */
 	uint32_t runs;		/* executions counted by the run loop or by the backend's profile */
 	struct block *hash_next;
-	struct block *page_next[2]; /* lists of the first and second page */
+	struct block *page_next[2], **page_prev[2]; /* lists of the first and second page */
 	struct block_exit exit[2];
 	struct block_exit *incoming; /* exits of other blocks linked to us */
 	const uint8_t *code;	/* backend: host entry point (executable view), NULL for the interpreter */

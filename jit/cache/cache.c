@@ -33,18 +33,31 @@ static unsigned page_slot(const struct block *b, uint64_t page)
 
 static void page_add(struct jit *j, struct block *b, uint64_t page)
 {
-	b->page_next[page_slot(b, page)] = j->page[page];
+	unsigned slot = page_slot(b, page);
+	struct block *next = j->page[page];
+
+	b->page_next[slot] = next;
+	b->page_prev[slot] = &j->page[page];
+	if (next)
+		next->page_prev[page_slot(next, page)] = &b->page_next[slot];
 	j->page[page] = b;
 }
 
-static void page_del(struct jit *j, struct block *b, uint64_t page)
+static void page_del(struct block *b, uint64_t page)
 {
-	struct block **p = &j->page[page];
+	unsigned slot = page_slot(b, page);
+	struct block *next = b->page_next[slot];
 
-	while (*p && *p != b)
-		p = &(*p)->page_next[page_slot(*p, page)];
-	BUG_ON(!*p);
-	*p = b->page_next[page_slot(b, page)];
+	BUG_ON(*b->page_prev[slot] != b);
+	*b->page_prev[slot] = next;
+	if (next)
+		next->page_prev[page_slot(next, page)] = b->page_prev[slot];
+}
+
+/* Has the block a second page list to be in? Both linear pages may be the same RAM page. */
+static bool two_pages(const struct block *b)
+{
+	return b->ra2 != RADDR_NONE && b->ra2 != (b->ra & PAGE_MASK);
 }
 
 void cache_insert(struct jit *j, struct block *b)
@@ -54,7 +67,7 @@ void cache_insert(struct jit *j, struct block *b)
 	b->hash_next = j->hash[h];
 	j->hash[h] = b;
 	page_add(j, b, b->ra >> PAGE_SHIFT);
-	if (b->ra2 != RADDR_NONE)
+	if (two_pages(b))
 		page_add(j, b, b->ra2 >> PAGE_SHIFT);
 	smc_protect(j, b);
 }
@@ -67,9 +80,9 @@ void cache_remove(struct jit *j, struct block *b)
 	while (*p != b)
 		p = &(*p)->hash_next;
 	*p = b->hash_next;
-	page_del(j, b, b->ra >> PAGE_SHIFT);
-	if (b->ra2 != RADDR_NONE)
-		page_del(j, b, b->ra2 >> PAGE_SHIFT);
+	page_del(b, b->ra >> PAGE_SHIFT);
+	if (two_pages(b))
+		page_del(b, b->ra2 >> PAGE_SHIFT);
 	unlink_block(j, b);
 	j->be->kill(j->be_priv, b);
 	b->dead = true;

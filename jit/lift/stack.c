@@ -36,6 +36,11 @@ void lift_pop(struct lift *l)
 	struct ir_mem m;
 
 	lift_stack(l, &m, IR_G(GPR_RSP), 0, w, false);
+	if (o->kind == OPND_GPR && o->reg != GPR_RSP) {
+		ir_ld(l->b, w, lift_reg(o), &m);
+		lift_sp_add(l, w);
+		return;
+	}
 	ir_ld(l->b, w, t, &m);
 	if (o->kind == OPND_SEG) {
 		ir_emit_nf(l->b, IR_ZEXT, 8, t, t, IR_NONE)->aux = 2;

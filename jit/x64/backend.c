@@ -105,37 +105,39 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 		c->pool |= 1u << X_R8 | 1u << X_R9 | 1u << X_R10;
 	c->ncold = 0;
 	c->starved = false;
+	c->held = 0;
+	c->group.on = false;
+	c->group.skip = 0;
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
 	drop_temps(c);
 	code_mem_open(&x->mem, &c->cb);
 }
 
-/* What one op may have changed in the emitter before it turned out not to fit. */
-struct mark {
-	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[16];
-	unsigned ncold, nsites;
-	bool fl_host, fl_env;
-};
-
-static void mark(const struct emitter *c, struct mark *m)
+void mark(const struct emitter *c, struct mark *m)
 {
 	m->p = c->cb.p;
 	memcpy(m->t_reg, c->t_reg, sizeof(m->t_reg));
 	memcpy(m->reg_t, c->reg_t, sizeof(m->reg_t));
 	m->ncold = c->ncold;
 	m->nsites = c->xb->nsites;
+	m->obs = c->obs;
+	m->off = c->off;
+	m->next_off = c->next_off;
 	m->fl_host = c->fl_host;
 	m->fl_env = c->fl_env;
 }
 
-static void take_back(struct emitter *c, const struct mark *m)
+void take_back(struct emitter *c, const struct mark *m)
 {
 	c->cb.p = m->p;
 	memcpy(c->t_reg, m->t_reg, sizeof(m->t_reg));
 	memcpy(c->reg_t, m->reg_t, sizeof(m->reg_t));
 	c->ncold = m->ncold;
 	c->xb->nsites = m->nsites;
+	c->obs = m->obs;
+	c->off = m->off;
+	c->next_off = m->next_off;
 	c->fl_host = m->fl_host;
 	c->fl_env = m->fl_env;
 	c->busy = 0;
@@ -148,6 +150,9 @@ static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 	struct mark m;
 	unsigned n;
 
+	n = lower_group(c);
+	if (n)
+		return n;
 	mark(c, &m);
 	if (o->op == IR_LDX) {
 		n = fold_rmw(c);
@@ -158,16 +163,18 @@ static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 	if (x64_lower[o->op] && x64_lower[o->op](c, o) && !c->starved)
 		return 1;
 	take_back(c, &m);
+	c->group.failed = true;
 	lower_eval(c, o);
 	return 1;
 }
 
-static void lower_ops(struct emitter *c)
+void lower_range(struct emitter *c, unsigned begin, unsigned end)
 {
 	const struct ir_block *ir = c->ir;
 
-	for (c->i = 0; c->i < ir->nops; c->i++) {
+	for (c->i = begin; c->i < end; c->i++) {
 		const struct ir_op *o = &ir->op[c->i];
+		unsigned i = c->i;
 
 		c->busy = 0;
 		if (o->op == IR_INSN) {
@@ -175,7 +182,7 @@ static void lower_ops(struct emitter *c)
 			c->next_off = c->off + o->aux;
 			drop_temps(c);
 		} else {
-			c->i += lower_one(c, o) - 1;
+			c->i = i + lower_one(c, o) - 1;
 			o = &ir->op[c->i];
 		}
 		c->obs = o->fobs;
@@ -233,7 +240,7 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	blk->code = codebuf_rx(&c->cb);
 	emit_entries(c);
 	emit_fp_check(c);
-	lower_ops(c);
+	lower_range(c, 0, ir->nops);
 	lower_term(c);
 	emit_cold(c);
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);

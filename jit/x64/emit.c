@@ -53,7 +53,7 @@ static void evict(struct emitter *c, unsigned reg)
 /* A pool register nobody in this op uses: a free one, or one whose temporary goes home. */
 static unsigned pick(struct emitter *c)
 {
-	uint32_t avail = c->pool & ~c->busy;
+	uint32_t avail = c->pool & ~(c->busy | c->held);
 	unsigned r;
 
 	for (r = 0; r < 16; r++)

@@ -124,27 +124,18 @@ static void miss(struct emitter *c, struct x64_site *s, unsigned cc)
 	k->site = s;
 }
 
-/* The host's operand for the access. @val: what a store will write. */
-struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, bool align)
+static int32_t tlb_at(unsigned idx)
 {
-	unsigned a = address(c, &o->m), b;
-	int32_t table = (int32_t)(offsetof(struct vcpu, mmu) + offsetof(struct mmu, tlb) +
-		o->m.idx % MMU_IDX_COUNT * sizeof(struct tlb_entry) * TLB_SIZE) - VCPU_BIAS;
-	bool load = kind == SITE_LD || kind == SITE_NLD;
-	struct x64_site *s = new_site(c, o, kind);
-	struct x_mem m = {X_R15, 0, 0, table};
+	return (int32_t)(offsetof(struct vcpu, mmu) + offsetof(struct mmu, tlb) +
+		idx % MMU_IDX_COUNT * sizeof(struct tlb_entry) * TLB_SIZE) - VCPU_BIAS;
+}
 
-	flags_lost(c);
-	b = scratch(c);
-	s->align = align;
-	s->gla_reg = (uint8_t)a;
-	s->delta_reg = (uint8_t)b;
-	if (align) {
-		x_testi(&c->cb, 1, a, 15);
-		miss(c, s, 5);
-	}
-	if (o->w > 1)
-		x_lea(&c->cb, 8, X_R11, &(struct x_mem){(uint8_t)a, X_NONE, 0, o->w - 1});
+void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write)
+{
+	struct x_mem m = {X_R15, (uint8_t)b, 0, tlb_at(idx)};
+
+	if (len > 1)
+		x_lea(&c->cb, 8, X_R11, &(struct x_mem){(uint8_t)a, X_NONE, 0, (int32_t)len - 1});
 	else
 		x_mov(&c->cb, 8, X_R11, a);
 	if (c->bmi2) {
@@ -155,13 +146,40 @@ struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_v
 	}
 	x_alui(&c->cb, X_AND, 4, b, (TLB_SIZE - 1) * sizeof(struct tlb_entry));
 	x_alui(&c->cb, X_AND, 8, X_R11, -(int32_t)PAGE_SIZE);
-	m.index = (uint8_t)b;
-	m.disp += load ? offsetof(struct tlb_entry, rd) : offsetof(struct tlb_entry, wr);
+	m.disp += write ? offsetof(struct tlb_entry, wr) : offsetof(struct tlb_entry, rd);
 	x_alu_rm(&c->cb, X_CMP, 8, X_R11, &m);
-	s->val = value_at(c, val); /* scratch() may have sent it home */
-	miss(c, s, 5);
-	m.disp = table + (int32_t)offsetof(struct tlb_entry, addend);
+}
+
+void load_addend(struct emitter *c, unsigned b, unsigned idx)
+{
+	struct x_mem m = {X_R15, (uint8_t)b, 0, tlb_at(idx) + (int32_t)offsetof(struct tlb_entry, addend)};
+
 	x_load(&c->cb, 8, b, &m);
+}
+
+/* The host's operand for the access. @val: what a store will write. */
+struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, bool align)
+{
+	struct x64_site *s;
+	unsigned a, b;
+
+	if (c->group.on)
+		return (struct x_mem){c->group.base, X_NONE, 0, c->group.off[c->i] - c->group.lo};
+	a = address(c, &o->m);
+	flags_lost(c);
+	b = scratch(c);
+	s = new_site(c, o, kind);
+	s->align = align;
+	s->gla_reg = (uint8_t)a;
+	s->delta_reg = (uint8_t)b;
+	s->val = value_at(c, val);
+	if (align) {
+		x_testi(&c->cb, 1, a, 15);
+		miss(c, s, 5);
+	}
+	compare_tag(c, a, b, o->w, o->m.idx, kind != SITE_LD && kind != SITE_NLD);
+	miss(c, s, 5);
+	load_addend(c, b, o->m.idx);
 	s->join = code_here(c);
 	return (struct x_mem){(uint8_t)a, (uint8_t)b, 0, 0};
 }
@@ -169,13 +187,14 @@ struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_v
 /* The probe's scratch registers may be taken for the result of the one access. */
 static void release(struct emitter *c, const struct x_mem *m)
 {
-	c->busy &= ~(1u << m->base | 1u << m->index);
+	if (m->index != X_NONE)
+		c->busy &= ~(1u << m->base | 1u << m->index);
 }
 
 /* What LDX leaves for STX: the host address, as a temporary. */
 static void keep_host(struct emitter *c, struct x_mem *m)
 {
-	unsigned a = m->index;
+	unsigned a = m->index != X_NONE ? m->index : scratch(c);
 
 	x_lea(&c->cb, 8, a, m);
 	release(c, m);

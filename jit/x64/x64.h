@@ -104,7 +104,7 @@ struct x64 {
 
 /* ---- emitter ---- */
 struct emitter;
-#define X64_MAX_COLD (2 * IR_MAX_OPS)
+#define X64_MAX_COLD (3 * IR_MAX_OPS)
 #define T_HOST (IR_MAX_TEMPS - 1) /* the pseudo temporary that keeps LDX's host address for STX */
 
 struct cold {
@@ -112,10 +112,33 @@ struct cold {
 	void (*emit)(struct emitter *c, struct cold *k);
 	struct x64_site *site;
 	bool env_flags;
-	struct x_mem mem;
 	int64_t imm;
 	struct block_exit *exit;
 	uint8_t reg_t[16];	/* where the temporaries were */
+	/* a group: its ops, the emitter's state before and after */
+	unsigned begin, end;
+	int32_t off, next_off;
+	uint16_t obs;
+	uint8_t end_t[16];
+	bool end_host, end_env;
+};
+
+/* A run of ops that share one probe (group.c). */
+struct group {
+	bool on;		/* its ops are being lowered */
+	bool failed;		/* one of them did not fit */
+	uint8_t base;		/* register with the host address of the lowest byte */
+	int32_t lo, off[IR_MAX_OPS]; /* distances from the guest's base: of that byte, of each access */
+	unsigned skip;		/* no group begins before this op */
+};
+
+/* What ops may have changed in the emitter before it turned out that they do not fit. */
+struct mark {
+	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[16];
+	unsigned ncold, nsites;
+	uint16_t obs;
+	int32_t off, next_off;
+	bool fl_host, fl_env;
 };
 
 struct emitter {
@@ -125,7 +148,7 @@ struct emitter {
 	struct block *blk;
 	struct x64_block *xb;
 	bool code64, bmi2;
-	uint32_t pool, busy;	   /* temporaries' registers; those in use by the current op */
+	uint32_t pool, busy, held; /* temporaries' registers; those in use by the current op; by the group */
 	uint8_t t_reg[IR_MAX_TEMPS]; /* register holding temporary n, or X_NONE: in its home slot */
 	uint8_t reg_t[16];	   /* temporary held by a register, or 0xFF */
 	bool fl_host, fl_env;
@@ -135,6 +158,7 @@ struct emitter {
 	int32_t off, next_off;
 	struct cold cold[X64_MAX_COLD];
 	unsigned ncold;
+	struct group group;
 };
 
 #define ENV(field) ((int32_t)offsetof(struct vcpu, field) - VCPU_BIAS)
@@ -183,6 +207,15 @@ void cold_eval(struct emitter *c, struct cold *k);
 unsigned fold_rmw(struct emitter *c); /* ops consumed from the current one: 0 or 3 */
 bool lower_stx(struct emitter *c, const struct ir_op *o);
 bool lower_segchk(struct emitter *c, const struct ir_op *o);
+/* compare the tag of @len bytes at the address in register @a; b: index of the entry, for load_addend(); uses R11 */
+void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write);
+void load_addend(struct emitter *c, unsigned b, unsigned idx);
+/* group.c */
+unsigned lower_group(struct emitter *c); /* ops consumed from the current one, or 0 */
+/* backend.c */
+void lower_range(struct emitter *c, unsigned begin, unsigned end);
+void mark(const struct emitter *c, struct mark *m);
+void take_back(struct emitter *c, const struct mark *m);
 /* lower_*.c */
 extern lower_fn *const x64_lower[IR_OP_COUNT];
 lower_fn lower_binary, lower_cmp, lower_unary, lower_shift, lower_mul, lower_imul, lower_bit, lower_shiftx, lower_scan,

@@ -240,6 +240,137 @@ START_TEST(test_link)
 }
 END_TEST
 
+#define WORDS 0x800 /* of the four pages from 0x9000 */
+
+/* 32-bit paging over pages 0x9000 (all allowed), 0xA000 (absent), 0xB000 (read-only), others identical and writable. */
+static void page_tables(struct run *r)
+{
+	struct vcpu *c = r->f->cpu;
+
+	fix_wr(r->f, PML4, (PML4 + 0x1000) | 7, 4);
+	for (unsigned i = 0; i < 1024; i++)
+		fix_wr(r->f, PML4 + 0x1000 + 4 * i, (i << 12) | (i == 10 ? 6 : i == 11 ? 5 : 7) | 0x60, 4);
+	c->cr3 = PML4;
+	c->cr0 |= BIT(31) | BIT(16);
+	vcpu_update(c);
+}
+
+static ir_val other_reg(unsigned base)
+{
+	unsigned n = rnd() % nregs;
+
+	return IR_G(n == base ? (n + 1) % nregs : n);
+}
+
+/* One guest instruction near base register @base; @w: address size. */
+static void near_base(struct run *r, unsigned base, unsigned asize)
+{
+	struct ir_mem m = { IR_G(base), IR_NONE, 0, asize, IR_NOSEG, mode_mmu_idx(r->ir.mode), SEG_DS, 0 };
+	unsigned w = rnd() & 1 ? 4 : 1u << rnd() % 4;
+	ir_val t;
+
+	if (!r->long_mode && w == 8)
+		w = 4;
+	m.disp = (int64_t)(rnd() % 64) - 32;
+	switch (rnd() % 8) {
+	case 0:
+		ir_st(&r->ir, w, &m, IR_G(rnd() % nregs));
+		break;
+	case 1:
+		ir_st_imm(&r->ir, w, &m, (int32_t)rnd());
+		break;
+	case 2:
+		ir_ld(&r->ir, w, other_reg(base), &m);
+		break;
+	case 3: /* PUSH */
+		m.disp = -4;
+		ir_st(&r->ir, 4, &m, IR_G(rnd() % nregs));
+		ir_emit_nf_imm(&r->ir, IR_SUB, asize, IR_G(base), IR_G(base), 4);
+		break;
+	case 4: /* POP */
+		m.disp = 0;
+		ir_ld(&r->ir, 4, other_reg(base), &m);
+		ir_emit_nf_imm(&r->ir, IR_ADD, asize, IR_G(base), IR_G(base), 4);
+		break;
+	case 5:
+		t = ir_temp(&r->ir);
+		ir_ld(&r->ir, w, t, &m);
+		t = other_reg(base);
+		ir_emit(&r->ir, IR_ADD + rnd() % 4, w, t, t, IR_T(0));
+		break;
+	case 6:
+		t = ir_temp(&r->ir);
+		ir_memop(&r->ir, IR_LDX, w, t, &m, IR_NONE);
+		ir_emit(&r->ir, IR_ADD, w, t, t, other_reg(base));
+		ir_memop(&r->ir, IR_STX, w, IR_NONE, &m, t);
+		break;
+	default:
+		t = other_reg(base);
+		ir_emit(&r->ir, rnd() & 1 ? IR_ADC : IR_SUB, asize, t, t, IR_G(rnd() % nregs));
+	}
+}
+
+static void snapshot(struct run *r, uint64_t *to)
+{
+	for (unsigned i = 0; i < WORDS; i++)
+		to[i] = fix_rd(r->f, 0x9000 + 8 * i, 8);
+	to[WORDS] = r->f->cpu->cr2;
+}
+
+/*
+ * Accesses off one base, in the middle of a page and across its end, into a page that is absent, over read-only ones:
+ * the same registers, flags, memory and faulting instruction, whether they share a probe or not.
+ */
+START_TEST(test_groups)
+{
+	struct run *r = run_new();
+	struct ir_term t = { .kind = TERM_JMP, .t_off = 0x2000, .ipsize = 4 };
+	struct state s0 = { 0 }, a, b;
+	static uint64_t before[WORDS + 1], one[WORDS + 1], two[WORDS + 1];
+	unsigned faults = 0;
+
+	page_tables(r);
+	for (unsigned k = 0; k < 4000; k++) {
+		unsigned base = rnd() % 8, n = 1 + rnd() % 8, asize;
+
+		start(r);
+		asize = r->long_mode && rnd() % 4 ? 8 : 4;
+		for (unsigned i = 0; i < n; i++) {
+			if (i)
+				ir_insn(&r->ir, 2 * i, &(struct insn){ .len = 2 });
+			near_base(r, base, asize);
+		}
+		ir_end(&r->ir, &t);
+		ir_optimise(&r->ir, 0);
+		for (unsigned i = 0; i < 16; i++)
+			s0.gpr[i] = r->long_mode ? rnd() : (uint32_t)rnd();
+		s0.gpr[base] = 0x9000 + (rnd() & 1 ? 0x800 : rnd() & 1 ? 0xFE0 + rnd() % 64 : 0x2FE0 + rnd() % 64);
+		s0.eflags = (uint32_t)(rnd() & FL_ARITH) | FL_1 | FL_IF;
+		for (unsigned i = 0; i < WORDS; i++)
+			fix_wr(r->f, 0x9000 + 8 * i, before[i] = rnd(), 8);
+		if (rnd() % 4 == 0)
+			tlb_flush(&r->f->cpu->mmu, true);
+		once(r, &x64_backend, r->x, &s0, &a);
+		snapshot(r, one);
+		if (a.x == RUN_ONE) /* a read-modify-write that only the interpreter can do */
+			continue;
+		for (unsigned i = 0; i < WORDS; i++)
+			fix_wr(r->f, 0x9000 + 8 * i, before[i], 8);
+		once(r, &interp_backend, r->in, &s0, &b);
+		snapshot(r, two);
+		ck_assert_int_eq(a.x, b.x);
+		ck_assert_int_eq(memcmp(one, two, sizeof(one)), 0);
+		for (unsigned i = 0; i < 16; i++)
+			ck_assert_msg(a.gpr[i] == b.gpr[i], "case %u: gpr %u %lx, want %lx", k, i, a.gpr[i], b.gpr[i]);
+		ck_assert_uint_eq(a.eflags & ~IRF_A, b.eflags & ~IRF_A);
+		ck_assert_uint_eq(a.rip, b.rip);
+		faults += a.x == RUN_FAULT;
+	}
+	ck_assert_uint_gt(faults, 100);
+	run_free(r);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("x64_run");
@@ -251,6 +382,7 @@ int main(void)
 	tcase_add_test(t, test_moves);
 	tcase_add_test(t, test_memory_fault);
 	tcase_add_test(t, test_link);
+	tcase_add_test(t, test_groups);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
