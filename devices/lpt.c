@@ -14,7 +14,7 @@ static uint8_t status(const struct lpt *p)
 
 	if (gone < BUSY_NS)
 		return 0x5F;
-	return gone < BUSY_NS + ACK_NS ? 0x9F : 0xDF;
+	return p->s.ack ? 0x9F : 0xDF;
 }
 
 static void ack_over(void *opaque)
@@ -29,11 +29,15 @@ static void ack_over(void *opaque)
 static uint64_t lpt_read(void *opaque, uint64_t off, unsigned size)
 {
 	struct lpt *p = opaque;
+	uint8_t v;
 
 	if (off == 0)
 		return p->s.data;
-	/* a port without the bidirectional extension reads ones in the upper bits */
-	return off == 1 ? status(p) : 0xE0u | p->s.control;
+	if (off == 2) /* a port without the bidirectional extension reads ones in the upper bits */
+		return 0xE0u | p->s.control;
+	v = status(p);
+	p->s.ack &= v == 0x5F;
+	return v;
 }
 
 static void control(struct lpt *p, uint8_t v)
@@ -45,6 +49,7 @@ static void control(struct lpt *p, uint8_t v)
 		return; /* a printer being initialized, or busy, does not look at the strobe */
 	chr_write(p->chr, &p->s.data, 1);
 	p->s.bytes++;
+	p->s.ack = 1;
 	p->s.strobed_at = clock_now(p->clock);
 	timer_arm(&p->timer, p->s.strobed_at + BUSY_NS + ACK_NS);
 }
@@ -67,7 +72,7 @@ static void lpt_reset(struct device *d)
 
 	timer_cancel(&p->timer);
 	p->s.strobed_at = IDLE;
-	p->s.data = 0;
+	p->s.data = p->s.ack = 0;
 	p->s.control = NINIT | 0x08;
 }
 
@@ -75,7 +80,7 @@ static enum vm_err lpt_post_load(struct device *d, struct err *e)
 {
 	struct lpt *p = container_of(d, struct lpt, dev);
 
-	if (p->s.control & 0xE0)
+	if ((p->s.control & 0xE0) || p->s.ack > 1)
 		return err_set(e, VM_ERR_FORMAT, "lpt: impossible saved state");
 	timer_cancel(&p->timer);
 	if (p->s.strobed_at != IDLE)

@@ -1,6 +1,7 @@
 /* backends.c - see backends.h. */
 #include "frontend/backends.h"
 #include "frontend/args_spec.h"
+#include "devices/fdc.h"
 #include "frontend/block.h"
 #include "frontend/drive.h"
 #include <string.h>
@@ -160,6 +161,10 @@ enum vm_err drives_open(struct args *a, struct err *e)
 			continue;
 		if (d->file)
 			r = blk_open_raw(d->file, &o, &image, e);
+		if (!r && image && d->bus == ARGS_FLOPPY && !fdc_format_of(image->size)) {
+			r = err_set(e, VM_ERR_FORMAT, "floppy image '%s' is larger than 2.88 MB", d->file);
+			image->ops->close(image);
+		}
 		if (r)
 			break;
 		if (d->cdrom || d->bus == ARGS_FLOPPY) {
@@ -173,10 +178,14 @@ enum vm_err drives_open(struct args *a, struct err *e)
 		name_drive(*b, d->id, d->bus == ARGS_FLOPPY ? fd[d->index] : d->cdrom ? cd[d->index]
 				: hd[d->index]);
 	}
-	/* an empty CD-ROM drive, as QEMU's pc has one */
+	/* an empty CD-ROM drive and an empty floppy drive, as QEMU's pc has them */
 	if (!r && !a->nodefaults && !a->cfg.ide[2]) {
 		a->cfg.ide[2] = drive_new(true);
 		name_drive(a->cfg.ide[2], "", cd[2]);
+	}
+	if (!r && !a->nodefaults && !a->cfg.floppy[0]) {
+		a->cfg.floppy[0] = drive_new(false);
+		name_drive(a->cfg.floppy[0], "", fd[0]);
 	}
 	return r;
 }

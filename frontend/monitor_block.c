@@ -2,6 +2,7 @@
 #include "frontend/monitor_priv.h"
 #include "frontend/block.h"
 #include "frontend/drive.h"
+#include "devices/fdc.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -101,10 +102,14 @@ void cmd_change(struct mon *mon)
 	o.readonly = b->is_cdrom || (mode && !strcmp(mode, "read-only")) ||
 		((!mode || !strcmp(mode, "retain")) && b->present && b->readonly);
 	/* opened first: a wrong name leaves the old medium in */
-	if (blk_open_raw(file, &o, &medium, &e))
+	if (blk_open_raw(file, &o, &medium, &e)) {
 		fprintf(mon->out, "%s\n", e.msg);
-	else
+	} else if (!b->is_cdrom && !fdc_format_of(medium->size)) {
+		fprintf(mon->out, "'%s' is larger than any floppy\n", file);
+		medium->ops->close(medium);
+	} else {
 		drive_insert(b, medium);
+	}
 }
 
 static void commit(struct mon *mon, struct blk *b)

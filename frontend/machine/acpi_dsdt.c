@@ -157,6 +157,22 @@ static void isa_device(struct aml *a, const char *name, const char *id, unsigned
 	aml_device(a, name, &d);
 }
 
+static void floppy_device(struct aml *a)
+{
+	struct aml d = {0}, r = {0};
+
+	hid(&d, "PNP0700");
+	aml_name(&d, "_CRS");
+	aml_io(&r, 0x3F2, 4);
+	aml_io(&r, 0x3F7, 1);
+	aml_irq(&r, 6);
+	aml_byte(&r, 0x2A); /* DMA channel 2, bytes, not a bus master */
+	aml_byte(&r, 0x04);
+	aml_byte(&r, 0x00);
+	aml_resources(&d, &r);
+	aml_device(a, "FDC0", &d);
+}
+
 static void isa_bridge(struct machine *m, struct aml *a)
 {
 	static const uint16_t com_port[4] = {0x3F8, 0x2F8, 0x3E8, 0x2E8};
@@ -191,6 +207,8 @@ static void isa_bridge(struct machine *m, struct aml *a)
 		if (m->cfg.serial[i])
 			isa_device(&d, n, "PNP0501", i + 1, com_port[i], 8, 0, i & 1 ? 3 : 4);
 	}
+	if (m->cfg.floppy[0] || m->cfg.floppy[1])
+		floppy_device(&d);
 	if (m->cfg.parallel)
 		isa_device(&d, "LPT_", "PNP0400", 1, 0x378, 8, 0, 7);
 	aml_device(a, "ISA_", &d);

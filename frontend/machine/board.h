@@ -9,6 +9,7 @@
 #include "devices/apic.h"
 #include "devices/debugcon.h"
 #include "devices/debugexit.h"
+#include "devices/fdc.h"
 #include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
@@ -65,6 +66,8 @@ struct machine {
 	struct fw_cfg *fw;
 	struct vga *vga;
 	struct ide *ide;
+	struct i8237 *dma;
+	struct fdc *fdc;
 	struct display display;
 	struct input input;
 	uint8_t *vga_rom;

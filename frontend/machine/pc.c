@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CMOS_FLOPPY 0x10
 #define CMOS_EQUIPMENT 0x14
 #define MSR_APIC_BASE 0x1B
 
@@ -300,6 +301,10 @@ static void build_legacy(struct machine *m)
 		if (m->cfg.serial[i])
 			pc_add(m, uart16550_create(m->log, &m->clock, &m->io, com[i],
 				gsi_irq(m, i & 1 ? 3 : 4), m->cfg.serial[i]));
+	m->dma = i8237_create(m->log, &m->mem, &m->io);
+	pc_add(m, m->dma);
+	m->fdc = fdc_create(m->log, &m->clock, &m->io, m->dma, gsi_irq(m, 6), m->cfg.floppy);
+	pc_add(m, m->fdc);
 	if (m->cfg.parallel)
 		pc_add(m, lpt_create(m->log, &m->clock, &m->io, 0x378, gsi_irq(m, 7), m->cfg.parallel));
 	for (unsigned i = 0; i < m->cfg.ndebugcon; i++)
@@ -377,6 +382,7 @@ static void fill_cmos(struct machine *m)
 	uint64_t ext_kb = low > 1 << 20 ? (low - (1 << 20)) >> 10 : 0;
 	uint64_t over16 = low > 16 << 20 ? (low - (16 << 20)) >> 16 : 0;
 	struct mc146818 *r = m->rtc;
+	int floppies;
 
 	if (ext_kb > 65535)
 		ext_kb = 65535;
@@ -393,7 +399,9 @@ static void fill_cmos(struct machine *m)
 	mc146818_set(r, 0x5B, (uint8_t)(high >> 16));
 	mc146818_set(r, 0x5C, (uint8_t)(high >> 24));
 	mc146818_set(r, 0x5D, (uint8_t)(high >> 32));
-	mc146818_set(r, CMOS_EQUIPMENT, 0x06); /* FPU, PS/2 mouse */
+	mc146818_set(r, CMOS_FLOPPY, (uint8_t)(fdc_cmos_type(m->cfg.floppy[0]) << 4 | fdc_cmos_type(m->cfg.floppy[1])));
+	floppies = !!m->cfg.floppy[0] + !!m->cfg.floppy[1];
+	mc146818_set(r, CMOS_EQUIPMENT, (uint8_t)(0x06 | (floppies ? (floppies - 1) << 6 | 1 : 0))); /* FPU, mouse */
 	pc_boot_order(m, m->cfg.boot);
 }
 

@@ -65,6 +65,12 @@ START_TEST(handshake)
 	ck_assert_uint_eq(r->b.rises[7], 0); /* nobody asked for it */
 	out(&r->b, 0x37A, 0x0D); /* strobe stays: no second byte */
 	ck_assert_str_eq(r->paper.text, "A");
+	out(&r->b, 0x37A, 0x0C);
+	out(&r->b, 0x37A, 0x0D);
+	run_for(r, 1000000); /* a guest that looks late still sees the acknowledge, once */
+	ck_assert_uint_eq(in(&r->b, 0x379) & 0xC0, 0x80);
+	ck_assert_uint_eq(in(&r->b, 0x379) & 0xC0, 0xC0);
+	ck_assert_str_eq(r->paper.text, "AA");
 	rig_free(r);
 }
 END_TEST
