@@ -31,10 +31,16 @@
 
 #define TSC_HZ 1000000000ull /* one tick a nanosecond: CPUID leaf 15h/16h agree */
 
-/* One ISA/GSI line has two listeners: PIC and I/O APIC. */
+/* One ISA/GSI line has two listeners, PIC and I/O APIC, and is high while any of its sources pulls it. */
 struct gsi {
-	struct machine *m;
 	struct irq pic, ioapic;
+	unsigned high; /* sources that pull */
+};
+
+#define BOARD_MAX_SOURCES 64
+struct gsi_source {
+	struct gsi *gsi;
+	int level;
 };
 
 struct machine {
@@ -50,6 +56,9 @@ struct machine {
 	struct device *devices; /* creation order */
 	struct device **devices_end;
 	struct gsi gsi[24];
+	struct gsi_source source[BOARD_MAX_SOURCES];
+	unsigned nsources;
+	struct irq ferr;
 	struct i8259 *pic;
 	struct i8254 *pit;
 	struct mc146818 *rtc;

@@ -28,16 +28,30 @@ void pc_add(struct machine *m, void *dev)
 
 static void gsi_set(void *opaque, int n, int level)
 {
-	struct gsi *g = opaque;
+	struct gsi_source *src = opaque;
+	struct gsi *g = src->gsi;
 
 	(void)n;
+	level = !!level;
+	if (level == src->level)
+		return;
+	src->level = level;
+	g->high += level ? 1u : -1u;
+	if (g->high > (unsigned)level)
+		return; /* another one pulls, too */
 	irq_set(&g->pic, level);
 	irq_set(&g->ioapic, level);
 }
 
+/* A new source of line @n: each caller pulls for itself. */
 static struct irq gsi_irq(struct machine *m, int n)
 {
-	return (struct irq){gsi_set, &m->gsi[n], n};
+	struct gsi_source *src = &m->source[m->nsources];
+
+	BUG_ON(m->nsources == BOARD_MAX_SOURCES);
+	m->nsources++;
+	src->gsi = &m->gsi[n];
+	return (struct irq){gsi_set, src, n};
 }
 
 static void a20_set(void *opaque, int n, int level)
@@ -80,9 +94,8 @@ static void intr_set(void *opaque, int n, int level)
 static void ferr_set(void *opaque, int level)
 {
 	struct machine *m = opaque;
-	struct irq irq13 = gsi_irq(m, 13);
 
-	irq_set(&irq13, level);
+	irq_set(&m->ferr, level);
 }
 
 /* Port F0h: the latch that clears IRQ 13 after FERR#. */
@@ -257,7 +270,6 @@ static void build_interrupts(struct machine *m)
 	pc_add(m, m->apic);
 	pc_add(m, m->ioapic);
 	for (int n = 0; n < 24; n++) {
-		m->gsi[n].m = m;
 		if (n < 16 && n != 2)
 			m->gsi[n].pic = i8259_input(m->pic, n);
 		if (n != 2)
@@ -267,6 +279,7 @@ static void build_interrupts(struct machine *m)
 
 static void build_cpu_wires(struct machine *m)
 {
+	m->ferr = gsi_irq(m, 13);
 	m->cpu->wires = (struct cpu_wires){.opaque = m, .intr_ack = cpu_ack, .ferr = ferr_set,
 		.tsc = cpu_tsc, .tsc_opaque = m, .apic_read = cpu_apic_read, .apic_write = cpu_apic_write,
 		.get_cr8 = cpu_get_cr8, .set_cr8 = cpu_set_cr8};
