@@ -58,7 +58,8 @@ START_TEST(shared_line)
 	struct machine_config cfg = {.serial = {&null[0], &null[1], &null[2], &null[3]}};
 	struct machine *m = board_new(&cfg);
 
-	pic_init(m, 0x19); /* level: IRR shows the line */
+	pic_init(m, 0x11);
+	out(m, 0x4D0, 0x10); /* level: the request register shows the line */
 	out(m, 0x3FC, 8);
 	out(m, 0x3EC, 8);
 	out(m, 0x3F9, 2); /* transmitter empty: at once */
