@@ -7,6 +7,8 @@
 #   initrd [FLAVOUR]     busybox initramfs for it
 #   iso [FLAVOUR]        isolinux CD with kernel and initramfs, console on serial
 #   disk [FLAVOUR]       hard disk: MBR, GRUB, ext4 with kernel and initramfs
+#   debian [FLAVOUR]     hard disk with a whole Debian: systemd, compilers and the programs of guest-programs. Needs root
+#   reference [FLAVOUR]  what guest-programs prints in that Debian's root on this host, by chroot. Needs root
 #   installer ARCH KIND  directory with linux and initrd.gz of Debian's installer; KIND is text or gtk
 #   data FILE            a fresh ext4 data disk of 64 MiB
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
@@ -135,33 +137,87 @@ iso() {
 	echo "$out"
 }
 
-# disk: 96 MiB; GRUB's boot sector, its core image in the gap before the first partition, one ext4 partition. boot.img
-# and grub-mkimage's defaults already say "core image from sector 1 on", so both are written as they are.
+# write_disk OUT TREE MIB TITLE KERNEL INITRD ARGUMENTS: a hard disk with GRUB's boot sector, its core image in the gap
+# before the first partition, one ext4 partition with TREE. boot.img and grub-mkimage's defaults already say "core image
+# from sector 1 on", so both are written as they are.
+write_disk() {
+	g=/usr/lib/grub/i386-pc
+	printf '%s\n' 'serial --unit=0 --speed=115200' 'terminal_output console serial' 'set root=(hd0,msdos1)' \
+		"echo GRUB is loading $4" "linux $5 $7" "initrd $6" 'boot' >"$cache/grub.cfg"
+	grub-mkimage -O i386-pc -d $g -c "$cache/grub.cfg" -p '(hd0,msdos1)/boot' -o "$cache/core.img" \
+		biosdisk part_msdos ext2 normal linux serial terminal echo || exit 1
+	[ "$(stat -c %s "$cache/core.img")" -lt $((2047 * 512)) ] || die "GRUB's core image does not fit the gap"
+	rm -f "$1.new"
+	truncate -s "$3M" "$1.new" || exit 1
+	mke2fs -q -F -t ext4 -L root -d "$2" -E offset=1048576 "$1.new" $(($3 - 1))M 2>"$cache/disk.log" || {
+		cat "$cache/disk.log" >&2
+		exit 1
+	}
+	printf '%s\n' 'label: dos' 'label-id: 0x0d4a60a9' 'start=2048, type=83, bootable' |
+		sfdisk -q --wipe never "$1.new" 2>"$cache/disk.log" || exit 1
+	# the first 440 bytes are code; the rest of the sector is the partition table
+	dd if=$g/boot.img of="$1.new" bs=440 count=1 conv=notrunc status=none || exit 1
+	dd if="$cache/core.img" of="$1.new" bs=512 seek=1 conv=notrunc status=none || exit 1
+	mv "$1.new" "$1"
+}
 disk() {
 	k=$(kernel) && i=$(initrd) || exit 1
 	out=$cache/linux-$flavour.img
 	if [ ! -s "$out" ] || [ "$i" -nt "$out" ]; then
 		t=$(mktemp -d "$cache/tree.XXXXXX") || exit 1
 		mkdir -p "$t/boot" && cp "$k" "$t/boot/vmlinuz" && cp "$i" "$t/boot/initrd.gz" || exit 1
-		printf '%s\n' 'serial --unit=0 --speed=115200' 'terminal_output console serial' 'set root=(hd0,msdos1)' \
-			'echo GRUB is loading Linux' 'linux /boot/vmlinuz console=tty0 console=ttyS0,115200 quiet disk=/dev/sda1' \
-			'initrd /boot/initrd.gz' 'boot' >"$cache/grub.cfg"
-		g=/usr/lib/grub/i386-pc
-		grub-mkimage -O i386-pc -d $g -c "$cache/grub.cfg" -p '(hd0,msdos1)/boot' -o "$cache/core.img" \
-			biosdisk part_msdos ext2 normal linux serial terminal echo || exit 1
-		[ "$(stat -c %s "$cache/core.img")" -lt $((2047 * 512)) ] || die "GRUB's core image does not fit the gap"
-		rm -f "$out.new"
-		truncate -s 96M "$out.new" || exit 1
-		mke2fs -q -F -t ext4 -L root -d "$t" -E offset=1048576 "$out.new" 95M 2>"$cache/disk.log" || {
-			cat "$cache/disk.log" >&2
-			exit 1
-		}
-		printf '%s\n' 'label: dos' 'label-id: 0x0d4a60a9' 'start=2048, type=83, bootable' |
-			sfdisk -q --wipe never "$out.new" 2>"$cache/disk.log" || exit 1
-		# the first 440 bytes are code; the rest of the sector is the partition table
-		dd if=$g/boot.img of="$out.new" bs=440 count=1 conv=notrunc status=none || exit 1
-		dd if="$cache/core.img" of="$out.new" bs=512 seek=1 conv=notrunc status=none || exit 1
+		write_disk "$out" "$t" 96 Linux /boot/vmlinuz /boot/initrd.gz \
+			'console=tty0 console=ttyS0,115200 quiet disk=/dev/sda1'
 		rm -rf "$t"
+	fi
+	echo "$out"
+}
+
+# What Debian's root holds besides the minimal system
+debian_packages=systemd-sysv,udev,dbus,libpam-systemd,kmod,procps,initramfs-tools,7zip,openssl,python3,perl,sqlite3,gcc,libc6-dev
+
+# debian_root: $cache/root, a Debian 12 with a kernel, made by mmdebstrap; root's password is "dragoman"
+debian_root() {
+	if [ ! -f "$cache/root/root/guest-programs" ] || [ "$tools/guest-programs" -nt "$cache/root/root/guest-programs" ]; then
+		[ "$(id -u)" = 0 ] || die "debian: only root can make its files"
+		if [ ! -d "$cache/root" ]; then
+			say "making a Debian root for $arch; this takes minutes"
+			rm -rf "$cache/root.new"
+			mmdebstrap --quiet --variant=minbase --architectures="$arch" \
+				--include="$debian_packages,linux-image-$flavour" bookworm "$cache/root.new" \
+				http://deb.debian.org/debian >"$cache/root.log" 2>&1 </dev/null || {
+				tail -n 10 "$cache/root.log" >&2
+				die "mmdebstrap failed"
+			}
+			mv "$cache/root.new" "$cache/root"
+		fi
+		r=$cache/root
+		echo dragoman >"$r/etc/hostname"
+		printf '127.0.0.1 localhost dragoman\n' >"$r/etc/hosts"
+		echo '/dev/sda1 / ext4 errors=remount-ro 0 1' >"$r/etc/fstab"
+		hash=$(openssl passwd -6 -salt dragoman dragoman) || exit 1
+		sed -i "s|^root:[^:]*|root:$hash|" "$r/etc/shadow"
+		cp "$tools/guest-programs" "$r/root/guest-programs"
+	fi
+	echo "$cache/root"
+}
+debian() {
+	r=$(debian_root) || exit 1
+	out=$cache/debian-$flavour.img
+	if [ ! -s "$out" ] || [ "$r/root/guest-programs" -nt "$out" ]; then
+		write_disk "$out" "$r" 2048 Debian /vmlinuz /initrd.img 'root=/dev/sda1 console=tty0 console=ttyS0,115200'
+	fi
+	echo "$out"
+}
+reference() {
+	r=$(debian_root) || exit 1
+	out=$cache/reference.txt
+	if [ ! -s "$out" ] || [ "$r/root/guest-programs" -nt "$out" ]; then
+		env -i PATH=/usr/bin:/usr/sbin:/bin:/sbin LC_ALL=C chroot "$r" sh /root/guest-programs /tmp/programs \
+			>"$out.new" 2>"$cache/reference.log" || {
+			tail -n 5 "$cache/reference.log" >&2
+			die "guest-programs failed in the chroot"
+		}
 		mv "$out.new" "$out"
 	fi
 	echo "$out"
@@ -190,6 +246,6 @@ esac
 cache=$guests/$arch
 mkdir -p "$cache" || exit 1
 case $what in
-kernel | initrd | iso | disk) $what ;;
-*) die "usage: guest.sh kernel|initrd|iso|disk [686|686-pae|amd64] | data FILE" ;;
+kernel | initrd | iso | disk | debian | reference) $what ;;
+*) die "usage: guest.sh kernel|initrd|iso|disk|debian|reference [686|686-pae|amd64] | data FILE" ;;
 esac

@@ -1,0 +1,49 @@
+#!/bin/sh
+# A whole Debian (amd64) from its IDE disk: GRUB, systemd, a login by serial and on the screen, no failed unit, no complaint
+# about clocks; then openssl, 7z, python3, perl, sqlite3 and gcc print what they print on this host from the same files.
+# accel: ; long: jit
+. "$(dirname "$0")/../tools/boot.sh"
+flavour=${flavour:-amd64}
+[ "$(id -u)" = 0 ] || skip "only root can make the files of a Debian root"
+reference=$(guest reference "$flavour") && disk=$(guest debian "$flavour") && cp --sparse=always "$disk" "$dir/disk.img" ||
+	fail "no guest"
+vm 900 -m 1G "$dir/disk.img" <<'END' || fail "conversation failed"
+refuse Kernel panic
+refuse BUG:
+refuse marked unstable
+expect GRUB is loading Debian
+expect dragoman login:
+say login by serial
+screen dragoman login:
+type root
+screen Password:
+type dragoman
+screen root@dragoman
+type echo typed here > /dev/ttyS0
+expect typed here
+say login on the screen
+send root
+expect Password:
+send dragoman
+expect root@dragoman
+send stty -echo; PS1=
+sleep 1
+send systemctl is-system-running --wait; systemctl --failed --no-legend | wc -l
+expect running
+expect 0
+say no failed unit
+send time sh /root/guest-programs /tmp/programs > /root/result 2> /root/errors; sync; echo programs end $?
+expect programs end 0
+say the programs have run
+send cat /sys/devices/system/clocksource/clocksource0/current_clocksource; poweroff
+expect tsc
+exit 0
+END
+[ -z "${KEEP:-}" ] || cp "$dir/serial.txt" "$KEEP.txt"
+e2fsck -fn "$dir/disk.img?offset=1048576" >"$dir/fsck" 2>&1 || { cat "$dir/fsck" >&2; fail "e2fsck finds errors"; }
+debugfs -R "dump /root/result $dir/result" "$dir/disk.img?offset=1048576" 2>/dev/null
+[ -z "${KEEP:-}" ] || cp "$dir/result" "$KEEP.result"
+# a program for a processor that this guest does not have is built only
+cp "$reference" "$dir/reference"
+grep "built, not run" "$dir/result" | while read -r name rest; do sed -i "s/^$name .*/$name $rest/" "$dir/reference"; done
+diff "$dir/reference" "$dir/result" >"$dir/diff" || { head -n 20 "$dir/diff" >&2; fail "the programs print something else"; }
