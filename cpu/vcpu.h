@@ -145,7 +145,8 @@ struct cpu_wires {
 	void (*ferr)(void *opaque, int level); /* FERR# (x87 error with CR0.NE=0); may be NULL */
 	uint64_t (*tsc)(void *tsc_opaque); /* time-stamp counter before the TSC_ADJUST/offset */
 	void *tsc_opaque;
-	/* local APIC: MSR 1Bh and 800h..8FFh, CR8; false: #GP. May be NULL (no APIC). */
+	uint32_t tsc_hz; /* ticks of it in a second, for CPUID; 0: not told */
+	/* local APIC: MSR 1Bh, 6E0h and 800h..8FFh, CR8; false: #GP. May be NULL (no APIC). */
 	bool (*apic_read)(void *opaque, uint32_t msr, uint64_t *v);
 	bool (*apic_write)(void *opaque, uint32_t msr, uint64_t v);
 	uint8_t (*get_cr8)(void *opaque);

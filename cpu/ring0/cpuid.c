@@ -279,6 +279,14 @@ static void basic_leaf(const struct vcpu *cpu, uint32_t leaf, uint32_t sub, uint
 	case 0xD:
 		leaf_d(cpu, sub, r);
 		break;
+	case 0x15: /* the TSC counts the crystal's ticks, and so does the local APIC's timer */
+		r[0] = r[1] = cpu->wires.tsc_hz ? 1 : 0;
+		r[2] = cpu->wires.tsc_hz;
+		break;
+	case 0x16: /* MHz: base, maximum, bus */
+		r[0] = r[1] = cpu->wires.tsc_hz / 1000000;
+		r[2] = cpu->wires.tsc_hz ? 100 : 0;
+		break;
 	}
 }
 

@@ -10,7 +10,7 @@
 #include "cpu/ring0/priv.h"
 #include "mmu/base/log.h"
 
-enum msr_kind { MSR_RW, MSR_RO, MSR_CANON, MSR_MEMTYPES };
+enum msr_kind { MSR_RW, MSR_RO, MSR_CANON, MSR_MEMTYPES, MSR_MTRRTYPES, MSR_MTRRTYPE };
 
 static const struct msr_row {
 	uint32_t num;
@@ -72,7 +72,9 @@ enum exit h_rdpmc(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 
 static bool is_apic_msr(const struct vcpu *cpu, uint32_t n)
 {
-	return cpu->wires.apic_read && (n == 0x1B || (n >= 0x800 && n <= 0x8FF));
+	if (n == 0x6E0 && !feature_has(&cpu->features, FEAT_TSCDL)) /* IA32_TSC_DEADLINE */
+		return false;
+	return cpu->wires.apic_read && (n == 0x1B || n == 0x6E0 || (n >= 0x800 && n <= 0x8FF));
 }
 
 /* Machine-check banks and variable-range MTRRs: where MSR @n is kept, or NULL. */
@@ -97,16 +99,18 @@ static bool read_special(struct vcpu *cpu, uint32_t n, uint64_t *v)
 		return feature_has(&cpu->features, FEAT_TSC);
 	case 0x3B:
 		*v = cpu->msr.tsc_adjust;
-		return true;
+		return feature_has(&cpu->features, FEAT_TSCADJ);
 	case 0xFE: /* IA32_MTRRCAP: 8 variable ranges, fixed ranges, write-combining */
 		*v = 0x508;
 		return feature_has(&cpu->features, FEAT_MTRR);
 	case 0x179: /* IA32_MCG_CAP: 4 banks, MCG_CTL */
 		*v = 0x104;
 		return feature_has(&cpu->features, FEAT_MCA);
+	case 0x8B: /* IA32_BIOS_SIGN_ID: a microcode update late enough for the erratum of the deadline timer */
+		*v = 0x28ull << 32;
+		return true;
 	case 0x17:
 	case 0x2A:
-	case 0x8B:
 	case 0xCE:
 	case 0x198:
 	case 0x199:
@@ -161,33 +165,75 @@ enum exit h_rdmsr(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 	return EXIT_NONE;
 }
 
-static bool memtypes_ok(uint64_t v)
+static bool mtrr_type_ok(unsigned t)
+{
+	return t <= 6 && t != 2 && t != 3;
+}
+
+/* Every byte a memory type: 11.11.2.1 for the MTRRs; the PAT also has UC-, 11.12.2. */
+static bool memtypes_ok(uint64_t v, bool pat)
 {
 	for (unsigned i = 0; i < 8; i++) {
 		unsigned t = v >> i * 8 & 0xFF;
 
-		if (t > 7 || t == 2 || t == 3)
+		if (!mtrr_type_ok(t) && !(pat && t == 7))
 			return false;
 	}
 	return true;
 }
 
+static bool row_accepts(const struct msr_row *r, uint64_t v)
+{
+	switch ((enum msr_kind)r->kind) {
+	case MSR_RO:
+		return false;
+	case MSR_CANON:
+		return canonical(v);
+	case MSR_MEMTYPES:
+	case MSR_MTRRTYPES:
+		return !(v & ~r->mask) && memtypes_ok(v, r->kind == MSR_MEMTYPES);
+	case MSR_MTRRTYPE:
+		return !(v & ~r->mask) && mtrr_type_ok(v & 0xFF);
+	case MSR_RW:
+		break;
+	}
+	return !(v & ~r->mask);
+}
+
 static enum exit write_row(struct vcpu *cpu, const struct msr_row *r, uint64_t v)
 {
-	bool ok = !(v & ~r->mask);
-
-	if (r->kind == MSR_RO)
-		ok = false;
-	else if (r->kind == MSR_CANON)
-		ok = canonical(v);
-	else if (r->kind == MSR_MEMTYPES)
-		ok = ok && memtypes_ok(v);
 	/* If an attempt is made to set reserved bits, a non-canonical address, or to write a
 	 * read-only MSR. */
-	if (!ok)
+	if (!row_accepts(r, v))
 		return cpu_raise_aux(cpu, CHECK_GP_MSR_RESERVED, 0, r->num, v);
 	*field(cpu, r) = v;
 	return EXIT_NONE;
+}
+
+/* A variable-range MTRR or a machine-check register, kept at @at. */
+static enum exit write_banked(struct vcpu *cpu, uint32_t n, uint64_t *at, uint64_t v)
+{
+	uint64_t high = ~(BIT(cpu->maxphyaddr) - 1);
+	bool ok = true;
+
+	if (n < 0x400)
+		ok = n & 1 ? !(v & (high | 0x7FF)) : !(v & (high | 0xF00)) && mtrr_type_ok(v & 0xFF);
+	else if (n & 3)
+		ok = v == 0;
+	/* If an attempt is made to set reserved bits or a reserved memory type, or to write anything but 0 to
+	 * IA32_MCi_STATUS, _ADDR or _MISC. */
+	if (!ok)
+		return cpu_raise_aux(cpu, CHECK_GP_MSR_RESERVED, 0, n, v);
+	*at = v;
+	return EXIT_NONE;
+}
+
+static void write_tsc(struct vcpu *cpu, uint64_t v)
+{
+	uint64_t moved = v - vcpu_tsc(cpu);
+
+	cpu->msr.tsc_offset += moved;
+	cpu->msr.tsc_adjust += moved; /* 17.17.3: whatever moves one moves the other */
 }
 
 static enum exit write_base(struct vcpu *cpu, unsigned seg, uint64_t v)
@@ -206,9 +252,11 @@ static enum exit write_special(struct vcpu *cpu, uint32_t n, uint64_t v, bool *k
 	*known = true;
 	switch (n) {
 	case 0x10:
-		cpu->msr.tsc_offset += v - vcpu_tsc(cpu);
+		write_tsc(cpu, v);
 		return EXIT_NONE;
 	case 0x3B:
+		if (!feature_has(&cpu->features, FEAT_TSCADJ))
+			break;
 		cpu->msr.tsc_offset += v - cpu->msr.tsc_adjust;
 		cpu->msr.tsc_adjust = v;
 		return EXIT_NONE;
@@ -251,10 +299,8 @@ enum exit h_wrmsr(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 	}
 	if (r)
 		return write_row(cpu, r, v);
-	if (bank) {
-		*bank = v;
-		return EXIT_NONE;
-	}
+	if (bank)
+		return write_banked(cpu, n, bank, v);
 	ex = write_special(cpu, n, v, &known);
 	/* If the value in ECX specifies a reserved or unimplemented MSR address. */
 	if (!known) {

@@ -111,6 +111,8 @@ static const struct io_ops f0_ops = {.name = "coprocessor", .write = f0_write};
 
 /* ---- CPU <-> board ---- */
 
+_Static_assert(TSC_HZ == APIC_TIMER_HZ, "CPUID leaf 15h names one crystal for both");
+
 static int cpu_ack(void *opaque)
 {
 	struct machine *m = opaque;
@@ -129,7 +131,8 @@ static uint64_t tsc_to_ns(void *opaque, uint64_t tsc)
 {
 	struct machine *m = opaque;
 
-	return muldiv64(tsc - m->cpu->msr.tsc_offset - m->cpu->msr.tsc_adjust, NS_PER_SEC, TSC_HZ);
+	tsc -= m->cpu->msr.tsc_offset;
+	return (int64_t)tsc < 0 ? 0 : muldiv64(tsc, NS_PER_SEC, TSC_HZ); /* before the machine was: long past */
 }
 
 static bool cpu_apic_read(void *opaque, uint32_t msr, uint64_t *v)
@@ -140,6 +143,10 @@ static bool cpu_apic_read(void *opaque, uint32_t msr, uint64_t *v)
 		*v = apic_base(m->apic);
 		return true;
 	}
+	if (msr == 0x6E0) { /* IA32_TSC_DEADLINE */
+		*v = apic_tsc_deadline(m->apic);
+		return true;
+	}
 	return apic_msr_read(m->apic, msr, v);
 }
 
@@ -147,6 +154,10 @@ static bool cpu_apic_write(void *opaque, uint32_t msr, uint64_t v)
 {
 	struct machine *m = opaque;
 
+	if (msr == 0x6E0) {
+		apic_set_tsc_deadline(m->apic, v);
+		return true;
+	}
 	return msr == 0x1B ? apic_set_base(m->apic, v) : apic_msr_write(m->apic, msr, v);
 }
 
@@ -281,7 +292,7 @@ static void build_cpu_wires(struct machine *m)
 {
 	m->ferr = gsi_irq(m, 13);
 	m->cpu->wires = (struct cpu_wires){.opaque = m, .intr_ack = cpu_ack, .ferr = ferr_set,
-		.tsc = cpu_tsc, .tsc_opaque = m, .apic_read = cpu_apic_read, .apic_write = cpu_apic_write,
+		.tsc = cpu_tsc, .tsc_opaque = m, .tsc_hz = TSC_HZ, .apic_read = cpu_apic_read, .apic_write = cpu_apic_write,
 		.get_cr8 = cpu_get_cr8, .set_cr8 = cpu_set_cr8};
 	m->mem.changed = mem_changed;
 	m->mem.changed_opaque = m;
