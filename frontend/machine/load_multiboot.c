@@ -104,6 +104,14 @@ static bool elf_bounds(const Elf32_Ehdr *eh, const uint8_t *img, size_t len, uin
 	return *hi != 0;
 }
 
+/* A virtual entry address within a segment means the same place of where the segment is loaded, as GRUB takes it. */
+static uint32_t physical_entry(const Elf32_Ehdr *eh, const Elf32_Phdr *ph, uint32_t entry)
+{
+	bool inside = eh->e_entry >= ph->p_vaddr && eh->e_entry - ph->p_vaddr < ph->p_filesz;
+
+	return inside && (ph->p_flags & PF_X) ? eh->e_entry - ph->p_vaddr + ph->p_paddr : entry;
+}
+
 static bool load_elf(struct machine *m, const uint8_t *img, size_t len, struct flat *k)
 {
 	Elf32_Ehdr eh;
@@ -112,6 +120,7 @@ static bool load_elf(struct machine *m, const uint8_t *img, size_t len, struct f
 	if (len < sizeof(eh))
 		return false;
 	memcpy(&eh, img, sizeof(eh));
+	k->entry = eh.e_entry;
 	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_ident[EI_CLASS] != ELFCLASS32 ||
 		eh.e_machine != EM_386)
 		return false;
@@ -121,10 +130,11 @@ static bool load_elf(struct machine *m, const uint8_t *img, size_t len, struct f
 		Elf32_Phdr ph;
 
 		memcpy(&ph, img + eh.e_phoff + i * sizeof(ph), sizeof(ph));
-		if (ph.p_type == PT_LOAD)
-			memcpy(k->mem + (ph.p_paddr - k->base), img + ph.p_offset, ph.p_filesz);
+		if (ph.p_type != PT_LOAD || !ph.p_memsz) /* as elf_bounds() does */
+			continue;
+		memcpy(k->mem + (ph.p_paddr - k->base), img + ph.p_offset, ph.p_filesz);
+		k->entry = physical_entry(&eh, &ph, k->entry);
 	}
-	k->entry = eh.e_entry;
 	return true;
 }
 

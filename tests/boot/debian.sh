@@ -32,7 +32,7 @@ send systemctl is-system-running --wait; systemctl --failed --no-legend | wc -l
 expect running
 expect 0
 say no failed unit
-send time sh /root/guest-programs /tmp/programs > /root/result 2> /root/errors; sync; echo programs end $?
+send time sh /opt/guest-programs /tmp/programs > /opt/result 2> /opt/errors; sync; echo programs end $?
 expect programs end 0
 say the programs have run
 send cat /sys/devices/system/clocksource/clocksource0/current_clocksource; poweroff
@@ -41,7 +41,7 @@ exit 0
 END
 [ -z "${KEEP:-}" ] || cp "$dir/serial.txt" "$KEEP.txt"
 e2fsck -fn "$dir/disk.img?offset=1048576" >"$dir/fsck" 2>&1 || { cat "$dir/fsck" >&2; fail "e2fsck finds errors"; }
-debugfs -R "dump /root/result $dir/result" "$dir/disk.img?offset=1048576" 2>/dev/null
+debugfs -R "dump /opt/result $dir/result" "$dir/disk.img?offset=1048576" 2>/dev/null
 [ -z "${KEEP:-}" ] || cp "$dir/result" "$KEEP.result"
 # a program for a processor that this guest does not have is built only
 cp "$reference" "$dir/reference"

@@ -178,7 +178,7 @@ debian_packages=systemd-sysv,udev,dbus,libpam-systemd,kmod,procps,initramfs-tool
 
 # debian_root: $cache/root, a Debian 12 with a kernel, made by mmdebstrap; root's password is "dragoman"
 debian_root() {
-	if [ ! -f "$cache/root/root/guest-programs" ] || [ "$tools/guest-programs" -nt "$cache/root/root/guest-programs" ]; then
+	if [ ! -f "$cache/root/opt/guest-programs" ] || [ "$tools/guest-programs" -nt "$cache/root/opt/guest-programs" ]; then
 		[ "$(id -u)" = 0 ] || die "debian: only root can make its files"
 		if [ ! -d "$cache/root" ]; then
 			say "making a Debian root for $arch; this takes minutes"
@@ -197,14 +197,14 @@ debian_root() {
 		echo '/dev/sda1 / ext4 errors=remount-ro 0 1' >"$r/etc/fstab"
 		hash=$(openssl passwd -6 -salt dragoman dragoman) || exit 1
 		sed -i "s|^root:[^:]*|root:$hash|" "$r/etc/shadow"
-		cp "$tools/guest-programs" "$r/root/guest-programs"
+		cp "$tools/guest-programs" "$r/opt/guest-programs"
 	fi
 	echo "$cache/root"
 }
 debian() {
 	r=$(debian_root) || exit 1
 	out=$cache/debian-$flavour.img
-	if [ ! -s "$out" ] || [ "$r/root/guest-programs" -nt "$out" ]; then
+	if [ ! -s "$out" ] || [ "$r/opt/guest-programs" -nt "$out" ]; then
 		write_disk "$out" "$r" 2048 Debian /vmlinuz /initrd.img 'root=/dev/sda1 console=tty0 console=ttyS0,115200'
 	fi
 	echo "$out"
@@ -212,8 +212,8 @@ debian() {
 reference() {
 	r=$(debian_root) || exit 1
 	out=$cache/reference.txt
-	if [ ! -s "$out" ] || [ "$r/root/guest-programs" -nt "$out" ]; then
-		env -i PATH=/usr/bin:/usr/sbin:/bin:/sbin LC_ALL=C chroot "$r" sh /root/guest-programs /tmp/programs \
+	if [ ! -s "$out" ] || [ "$r/opt/guest-programs" -nt "$out" ]; then
+		env -i PATH=/usr/bin:/usr/sbin:/bin:/sbin LC_ALL=C chroot "$r" sh /opt/guest-programs /tmp/programs \
 			>"$out.new" 2>"$cache/reference.log" || {
 			tail -n 5 "$cache/reference.log" >&2
 			die "guest-programs failed in the chroot"
