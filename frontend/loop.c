@@ -140,6 +140,26 @@ void loop_attach(struct loop *l, struct machine *m)
 	deadline_changed(l, clock_deadline(c));
 }
 
+static void look_for_hang(void *opaque)
+{
+	struct loop *l = opaque;
+
+	hang_sample(&l->hang, machine_cpu(l->m), stderr);
+	timer_arm(&l->hang_timer, clock_now(machine_clock(l->m)) + NS_PER_SEC);
+}
+
+void loop_watch_hangs(struct loop *l)
+{
+	struct clock *c = machine_clock(l->m);
+
+	/* where instructions are the time, an extra deadline would change the guest's */
+	if (l->icount)
+		return;
+	l->watch_hangs = true;
+	timer_init(&l->hang_timer, c, look_for_hang, l);
+	timer_arm(&l->hang_timer, clock_now(c) + NS_PER_SEC);
+}
+
 static void enqueue(struct loop *l, struct loop_job *j)
 {
 	pthread_mutex_lock(&l->mu);
@@ -342,6 +362,8 @@ static void handle_stop(struct loop *l, enum machine_stop why)
 	case MACHINE_HALTED:
 		if (l->icount && !skip_idle(l))
 			break;
+		if (l->watch_hangs)
+			hang_halted(&l->hang, machine_cpu(l->m), stderr);
 		sleep_vm(l);
 		break;
 	case MACHINE_RESET:

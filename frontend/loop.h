@@ -8,6 +8,7 @@
 #ifndef FRONTEND_LOOP_H
 #define FRONTEND_LOOP_H
 
+#include "frontend/hang.h"
 #include "frontend/machine/machine.h"
 #include "cpu/vcpu.h"
 #include <pthread.h>
@@ -51,6 +52,9 @@ struct loop {
 	bool quit, paused;
 	bool over;		/* loop_run() has left: no job runs any more */
 	int status;		/* of the process, once quit */
+	bool watch_hangs;
+	struct hang hang;
+	struct timer hang_timer;
 	bool no_reboot, no_shutdown;
 	enum loop_panic panic;
 	struct place told;	/* where the last triple fault that was told ended */
@@ -79,6 +83,8 @@ void loop_attach(struct loop *l, struct machine *m); /* before loop_run(); insta
 
 /* loop_run() - run the machine until loop_quit(), power-off or failure. Return: exit status of the process */
 int loop_run(struct loop *l);
+
+void loop_watch_hangs(struct loop *l); /* after loop_attach(): tell on standard error when the guest hangs (hang.h) */
 
 void loop_post(struct loop *l, void (*fn)(void *), void *arg); /* any thread */
 void loop_call(struct loop *l, void (*fn)(void *), void *arg); /* any but the VM thread: until done, or the loop is over */

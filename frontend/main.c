@@ -228,6 +228,7 @@ static int run(struct program *p)
 	p->loop.no_shutdown = a->no_shutdown;
 	p->loop.panic = (enum loop_panic)a->panic;
 	explain_attach(machine_cpu(p->m));
+	loop_watch_hangs(&p->loop);
 	if (open_gdb(p, &e) || (a->trace && trace_new(&p->trace, p->m, a->trace, &e)) ||
 		(a->pidfile && process_pidfile(a->pidfile, &p->pidfile, &e)))
 		return fail(&e);
