@@ -3,6 +3,7 @@
 #include "frontend/args.h"
 #include "frontend/args_spec.h"
 #include "frontend/chardev.h"
+#include "frontend/report.h"
 #include "jit/ir/ir.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -204,6 +205,9 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_DFILTER:
 		a->dfilter = v;
 		return VM_OK;
+	case OPT_REPORT:
+		a->report = v;
+		return report_check(v, e);
 	case OPT_GDB:
 		a->gdb = v;
 		return VM_OK;

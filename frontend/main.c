@@ -10,6 +10,7 @@
 #include "frontend/gdb.h"
 #include "frontend/loop.h"
 #include "frontend/process.h"
+#include "frontend/report.h"
 #include "frontend/sdl/sdl.h"
 #include "frontend/trace.h"
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct program {
 	struct backends back;
 	struct gdb *gdb;
 	struct trace *trace;
+	struct report *report;
 	struct sdl *sdl;
 	struct frame frame; /* drawn on the VM thread, handed to the window */
 	int pidfile, ready; /* descriptors; -1: none */
@@ -230,6 +232,7 @@ static int run(struct program *p)
 	explain_attach(machine_cpu(p->m));
 	loop_watch_hangs(&p->loop);
 	if (open_gdb(p, &e) || (a->trace && trace_new(&p->trace, p->m, a->trace, &e)) ||
+		(a->report && report_new(&p->report, p->m, a->report, &e)) ||
 		(a->pidfile && process_pidfile(a->pidfile, &p->pidfile, &e)))
 		return fail(&e);
 	if (a->process)
@@ -247,6 +250,7 @@ static void finish(struct program *p)
 	/* first the I/O thread, which kicks the machine when something arrives */
 	loop_fini(&p->loop);
 	trace_free(p->trace);
+	report_free(p->report);
 	machine_destroy(p->m);
 	if (p->sdl)
 		sdl_close(p->sdl);

@@ -53,6 +53,15 @@ enum jit_why jit_debug_why(const struct jit *j, gla_t *gla)
 	return j->dbg.why;
 }
 
+void jit_count_classes(struct jit *j, uint32_t classes, void (*hit)(void *opaque, struct vcpu *cpu, unsigned id),
+	void *opaque)
+{
+	j->dbg.classes = classes;
+	j->dbg.hit = hit;
+	j->dbg.hit_opaque = opaque;
+	jit_flush(j);
+}
+
 static bool stop(struct jit_debug *d, enum jit_why why, gla_t gla)
 {
 	d->why = why;

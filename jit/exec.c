@@ -232,9 +232,11 @@ enum jit_stop jit_run(struct jit *j)
 		if (last)
 			link_exit(j, last, b);
 		set_context(j);
-		if (j->be->note && !(b->mode & MODE_ONE) && b->ra2 == RADDR_NONE &&
+		if (j->be->note && !(b->mode & MODE_ONE) && b->ra2 == RADDR_NONE && !b->counted &&
 			!debug_breaks(j, b->ra & (PAGE_SIZE - 1)))
 			j->be->note(j->be_priv, cpu, cpu->rip, b);
+		if (UNLIKELY(b->counted))
+			j->dbg.hit(j->dbg.hit_opaque, cpu, b->counted - 1u);
 		r = run_block(j, b, &last);
 		if (r == RUN_DIVERGED)
 			return JIT_DIVERGED;

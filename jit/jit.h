@@ -47,6 +47,13 @@ void jit_debug_watch(struct jit *j, const struct jit_watch *w, unsigned n);
 void jit_debug_go(struct jit *j, bool step); /* before the next run: forget why; @step: one instruction */
 enum jit_why jit_debug_why(const struct jit *j, gla_t *gla); /* after JIT_DEBUG; *gla: PC, or the watched access */
 
+/*
+ * jit_count_classes() - call @hit before each execution of an instruction (enum insn_id) of the trap classes (enum trap_class)
+ * whose bits are set in @classes; 0: no more. Blocks then begin at such instructions and only the run loop enters them.
+ */
+void jit_count_classes(struct jit *j, uint32_t classes, void (*hit)(void *opaque, struct vcpu *cpu, unsigned id),
+	void *opaque);
+
 void jit_flush(struct jit *j);			/* drop every translation */
 void jit_dump_info(const struct jit *j, FILE *out); /* info jit */
 

@@ -32,6 +32,9 @@ struct jit_debug {
 	bool step, ran;		  /* stop after one instruction; it has run */
 	enum jit_why why;
 	gla_t gla;
+	uint32_t classes;	  /* trap classes whose executions are told */
+	void (*hit)(void *opaque, struct vcpu *cpu, unsigned id);
+	void *hit_opaque;
 };
 
 struct jit {
@@ -57,6 +60,12 @@ struct jit {
 static inline bool debug_breaks(const struct jit *j, unsigned off)
 {
 	return UNLIKELY(j->dbg.any) && (j->dbg.offs[off / 64] >> (off % 64) & 1);
+}
+
+static inline bool debug_counts(const struct jit *j, const struct insn *in, enum decode_status st)
+{
+	return UNLIKELY(j->dbg.classes) && st == DECODE_OK && in->id < INSN_COUNT &&
+		(j->dbg.classes >> insn_rows[in->id].trap & 1);
 }
 
 static inline bool debug_on(const struct jit *j)

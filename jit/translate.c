@@ -190,6 +190,8 @@ static enum exit lift_block(struct fetch *f, unsigned off)
 			if (x)
 				return x;
 		}
+		if (ninsns && debug_counts(j, &in, st))
+			break;
 		lift_one(f, off, &in, st);
 		if (b->overflow && ninsns) {
 			/* did not fit: end the block before it */
@@ -256,6 +258,8 @@ static struct block *make_block(struct jit *j, struct fetch *f)
 	b->mode = f->mode;
 	b->len = ir->end_off - off;
 	b->ninsns = ir->ninsns;
+	if (ir->ninsns && debug_counts(j, &ir->insns[0], DECODE_OK))
+		b->counted = ir->insns[0].id + 1;
 	set_exits(b, ir);
 	dump_block(j, b, ir, false);
 	check_ir(ir);
