@@ -50,6 +50,7 @@ struct lockstep {
 };
 
 #define STATE_SIZE offsetof(struct vcpu, mmu)
+#define HOT_SIZE offsetof(struct vcpu, seg)
 
 /* ---- recording ---- */
 
@@ -224,6 +225,23 @@ static uint16_t undefined_flags(const struct ir_block *ir)
 	return (uint16_t)(undef & IRF_ALL);
 }
 
+/*
+ * A light block calls no helper and no native instruction: it can change the hot words, and what raising
+ * a fault writes (save_state()). Nine blocks of ten are, and copying all of struct vcpu costs more than running them.
+ */
+static bool is_light(const struct ir_block *ir)
+{
+	for (unsigned i = 0; i < ir->nops; i++) {
+		const struct ir_op *o = &ir->op[i];
+
+		if (o->op == IR_HELPER || o->op == IR_NATIVE)
+			return false;
+		if (o->op == IR_STENV && (o->imm < 0 || (uint64_t)o->imm + o->w > HOT_SIZE))
+			return false;
+	}
+	return true;
+}
+
 struct block *lockstep_twin(struct jit *j, const struct block *b, const struct ir_block *ir)
 {
 	struct block *t = malloc(sizeof(*t));
@@ -232,12 +250,29 @@ struct block *lockstep_twin(struct jit *j, const struct block *b, const struct i
 	*t = *b;
 	t->twin = NULL;
 	t->undef = undefined_flags(ir);
+	t->light = is_light(ir);
 	t->exit[0].to = t->exit[1].to = NULL;
 	interp_backend.compile(j->interp, t, ir);
 	return t;
 }
 
 /* ---- running ---- */
+
+static void copy_state(struct vcpu *to, const struct vcpu *from, bool light)
+{
+	if (!light) {
+		memcpy(to, from, STATE_SIZE);
+		return;
+	}
+	memcpy(to, from, HOT_SIZE);
+	to->insns = from->insns;
+	to->cr2 = from->cr2;
+	to->watch = from->watch;
+	to->dr6_pending = from->dr6_pending;
+	to->event = from->event;
+	to->nchain = from->nchain;
+	to->from = from->from;
+}
 
 static void undo(struct lockstep *k)
 {
@@ -261,27 +296,37 @@ static void compare_words(struct lockstep *k, const struct vcpu *a, const struct
 			report(k, name[i], a->gpr[i], b->gpr[i]);
 	if (a->rip != b->rip)
 		report(k, "rip", a->rip, b->rip);
-	if (a->cr0 != b->cr0)
-		report(k, "cr0", a->cr0, b->cr0);
+	if (a->event.pending != b->event.pending)
+		report(k, "event pending", a->event.pending, b->event.pending);
+	if (a->event.pending && (a->event.vec != b->event.vec || a->event.code != b->event.code))
+		report(k, "event vector and code", (uint64_t)a->event.vec << 32 | a->event.code,
+			(uint64_t)b->event.vec << 32 | b->event.code);
 	if (a->cr2 != b->cr2)
 		report(k, "cr2", a->cr2, b->cr2);
+}
+
+/* What only helpers and native instructions change. */
+static void compare_rest(struct lockstep *k, const struct vcpu *a, const struct vcpu *b)
+{
+	if (a->cr0 != b->cr0)
+		report(k, "cr0", a->cr0, b->cr0);
 	if (a->cr3 != b->cr3)
 		report(k, "cr3", a->cr3, b->cr3);
 	if (a->cr4 != b->cr4)
 		report(k, "cr4", a->cr4, b->cr4);
 	if (a->cpl != b->cpl)
 		report(k, "cpl", a->cpl, b->cpl);
-	if (a->event.pending != b->event.pending)
-		report(k, "event pending", a->event.pending, b->event.pending);
-	if (a->event.pending && (a->event.vec != b->event.vec || a->event.code != b->event.code))
-		report(k, "event vector and code", (uint64_t)a->event.vec << 32 | a->event.code,
-			(uint64_t)b->event.vec << 32 | b->event.code);
 	for (unsigned i = 0; i < SEG_COUNT; i++)
 		if (memcmp(&a->seg[i], &b->seg[i], sizeof(a->seg[i])))
 			report(k, "segment register", a->seg[i].sel, b->seg[i].sel);
+	if (memcmp(a->fpu.st, b->fpu.st, sizeof(a->fpu.st)) || a->fpu.fcw != b->fpu.fcw ||
+		a->fpu.fsw != b->fpu.fsw || a->fpu.ftw != b->fpu.ftw)
+		report(k, "x87 state", a->fpu.fsw, b->fpu.fsw);
+	if (memcmp(a->fpu.xmm, b->fpu.xmm, sizeof(a->fpu.xmm)) || a->fpu.mxcsr != b->fpu.mxcsr)
+		report(k, "SSE state", a->fpu.mxcsr, b->fpu.mxcsr);
 }
 
-static void compare(struct lockstep *k, uint32_t undef, enum run_exit ri, enum run_exit rh)
+static void compare(struct lockstep *k, const struct block *twin, enum run_exit ri, enum run_exit rh)
 {
 	const struct vcpu *a = k->after, *b = k->j->cpu;
 	const uint8_t *ram = b->mmu.ram->host;
@@ -289,13 +334,10 @@ static void compare(struct lockstep *k, uint32_t undef, enum run_exit ri, enum r
 	if ((ri == RUN_FAULT) != (rh == RUN_FAULT))
 		report(k, "way the block ended", ri, rh);
 	compare_words(k, a, b);
-	if ((a->eflags ^ b->eflags) & ~undef)
+	if (!twin->light)
+		compare_rest(k, a, b);
+	if ((a->eflags ^ b->eflags) & ~(uint32_t)twin->undef)
 		report(k, "eflags", a->eflags, b->eflags);
-	if (memcmp(a->fpu.st, b->fpu.st, sizeof(a->fpu.st)) || a->fpu.fcw != b->fpu.fcw ||
-		a->fpu.fsw != b->fpu.fsw || a->fpu.ftw != b->fpu.ftw)
-		report(k, "x87 state", a->fpu.fsw, b->fpu.fsw);
-	if (memcmp(a->fpu.xmm, b->fpu.xmm, sizeof(a->fpu.xmm)) || a->fpu.mxcsr != b->fpu.mxcsr)
-		report(k, "SSE state", a->fpu.mxcsr, b->fpu.mxcsr);
 	for (unsigned i = 0; i < k->nw; i++)
 		if (memcmp(ram + k->w[i].ra, k->new + k->w[i].at, k->w[i].len)) {
 			/* a later write of the same block may have covered this one */
@@ -370,7 +412,10 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	struct block_exit *last;
 	enum run_exit ri, rh;
 	uint64_t rip = cpu->rip;
+	struct block *twin = blk->twin;
 	uint32_t pending;
+	struct history *history = cpu->history;
+	bool light;
 
 	k->blocks++;
 	k->replay = k->mismatch = false;
@@ -378,19 +423,24 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	k->bytes = 0;
 	/* a request would cut string instructions short, here for one engine and there for the other */
 	pending = __atomic_exchange_n(&cpu->req, 0, __ATOMIC_ACQ_REL);
-	memcpy(k->before, cpu, STATE_SIZE);
-	k->pg_before = cpu->mmu.pg;
+	light = twin->light;
+	copy_state(k->before, cpu, light);
+	if (!light)
+		k->pg_before = cpu->mmu.pg;
 	cpu->history = NULL; /* the trap log is written once, by the engine that runs last */
-	blk->twin->exit[0].to = blk->twin->exit[1].to = NULL;
-	ri = interp_backend.run(j->interp, cpu, blk->twin, &last);
-	memcpy(k->after, cpu, STATE_SIZE);
+	twin->exit[0].to = twin->exit[1].to = NULL;
+	ri = interp_backend.run(j->interp, cpu, twin, &last);
+	copy_state(k->after, cpu, light);
 	undo(k);
 	pending |= cpu->req;
-	memcpy(cpu, k->before, STATE_SIZE);
-	/* wires are not the CPU's state: devices have moved them, and will not do so again */
-	cpu->intr_line = k->after->intr_line;
-	cpu->nmi_line = k->after->nmi_line;
-	if (memcmp(&cpu->mmu.pg, &k->pg_before, sizeof(k->pg_before))) {
+	copy_state(cpu, k->before, light);
+	cpu->history = history;
+	if (!light) {
+		/* wires are not the CPU's state: devices have moved them, and will not do so again */
+		cpu->intr_line = k->after->intr_line;
+		cpu->nmi_line = k->after->nmi_line;
+	}
+	if (!light && memcmp(&cpu->mmu.pg, &k->pg_before, sizeof(k->pg_before))) {
 		cpu->mmu.pg = k->pg_before;
 		tlb_flush(&cpu->mmu, true);
 	}
@@ -399,15 +449,16 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 		cpu->rip = rip;
 		blk = exec_lookup(j, blk->mode);
 		BUG_ON(!blk);
+		twin = blk->twin;
 	}
 	k->replay = true;
 	rh = run_host(j, blk);
-	if (k->after->a20 != cpu->a20)
+	if (!light && k->after->a20 != cpu->a20)
 		vcpu_set_a20(cpu, k->after->a20);
 	cpu->req |= pending;
 	vcpu_update_req(cpu);
 	cpu->insns = k->after->insns;
-	compare(k, blk->twin->undef, ri, rh);
+	compare(k, twin, ri, rh);
 	if (k->mismatch) {
 		explain(k, blk);
 		return RUN_DIVERGED;
