@@ -98,7 +98,9 @@ static void decode(struct tale *s)
 		insn_text(&s->in, t->at.rip, text, sizeof(text));
 		for (unsigned i = 0; i < s->in.len; i++)
 			fprintf(s->o, "%02x ", buf[i]);
-		fprintf(s->o, "  %s\n", text);
+		fprintf(s->o, "  %s", text);
+		explain_symbol(s->o, s->cpu, gla);
+		fputc('\n', s->o);
 	} else if (!n) {
 		fprintf(s->o, "(could not be fetched)\n");
 	} else {
@@ -340,6 +342,7 @@ static void outcome(const struct tale *s)
 	if (t->delivered) {
 		fprintf(s->o, "  handler at ");
 		explain_place(s->o, &t->to);
+		explain_symbol(s->o, s->cpu, t->to.base + t->to.rip);
 	} else if (t->shutdown) {
 		fprintf(s->o, "  while delivering a double fault: the processor shuts down");
 	} else {
@@ -473,8 +476,8 @@ static void told(void *opaque, struct vcpu *cpu, const struct trap *t)
 	explain_trap(cpu->log->out, cpu, t);
 }
 
-void explain_attach(struct vcpu *cpu)
+void explain_attach(struct vcpu *cpu, struct symbols *symbols)
 {
-	if (cpu->history)
-		cpu->history->told = told;
+	cpu->history->told = told;
+	cpu->history->opaque = symbols;
 }

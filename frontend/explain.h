@@ -8,6 +8,7 @@
 #define FRONTEND_EXPLAIN_H
 
 #include "cpu/ring0/history.h"
+#include "frontend/symbols.h"
 #include <stdio.h>
 
 /* explain_vector() - "#GP", "NMI"; "" where the vector has no name */
@@ -32,7 +33,9 @@ void explain_tss(FILE *out, const char *indent, struct vcpu *cpu, const struct s
 void explain_trap(FILE *out, struct vcpu *cpu, const struct trap *t);
 /* explain_chain() - trap @last and all during whose delivery it arose, as a tree; one screen */
 void explain_chain(FILE *out, struct vcpu *cpu, const struct trap *last);
-/* explain_attach() - print every trap to the CPU's log while -d trap is on */
-void explain_attach(struct vcpu *cpu);
+/* explain_attach() - print every trap to the CPU's log while -d trap is on; @symbols: names for addresses, may be NULL */
+void explain_attach(struct vcpu *cpu, struct symbols *symbols);
+/* explain_symbol() - " <name+0x12>" of linear address @gla, or nothing */
+void explain_symbol(FILE *out, const struct vcpu *cpu, gla_t gla);
 
 #endif

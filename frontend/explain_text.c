@@ -35,6 +35,14 @@ void explain_place(FILE *out, const struct place *p)
 		explain_mode(p->mode));
 }
 
+void explain_symbol(FILE *out, const struct vcpu *cpu, gla_t gla)
+{
+	char name[160];
+
+	if (cpu->history && symbols_name(cpu->history->opaque, gla, name, sizeof(name)))
+		fprintf(out, " <%s>", name);
+}
+
 void explain_time(FILE *out, uint64_t ns)
 {
 	fprintf(out, "%5" PRIu64 ".%06" PRIu64, ns / 1000000000, ns / 1000 % 1000000);

@@ -62,6 +62,7 @@ static void tell_spin(struct vcpu *cpu, const struct place *at, FILE *out)
 
 	fprintf(out, "dragoman: the guest has been spinning for %u s at ", HANG_SAMPLES);
 	explain_place(out, at);
+	explain_symbol(out, cpu, at->base + at->rip);
 	fprintf(out, ", interrupts %s", cpu->eflags & FL_IF ? "on" : "off");
 	instruction(out, cpu);
 	if (port >= 0)

@@ -25,6 +25,7 @@ struct program {
 	struct backends back;
 	struct gdb *gdb;
 	struct trace *trace;
+	struct symbols *symbols;
 	struct report *report;
 	struct sdl *sdl;
 	struct frame frame; /* drawn on the VM thread, handed to the window */
@@ -229,7 +230,9 @@ static int run(struct program *p)
 	p->loop.no_reboot = a->no_reboot;
 	p->loop.no_shutdown = a->no_shutdown;
 	p->loop.panic = (enum loop_panic)a->panic;
-	explain_attach(machine_cpu(p->m));
+	if (a->symbols && symbols_load(&p->symbols, a->symbols, &e))
+		return fail(&e);
+	explain_attach(machine_cpu(p->m), p->symbols);
 	loop_watch_hangs(&p->loop);
 	if (open_gdb(p, &e) || (a->trace && trace_new(&p->trace, p->m, a->trace, &e)) ||
 		(a->report && report_new(&p->report, p->m, a->report, &e)) ||
@@ -252,6 +255,7 @@ static void finish(struct program *p)
 	trace_free(p->trace);
 	report_free(p->report);
 	machine_destroy(p->m);
+	symbols_free(p->symbols);
 	if (p->sdl)
 		sdl_close(p->sdl);
 	backends_close(&p->back);

@@ -1,5 +1,6 @@
 /* monitor.c - the prompt, its line editor, and the commands that act on the machine (monitor.h). */
 #include "frontend/monitor_priv.h"
+#include "frontend/explain.h"
 #include "frontend/monitor_edit.h"
 #include "frontend/screenshot.h"
 #include <ctype.h>
@@ -56,7 +57,7 @@ bool mon_number(struct mon *mon, const char *text, uint64_t *v)
 	uint64_t sum = 0, sign = 1;
 
 	while (*text) {
-		char word[32];
+		char word[128];
 		uint64_t term;
 		size_t n = strcspn(text, "+-");
 		char *end;
@@ -72,7 +73,7 @@ bool mon_number(struct mon *mon, const char *text, uint64_t *v)
 			}
 		} else {
 			term = strtoull(word, &end, 0);
-			if (*end)
+			if (*end && !symbols_find(machine_cpu(mon->m)->history->opaque, word, &term))
 				break;
 		}
 		sum += sign * term;

@@ -84,7 +84,7 @@ static const char *outcome(const struct trap *t)
 	return t->delivered ? "" : t->shutdown ? " SHUTDOWN" : " delivery failed";
 }
 
-static void trap_line(FILE *o, const struct trap *t)
+static void trap_line(FILE *o, const struct vcpu *cpu, const struct trap *t)
 {
 	fprintf(o, "#%-6" PRIu64, t->no);
 	explain_time(o, t->time);
@@ -94,6 +94,7 @@ static void trap_line(FILE *o, const struct trap *t)
 	else
 		fprintf(o, "           ");
 	explain_place(o, &t->at);
+	explain_symbol(o, cpu, t->at.base + t->at.rip);
 	if (t->ev.vec == 14 && t->ev.kind == EV_FAULT)
 		fprintf(o, " cr2 %" PRIx64, t->ev.cr2);
 	fprintf(o, " %s%s\n", t->ev.kind == EV_EXT ? "(interrupt)" : check_rows[t->ev.check].id, outcome(t));
@@ -116,7 +117,7 @@ void info_traps(struct mon *mon)
 	}
 	for (no = first; (t = history_trap(h, no)); no++)
 		if (passes(&f, t->ev.vec, &t->at, t->delivered ? &t->to : &t->at, t->cr3))
-			trap_line(mon->out, t);
+			trap_line(mon->out, machine_cpu(mon->m), t);
 	fprintf(mon->out, "%" PRIu64 " exceptions so far; 'explain N' tells one\n", h->ntraps);
 }
 
@@ -179,7 +180,7 @@ static void rec_details(FILE *o, const struct hist_rec *r)
 	}
 }
 
-static void rec_line(FILE *o, uint64_t no, const struct hist_rec *r)
+static void rec_line(FILE *o, const struct vcpu *cpu, uint64_t no, const struct hist_rec *r)
 {
 	fprintf(o, "#%-7" PRIu64, no);
 	explain_time(o, r->time);
@@ -187,9 +188,11 @@ static void rec_line(FILE *o, uint64_t no, const struct hist_rec *r)
 	rec_details(o, r);
 	fprintf(o, " ");
 	explain_place(o, &r->from);
+	explain_symbol(o, cpu, r->from.base + r->from.rip);
 	if (r->what != TR_CR3 && r->what != TR_MODE) {
 		fprintf(o, " -> ");
 		explain_place(o, &r->to);
+		explain_symbol(o, cpu, r->to.base + r->to.rip);
 	}
 	if (r->trap)
 		fprintf(o, " trap #%" PRIu64, r->trap);
@@ -213,6 +216,6 @@ void info_history(struct mon *mon)
 	}
 	for (no = first; (r = history_rec(h, no)); no++)
 		if (rec_passes(&f, r))
-			rec_line(mon->out, no, r);
+			rec_line(mon->out, machine_cpu(mon->m), no, r);
 	fprintf(mon->out, "%" PRIu64 " transitions so far, the last %u kept\n", h->nrecs, HISTORY_RECS);
 }

@@ -1,5 +1,6 @@
 /* monitor_mem.c - x, xp, print, i, o: memory, expressions and ports in gdb's formats. */
 #include "frontend/monitor_priv.h"
+#include "frontend/explain.h"
 #include "cpu/mode.h"
 #include <ctype.h>
 #include <errno.h>
@@ -98,7 +99,10 @@ static void disassemble(struct mon *mon, bool physical, uint64_t addr, unsigned 
 			continue;
 		}
 		insn_text(&in, addr, text, sizeof(text));
-		fprintf(mon->out, "0x%08" PRIx64 ":  %s\n", addr, text);
+		fprintf(mon->out, "0x%08" PRIx64 ":  %s", addr, text);
+		if (!physical)
+			explain_symbol(mon->out, cpu, addr);
+		fputc('\n', mon->out);
 		addr += in.len;
 	}
 }

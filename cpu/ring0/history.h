@@ -47,7 +47,7 @@ struct history {
 	struct trap trap[HISTORY_TRAPS];
 	/* -d trap: each exception once its delivery has succeeded or failed; may be NULL */
 	void (*told)(void *opaque, struct vcpu *cpu, const struct trap *t);
-	void *opaque;
+	void *opaque; /* of told, and of the readers: the frontend's symbols, or NULL */
 	/* -trace: each transition when it has been noted, each change of the INTR wire; may be NULL */
 	void (*seen)(void *opaque, struct vcpu *cpu, const struct hist_rec *r);
 	void (*line)(void *opaque, struct vcpu *cpu, int level);

@@ -83,6 +83,10 @@ refused nosuch -rtc base=nosuch
 refused nosuch -gdb nosuch
 refused nosuch -action panic=nosuch
 refused nosuch -trace nosuch
+refused nosuch -report nosuch
+refused nodir/report -report sensitive=nodir/report
+refused nosuch -symbols nosuch
+refused text -symbols text
 refused nodir/trace -trace file=nodir/trace
 refused empty text empty
 refused -hda -hda

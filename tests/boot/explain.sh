@@ -53,7 +53,9 @@ mov fs, ax
 CR0=e0010011 CR3=00010000
 END
 [ "$(wc -l <"$dir/err")" -le 40 ] || fail "more than a screen"
-run -no-reboot
+run -d trap -D "$dir/log" -no-reboot -symbols "$dir/rings.o,offset=0xf0000"
+holds "$dir/log" "cli <user+0xc>"
+holds "$dir/log" "CPL0 prot32 <skip>"
 [ $status = 0 ] || fail "-no-reboot: status $status"
 run -action panic=shutdown
 [ $status = 0 ] || fail "panic=shutdown: status $status"
