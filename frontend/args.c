@@ -164,6 +164,8 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		return spec_chardev(a, v, e);
 	case OPT_DISPLAY:
 		return spec_display(a, v, e);
+	case OPT_VNC:
+		return spec_vnc(a, v, e);
 	case OPT_VGA:
 		return spec_vga(a, v, e);
 	case OPT_DEVICE:
@@ -237,6 +239,9 @@ static void set_flag(struct args *a, enum opt_id id)
 	switch (id) {
 	case OPT_SNAPSHOT:
 		a->snapshot = true;
+		break;
+	case OPT_CURSES:
+		a->display = ARGS_CURSES;
 		break;
 	case OPT_NOGRAPHIC:
 		a->nographic = true;

@@ -33,7 +33,7 @@ struct args_chardev {
 	bool raw_keys;	/* signal=off: Ctrl-C is a character */
 };
 
-enum args_display { ARGS_SDL, ARGS_NONE, ARGS_AUTO };
+enum args_display { ARGS_SDL, ARGS_NONE, ARGS_CURSES, ARGS_VNC, ARGS_AUTO };
 
 struct args {
 	struct machine_config cfg; /* backends not filled in */
@@ -57,6 +57,7 @@ struct args {
 	bool rtc_host;	     /* -rtc clock=host: the clock chip follows the host's while the guest is stopped, too */
 	int icount_shift;    /* -icount: 2^shift ns an instruction; -1: 10 ns */
 	bool icount_sleep;   /* idle time is slept, not skipped */
+	const char *vnc;     /* [HOST]:DISPLAY of ARGS_VNC */
 	const char *process; /* -name process= */
 	int panic; /* enum loop_panic (loop.h) */
 	uint8_t uuid[16];

@@ -50,6 +50,10 @@ static enum vm_err check_backends(const struct args *a, struct err *e)
 		r = check_backend(a, &u, "monitor", a->monitor, e);
 	for (unsigned i = 0; i < a->ndebugcon && !r; i++)
 		r = check_backend(a, &u, "debugcon", a->debugcon[i].chr, e);
+	if (!r && a->display == ARGS_CURSES && u.stdio)
+		return err_set(e, VM_ERR_USAGE, "-display: curses: stdio is in use by -%s", u.stdio);
+	if (!r && a->display == ARGS_CURSES && a->daemonize)
+		return err_set(e, VM_ERR_USAGE, "-daemonize: -display curses needs the terminal that a daemon gives up");
 	if (!r && a->gdb) {
 		char spec[320];
 		enum gdb_arch arch;

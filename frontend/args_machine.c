@@ -2,7 +2,8 @@
 #define _GNU_SOURCE
 #include "frontend/args_spec.h"
 #include "frontend/trace.h"
-#include "frontend/loop.h"
+#include "frontend/curses.h"
+#include "frontend/vnc.h"
 #include <ctype.h>
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -318,26 +319,53 @@ enum vm_err spec_action(struct args *a, const char *v, struct err *e)
 	return VM_OK;
 }
 
+enum vm_err spec_vnc(struct args *a, const char *v, struct err *e)
+{
+	if (!strcmp(v, "none")) {
+		a->display = ARGS_NONE;
+		return VM_OK;
+	}
+	a->display = ARGS_VNC;
+	a->vnc = v;
+	return vnc_check(v, e);
+}
+
+static enum vm_err display_type(struct args *a, const struct items *it, struct err *e)
+{
+	static const char *const names[] = {"sdl", "none", "curses", "vnc"};
+	unsigned n;
+	enum vm_err r;
+
+	/* vnc=:1 looks like another option */
+	if (!strcmp(it->key, "vnc"))
+		return spec_vnc(a, it->val, e);
+	r = spec_choice("display", "display", it->val, names, ARRAY_SIZE(names), &n, e);
+	if (!r && n == 3)
+		return err_set(e, VM_ERR_USAGE, "-display: vnc needs a display number, e.g. vnc=:0");
+	if (!r && n == 2 && !curses_built())
+		return err_set(e, VM_ERR_USAGE, "-display: curses: this program was built without ncurses (Debian: libncurses-dev)");
+	a->display = (enum args_display)n;
+	return r;
+}
+
 enum vm_err spec_display(struct args *a, const char *v, struct err *e)
 {
-	static const char *const names[] = {"sdl", "none"};
-	static const char *const keys[] = {"type", "full-screen", "window-close", "show-cursor", "gl"};
+	static const char *const keys[] = {"type", "vnc", "full-screen", "window-close", "show-cursor", "gl", "charset"};
 	struct items it;
-	unsigned k, n;
+	unsigned k;
 	bool on;
 	enum vm_err r = VM_OK;
 
 	for (items_begin(&it, a, v, "type"); !r && items_next(&it);) {
 		r = spec_choice("display", "option", it.key, keys, ARRAY_SIZE(keys), &k, e);
-		if (!r && k == 0) {
-			r = spec_choice("display", "display", it.val, names, ARRAY_SIZE(names), &n, e);
-			a->display = n == 1 ? ARGS_NONE : ARGS_SDL;
-		} else if (!r && k == 1) {
-			r = spec_switch("display", it.key, it.val, &a->full_screen, e);
+		if (!r && k <= 1) {
+			r = display_type(a, &it, e);
 		} else if (!r && k == 2) {
+			r = spec_switch("display", it.key, it.val, &a->full_screen, e);
+		} else if (!r && k == 3) {
 			r = spec_switch("display", it.key, it.val, &on, e);
 			a->keep_window = !on;
-		} else if (!r && k == 3) { /* the host's pointer is hidden while grabbed, and only then */
+		} else if (!r && k == 4) { /* the host's pointer is hidden while grabbed, and only then */
 			r = spec_switch("display", it.key, it.val, &on, e);
 		}
 	}

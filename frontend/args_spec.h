@@ -51,6 +51,7 @@ enum vm_err spec_name(struct args *a, const char *v, struct err *e);
 enum vm_err spec_uuid(struct args *a, const char *v, struct err *e);
 enum vm_err spec_action(struct args *a, const char *v, struct err *e);
 enum vm_err spec_display(struct args *a, const char *v, struct err *e);
+enum vm_err spec_vnc(struct args *a, const char *v, struct err *e);
 enum vm_err spec_vga(struct args *a, const char *v, struct err *e);
 enum vm_err spec_echr(struct args *a, const char *v, struct err *e);
 enum vm_err spec_keymap(struct args *a, const char *v, struct err *e);

@@ -128,6 +128,11 @@ enum vm_err backends_open(struct backends *b, struct args *a, struct loop *l, st
 	return r;
 }
 
+void backends_add_monitor(struct backends *b, struct chr *c)
+{
+	add_monitor(b, c, true);
+}
+
 void backends_close(struct backends *b)
 {
 	for (unsigned i = 0; i < b->nmonitors; i++)

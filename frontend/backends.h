@@ -26,6 +26,7 @@ struct backends {
 enum vm_err backends_open(struct backends *b, struct args *a, struct loop *l, struct err *e);
 /* backends_open_chr() - one backend by a -serial argument; @out may become NULL */
 enum vm_err backends_open_chr(struct backends *b, const char *arg, struct chr **out, struct err *e);
+void backends_add_monitor(struct backends *b, struct chr *c); /* a monitor more, on an end that is not closed with it */
 void backends_close(struct backends *b);
 
 enum vm_err drives_open(struct args *a, struct err *e);

@@ -50,10 +50,15 @@ static void set_raw(struct loop *l)
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
-void terminal_raw(struct loop *l, bool signals)
+void terminal_save(struct loop *l)
 {
 	if (!l->have_termios)
 		l->have_termios = tcgetattr(STDIN_FILENO, &l->termios) == 0;
+}
+
+void terminal_raw(struct loop *l, bool signals)
+{
+	terminal_save(l);
 	if (!l->have_termios)
 		return;
 	l->is_raw = true;

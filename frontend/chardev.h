@@ -35,6 +35,7 @@ void chr_mux_free(struct chr_mux *m); /* closes the base, too */
  * go back to is kept in the loop; whoever ends the process calls terminal_restore().
  */
 void terminal_raw(struct loop *l, bool signals);
+void terminal_save(struct loop *l); /* note the state to go back to, without changing it */
 void terminal_again(struct loop *l); /* raw as before terminal_restore(): the process was stopped and goes on */
 void terminal_restore(struct loop *l);
 

@@ -6,12 +6,14 @@
  */
 #include "frontend/args.h"
 #include "frontend/backends.h"
+#include "frontend/curses.h"
 #include "frontend/explain.h"
 #include "frontend/gdb.h"
 #include "frontend/loop.h"
 #include "frontend/process.h"
 #include "frontend/report.h"
 #include "frontend/sdl/sdl.h"
+#include "frontend/vnc.h"
 #include "frontend/trace.h"
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +29,9 @@ struct program {
 	struct trace *trace;
 	struct symbols *symbols;
 	struct report *report;
-	struct sdl *sdl;
+	struct sdl *sdl; /* at most one of the three */
+	struct vnc *vnc;
+	struct curses *curses;
 	struct frame frame; /* drawn on the VM thread, handed to the window */
 	int pidfile, ready; /* descriptors; -1: none */
 };
@@ -145,18 +149,46 @@ static bool win_frame(void *opaque, struct frame *dst)
 	return dst->resized || dst->y0 < dst->y1;
 }
 
+struct text_request {
+	struct program *p;
+	struct text_screen *dst;
+};
+
+static void do_text(void *arg)
+{
+	struct text_request *r = arg;
+	struct display *d = machine_display(r->p->m);
+
+	r->dst->cols = 0;
+	if (d)
+		d->text(d->opaque, r->dst);
+}
+
+static void win_text(void *opaque, struct text_screen *dst)
+{
+	struct text_request r = {opaque, dst};
+
+	loop_call(&r.p->loop, do_text, &r);
+}
+
 static void win_quit(void *opaque)
 {
 	struct program *p = opaque;
 
-	loop_quit(&p->loop, 0);
+	if (!p->args.keep_window)
+		loop_quit(&p->loop, 0);
 }
 
 static void vm_ended(void *opaque)
 {
 	struct program *p = opaque;
 
-	sdl_stop(p->sdl);
+	if (p->sdl)
+		sdl_stop(p->sdl);
+	else if (p->vnc)
+		vnc_stop(p->vnc);
+	else
+		curses_stop(p->curses);
 }
 
 static void *vm_thread(void *arg)
@@ -178,7 +210,12 @@ static int run_window(struct program *p)
 		fprintf(stderr, "dragoman: cannot start the machine's thread\n");
 		return 1;
 	}
-	sdl_run(p->sdl, &host);
+	if (p->sdl)
+		sdl_run(p->sdl, &host);
+	else if (p->vnc)
+		vnc_run(p->vnc, &host);
+	else
+		curses_run(p->curses, &host, win_text);
 	loop_quit(&p->loop, 0);
 	pthread_join(vm, NULL);
 	return p->loop.status;
@@ -191,6 +228,16 @@ static enum vm_err open_window(struct program *p, struct err *e)
 
 	if (p->args.display == ARGS_NONE || !p->args.cfg.vga)
 		return VM_OK;
+	if (p->args.display == ARGS_VNC) {
+		p->vnc = vnc_open(p->args.vnc, p->args.cfg.name, e);
+		return p->vnc ? VM_OK : e->code;
+	}
+	if (p->args.display == ARGS_CURSES) {
+		p->curses = curses_open(&p->loop, e);
+		if (p->curses && !p->args.monitor)
+			backends_add_monitor(&p->back, curses_monitor(p->curses));
+		return p->curses ? VM_OK : e->code;
+	}
 	p->sdl = sdl_open(&o, e);
 	if (p->sdl)
 		return VM_OK;
@@ -244,7 +291,7 @@ static int run(struct program *p)
 		loop_pause(&p->loop, true);
 	if (p->ready >= 0)
 		process_ready(p->ready);
-	return p->sdl ? run_window(p) : loop_run(&p->loop);
+	return p->sdl || p->vnc || p->curses ? run_window(p) : loop_run(&p->loop);
 }
 
 static void finish(struct program *p)
@@ -258,7 +305,9 @@ static void finish(struct program *p)
 	symbols_free(p->symbols);
 	if (p->sdl)
 		sdl_close(p->sdl);
+	vnc_close(p->vnc);
 	backends_close(&p->back);
+	curses_close(p->curses);
 	frame_free(&p->frame);
 	log_fini(&p->log);
 	terminal_restore(&p->loop);

@@ -3,11 +3,13 @@
 
 Usage: terminal.py DRAGOMAN   Status 0: all as expected; 1: told on stderr.
 """
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import sys
 import termios
 import time
@@ -138,7 +140,25 @@ def main():
     check(name and os.path.exists(name.group().decode()), 'pty: it does not exist')
     s.type(b'quit\r')
     s.end('pty', 0)
+    curses()
     return 1 if failures else 0
+
+
+def curses():
+    """-display curses: the firmware's text, Alt-2 and the monitor, the terminal after it."""
+    os.environ['TERM'] = 'xterm'
+    s = Session([sys.argv[1], '-m', '16', '-display', 'curses'])
+    fcntl.ioctl(s.master, termios.TIOCSWINSZ, struct.pack('HHHH', 25, 80, 0, 0))
+    if not s.read(30, b'SeaBIOS') and b'without ncurses' in s.out:
+        s.end('curses', 1)
+        return
+    check(b'SeaBIOS' in s.out, 'curses: no text of the firmware')
+    s.type(b'\x1b2')
+    check(s.read(10, b'(dragoman)'), 'curses: no monitor at Alt-2')
+    s.type(b'info version\r')
+    check(s.read(10, b'Dragoman 0.'), 'curses: the monitor does not answer')
+    s.type(b'quit\r')
+    s.end('curses', 0)
 
 
 sys.exit(main())
