@@ -1,102 +1,178 @@
 #!/usr/bin/env python3
-"""run.py - interleaved boots under several emulators; see run.sh. Arguments NAME=COMMAND: what to compare, the last is
-the reference of the ratios (its time divided by the other's: above 1 the other is faster)."""
+"""run.py - interleaved runs of the same guests under several emulators and natively; see run.sh.
+
+Time is processor time of the whole emulator (all threads, user and system), read when a marker line arrives on the
+serial line; that the guest computes all the time is part of the workloads. The last emulator is the reference.
+"""
 import argparse
 import csv
+import math
 import os
 import statistics
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tests', 'tools'))
-import expect  # noqa: E402  (found by the line above)
+import chart  # noqa: E402  (found by the line above)
+import expect  # noqa: E402
+
+CLASSES = {'boot': ['boot'], 'integer': ['integer'], 'branches, calls': ['calls', 'indirect'],
+           'memory': ['sieve', 'chase'], 'strings': ['strings'], 'x87': ['x87'], 'SSE': ['sse', 'sseint']}
+SUMS = {'integer, branches, memory, strings': ['integer', 'calls', 'indirect', 'sieve', 'chase', 'strings'],
+        'x87, SSE': ['x87', 'sse', 'sseint']}
+BITS = {'i386': 32, 'amd64': 64}
+QEMU = {'i386': 'qemu-system-i386', 'amd64': 'qemu-system-x86_64'}
 
 
-def run_works(read_line):
-    """Times and checksums from the marker lines that read_line() yields as they arrive."""
-    out, begin = {}, {}
-    while True:
-        line = read_line()
-        if line is None:
-            return out
-        words = line.split()
-        if words[:1] == ['@begin']:
-            begin[words[1]] = time.monotonic()
-        elif words[:1] == ['@end']:
-            out[words[1]] = (time.monotonic() - begin[words[1]], words[2])
+def cpu_seconds(pid):
+    """Processor time of all its threads so far; threads that ended are not in it."""
+    total = 0
+    for task in os.listdir(f'/proc/{pid}/task'):
+        try:
+            with open(f'/proc/{pid}/task/{task}/schedstat', encoding='ascii') as file:
+                total += int(file.read().split()[0])
+        except FileNotFoundError:
+            pass
+    return total / 1e9
 
 
-def guest(command, args):
-    """One boot: {workload: (seconds, checksum)}"""
-    vm = expect.Vm(command.split() + ['-m', '256', '-display', 'none', '-serial', 'stdio', '-kernel', args.kernel,
-                                      '-initrd', args.initrd, '-append', 'console=ttyS0 quiet'], args.timeout)
+def peak_kib(pid):
+    with open(f'/proc/{pid}/status', encoding='ascii') as file:
+        return next(int(line.split()[1]) for line in file if line.startswith('VmHWM:'))
+
+
+def run_guest(command, kernel, initrd, timeout):
+    """One boot and all workloads: {workload: (seconds, checksum)}, peak memory in KiB"""
+    vm = expect.Vm(command.split() + ['-m', '256', '-display', 'none', '-serial', 'stdio', '-kernel', kernel,
+                                      '-initrd', initrd, '-append', 'console=ttyS0 quiet'], timeout)
+    begin = {}
     try:
-        out = {'boot': (vm.expect('guest ready'), '')}
+        vm.expect('guest ready')
+        out = {'boot': (cpu_seconds(vm.proc.pid), '')}
         vm.expect('# ')
         vm.send('stty -echo; work; echo @do""ne')
-        names = []
         while True:
             vm.expect('@')
             vm.expect('\n')
-            line = vm.out[:vm.seen].rstrip().rsplit(b'@', 1)[1].decode()
-            now = time.monotonic()
-            words = line.split()
+            now = cpu_seconds(vm.proc.pid)
+            words = vm.out[:vm.seen].rstrip().rsplit(b'@', 1)[1].decode().split()
             if words[0] == 'begin':
-                names.append((words[1], now))
+                begin[words[1]] = now
             elif words[0] == 'end':
-                out[words[1]] = (now - names[-1][1], words[2])
-            elif line == 'done':
+                out[words[1]] = (now - begin[words[1]], words[2])
+            elif words[0] == 'done':
                 break
+        peak = peak_kib(vm.proc.pid)
         vm.send('poweroff -f')
         vm.exit(0)
-        return out
+        return out, peak
     finally:
         vm.close()
 
 
-def native(program):
-    with subprocess.Popen([program], stdout=subprocess.PIPE, text=True) as proc:
-        return run_works(lambda: proc.stdout.readline() or None)
+def run_native(program, works):
+    out = {}
+    for work in works:
+        with subprocess.Popen([program, work], stdout=subprocess.PIPE, text=True) as proc:
+            text = proc.stdout.read()
+            _, status, usage = os.wait4(proc.pid, 0)
+            proc.returncode = os.waitstatus_to_exitcode(status)
+        out[work] = (usage.ru_utime + usage.ru_stime, text.split()[-1])
+    return out
+
+
+def geomean(values):
+    return math.exp(sum(math.log(v) for v in values) / len(values)) if values else float('nan')
+
+
+class Results:
+    """All measurements; medians and ratios of them."""
+
+    def __init__(self):
+        self.rows = []  # (repeat, guest, emulator, workload, seconds, checksum)
+        self.peaks = []  # (repeat, guest, emulator, KiB)
+
+    def median(self, guest, emulator, work):
+        found = [r[4] for r in self.rows if r[1:4] == (guest, emulator, work)]
+        return statistics.median(found) if found else None
+
+    def ratio(self, guest, work, above, below):
+        a, b = self.median(guest, above, work), self.median(guest, below, work)
+        return a / b if a and b else None
+
+    def works(self, guest):
+        return list(dict.fromkeys(r[3] for r in self.rows if r[1] == guest))
+
+    def wrong(self, guest, work):
+        return sorted({r[5] for r in self.rows if r[1] == guest and r[3] == work})[1:]
+
+    def peak(self, guest, emulator):
+        return statistics.median([r[3] for r in self.peaks if r[1:3] == (guest, emulator)]) / 1024
+
+
+def number(x, form='10.2f'):
+    return format(x, form) if x is not None else ' ' * int(form.split('.')[0])
+
+
+def report(res, guest, names):
+    ours, ref = names[0], names[-1]
+    columns = names + ['native']
+    bad = False
+    print(f'\n{guest + " guest":36}' + ''.join(f'{c + " s":>12}' for c in columns) +
+          f'{"x " + ref:>10}{"/ native":>10}')
+    for work in res.works(guest):
+        line = f'{work:36}' + ''.join(number(res.median(guest, c, work), '12.3f') for c in columns)
+        line += number(res.ratio(guest, work, ref, ours)) + number(res.ratio(guest, work, ours, 'native'))
+        if res.wrong(guest, work):
+            line += '   DIFFERENT RESULTS'
+            bad = True
+        print(line)
+    for title, works in list(CLASSES.items()) + list(SUMS.items()):
+        gains = [res.ratio(guest, w, ref, ours) for w in works]
+        costs = [res.ratio(guest, w, ours, 'native') for w in works]
+        print(f'geometric mean: {title:{36 - 16 + 12 * len(columns)}}' +
+              number(geomean([g for g in gains if g])) + number(geomean([c for c in costs if c]) if all(costs) else None))
+    print('peak memory, MiB: ' + ', '.join(f'{n} {res.peak(guest, n):.0f}' for n in names))
+    return bad
+
+
+def measure(args, guests, emulators):
+    res = Results()
+    for i in range(args.repeats):
+        for guest, (kernel, initrd, native) in guests.items():
+            for name, command in emulators.items():
+                print(f'run {i + 1}/{args.repeats}: {guest} under {name}', file=sys.stderr)
+                out, peak = run_guest(command.replace('QEMU', QEMU[guest]), kernel, initrd, args.timeout)
+                res.rows += [(i, guest, name, work, *result) for work, result in out.items()]
+                res.peaks.append((i, guest, name, peak))
+            works = [w for w in res.works(guest) if w != 'boot']
+            res.rows += [(i, guest, 'native', work, *result) for work, result in run_native(native, works).items()]
+    return res
 
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument('--repeats', type=int, default=3)
-    p.add_argument('--timeout', type=float, default=120)
+    p.add_argument('--repeats', type=int, default=5)
+    p.add_argument('--timeout', type=float, default=300)
     p.add_argument('--csv')
-    p.add_argument('--kernel')
-    p.add_argument('--initrd')
-    p.add_argument('--native')
-    p.add_argument('emulator', nargs='+')
+    p.add_argument('--svg')
+    p.add_argument('--guest', action='append', help='i386|amd64=KERNEL,INITRD,NATIVE-PROGRAM')
+    p.add_argument('emulator', nargs='+', help='NAME=COMMAND; QEMU in it stands for the emulator of that guest')
     args = p.parse_args()
+    guests = {k: v.split(',') for k, v in (g.split('=', 1) for g in args.guest)}
     emulators = dict(e.split('=', 1) for e in args.emulator)
-    rows = []  # (repeat, emulator, workload, seconds, checksum)
-    for i in range(args.repeats):
-        for name, command in emulators.items():
-            print(f'run {i + 1}/{args.repeats}: {name}', file=sys.stderr)
-            rows += [(i, name, work, *result) for work, result in guest(command, args).items()]
-        if args.native:
-            rows += [(i, 'native', work, *result) for work, result in native(args.native).items()]
+    res = measure(args, guests, emulators)
     if args.csv:
         with open(args.csv, 'w', newline='', encoding='ascii') as file:
             out = csv.writer(file)
-            out.writerow(('repeat', 'emulator', 'workload', 'seconds', 'checksum'))
-            out.writerows((a, b, c, f'{d:.4f}', e) for a, b, c, d, e in rows)
-    columns = list(emulators) + (['native'] if args.native else [])
-    reference, bad = list(emulators)[-1], 0
-    print(f'{"":10}' + ''.join(f'{c + " s":>12}' for c in columns) +
-          ''.join(f'{"x vs " + reference:>14}' for c in columns if c not in (reference, 'native')))
-    for work in dict.fromkeys(r[2] for r in rows):
-        med = {c: statistics.median([r[3] for r in rows if r[1] == c and r[2] == work] or [float('nan')]) for c in columns}
-        line = f'{work:10}' + ''.join(f'{med[c]:12.3f}' for c in columns)
-        line += ''.join(f'{med[reference] / med[c]:14.2f}' for c in columns if c not in (reference, 'native'))
-        sums = {r[4] for r in rows if r[2] == work}
-        if len(sums) > 1:
-            line += f'   DIFFERENT RESULTS {sorted(sums)}'
-            bad = 1
-        print(line)
-    sys.exit(bad)
+            out.writerow(('repeat', 'guest', 'emulator', 'workload', 'cpu_seconds', 'checksum'))
+            out.writerows((*r[:4], f'{r[4]:.4f}', r[5]) for r in res.rows)
+    names = list(emulators)
+    if args.svg:
+        bars = [(work, {f'{BITS[g]} bits': res.ratio(g, work, names[-1], names[0]) for g in guests})
+                for work in res.works(next(iter(guests)))]
+        chart.write(args.svg, f'Times as fast as {names[-1]} (processor time, median of {args.repeats})', bars)
+    sys.exit(any([report(res, g, names) for g in guests]))
 
 
 if __name__ == '__main__':

@@ -179,7 +179,7 @@ static uint32_t sseint(unsigned n) /* 128-bit integers over 64 KiB */
 
 static uint32_t strings(unsigned n) /* rep movs, stos, scas of a page and of a few bytes */
 {
-	uint8_t *a = malloc(4096), *b = malloc(4096);
+	uint8_t *a = calloc(1, 4096), *b = calloc(1, 4096);
 	uint32_t sum = 0;
 
 	for (unsigned i = 0; i < n * 20000; i++) {
