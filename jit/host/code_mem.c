@@ -4,6 +4,8 @@
 #include "jit/host/code_mem.h"
 #include <string.h>
 
+#define MIB_MASK (((size_t)1 << 20) - 1)
+
 enum vm_err code_mem_init(struct code_mem *m, size_t size, struct err *e)
 {
 	memset(m, 0, sizeof(*m));
@@ -37,6 +39,11 @@ void code_mem_commit(struct code_mem *m, const struct codebuf *cb)
 	host_icache_flush(cb->start, cb->start + cb->rx_delta, (size_t)(cb->p - cb->start));
 	end = (end + 15) & ~(size_t)15;
 	m->used = end < m->size ? end : m->size;
+	/* links rarely go back to old pages through the writable view: it need not stay resident */
+	if (m->used >> 20 != m->written >> 20) {
+		host_code_written(m->rw + (m->written & ~MIB_MASK), (m->used & ~MIB_MASK) - (m->written & ~MIB_MASK));
+		m->written = m->used;
+	}
 }
 
 void code_mem_keep(struct code_mem *m)
@@ -46,7 +53,7 @@ void code_mem_keep(struct code_mem *m)
 
 void code_mem_flush(struct code_mem *m)
 {
-	m->used = m->keep;
+	m->used = m->written = m->keep;
 }
 
 bool code_mem_holds(const struct code_mem *m, const void *pc)

@@ -14,6 +14,7 @@
 struct code_mem {
 	uint8_t *rw, *rx; /* byte i of one is byte i of the other */
 	size_t size, used, keep;
+	size_t written; /* the writable view below this MiB has been given back */
 };
 
 /* @size: bytes, 0 for the default; at least 1 MiB is taken, at most 1 GiB (branches reach 2 GiB). */

@@ -97,7 +97,8 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->x = x;
 	c->ir = ir;
 	c->blk = blk;
-	c->xb = blk->priv;
+	memset(c->xb, 0, sizeof(c->xb));
+	c->nsites = c->nrefs = 0;
 	c->code64 = mode_code_size(ir->mode) == 8;
 	c->bmi2 = x->feat & HOSTF_BMI2;
 	c->pool = 1u << X_R13 | 1u << X_R14;
@@ -120,7 +121,8 @@ void mark(const struct emitter *c, struct mark *m)
 	memcpy(m->t_reg, c->t_reg, sizeof(m->t_reg));
 	memcpy(m->reg_t, c->reg_t, sizeof(m->reg_t));
 	m->ncold = c->ncold;
-	m->nsites = c->xb->nsites;
+	m->nsites = c->nsites;
+	m->nrefs = c->nrefs;
 	m->obs = c->obs;
 	m->off = c->off;
 	m->next_off = c->next_off;
@@ -134,7 +136,8 @@ void take_back(struct emitter *c, const struct mark *m)
 	memcpy(c->t_reg, m->t_reg, sizeof(m->t_reg));
 	memcpy(c->reg_t, m->reg_t, sizeof(m->reg_t));
 	c->ncold = m->ncold;
-	c->xb->nsites = m->nsites;
+	c->nsites = m->nsites;
+	c->nrefs = m->nrefs;
 	c->obs = m->obs;
 	c->off = m->off;
 	c->next_off = m->next_off;
@@ -198,33 +201,55 @@ static void emit_cold(struct emitter *c)
 	}
 }
 
-/* Operations and instructions live as long as the block: the slow paths point at them. */
-static bool make_priv(struct block *blk, const struct ir_block *ir)
+/* Do ops that C runs name instructions of the block? */
+static bool names_insns(const struct emitter *c)
 {
-	size_t sites = 2 * ir->nops + 2;
-	struct x64_block *xb = calloc(1, sizeof(*xb) + sites * sizeof(xb->site[0]));
+	for (unsigned i = 0; i < c->nsites; i++) {
+		const struct ir_op *o = c->ir->op + c->site_op[i];
 
+		if (c->site_op[i] != NO_OP && (o->op == IR_NATIVE || (o->op == IR_HELPER && o->cc)))
+			return true;
+	}
+	return false;
+}
+
+/* What lives as long as the block, in one piece: the head, the sites, copies of the ops and instructions C may need. */
+static void make_priv(struct emitter *c)
+{
+	const struct ir_block *ir = c->ir;
+	size_t nops = 0, ninsns = names_insns(c) ? ir->ninsns : 0;
+	struct x64_block *xb;
+	struct x64_site *site;
+	struct ir_op *op;
+
+	for (unsigned i = 0; i < c->nsites; i++)
+		nops += c->site_op[i] != NO_OP;
+	xb = malloc(sizeof(*xb) + c->nsites * sizeof(*site) + nops * sizeof(*op) + ninsns * sizeof(*xb->insns));
 	BUG_ON(!xb);
+	*xb = *c->xb;
 	xb->mode = ir->mode;
-	xb->ops = calloc(ir->nops + 1, sizeof(*xb->ops));
-	xb->insns = calloc(ir->ninsns + 1, sizeof(*xb->insns));
-	BUG_ON(!xb->ops || !xb->insns);
-	memcpy(xb->ops, ir->op, ir->nops * sizeof(*xb->ops));
-	memcpy(xb->insns, ir->insns, ir->ninsns * sizeof(*xb->insns));
-	blk->priv = xb;
-	return true;
+	site = (struct x64_site *)(xb + 1);
+	op = (struct ir_op *)(site + c->nsites);
+	xb->insns = (struct insn *)(op + nops);
+	memcpy(site, c->site, c->nsites * sizeof(*site));
+	memcpy(xb->insns, ir->insns, ninsns * sizeof(*xb->insns));
+	for (unsigned i = 0; i < c->nsites; i++)
+		if (c->site_op[i] != NO_OP) {
+			*op = ir->op[c->site_op[i]];
+			site[i].op = op++;
+		}
+	for (unsigned i = 0; i < c->nrefs; i++) {
+		uint64_t at = (uintptr_t)&site[c->ref[i].site];
+
+		memcpy(c->ref[i].at, &at, sizeof(at));
+	}
+	c->blk->priv = xb;
 }
 
 static void x64_free_block(void *priv, struct block *blk)
 {
-	struct x64_block *xb = blk->priv;
-
 	(void)priv;
-	if (!xb)
-		return;
-	free(xb->ops);
-	free(xb->insns);
-	free(xb);
+	free(blk->priv);
 	blk->priv = NULL;
 }
 
@@ -235,7 +260,6 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 
 	if (x->mem.size - x->mem.used < BLOCK_ROOM)
 		return false;
-	make_priv(blk, ir);
 	begin(c, x, blk, ir);
 	blk->code = codebuf_rx(&c->cb);
 	emit_entries(c);
@@ -245,10 +269,10 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	emit_cold(c);
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
 	if (c->cb.overflow) {
-		x64_free_block(x, blk);
 		blk->code = NULL;
 		return false;
 	}
+	make_priv(c);
 	code_mem_commit(&x->mem, &c->cb);
 	return true;
 }

@@ -276,8 +276,15 @@ void flags_made(struct emitter *c)
 
 struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kind)
 {
-	struct x64_site *s = &c->xb->site[c->xb->nsites++];
+	struct x64_site *s;
 
+	if (c->nsites == X64_MAX_SITES) {
+		c->cb.overflow = true;
+		c->nsites = 0;
+	}
+	s = &c->site[c->nsites];
+	c->site_op[c->nsites++] = NO_OP;
+	memset(s, 0, sizeof(*s));
 	s->blk = c->blk;
 	s->off = c->off;
 	s->next_off = c->next_off;
@@ -285,8 +292,39 @@ struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kin
 	s->idx = o->m.idx;
 	s->sreg = o->m.sreg;
 	s->kind = kind;
-	s->op = c->xb->ops + c->i;
+	s->imm = o->imm;
 	return s;
+}
+
+struct x64_site *eval_site(struct emitter *c, const struct ir_op *o)
+{
+	struct x64_site *s = new_site(c, o, 0);
+
+	c->site_op[s - c->site] = (uint16_t)(o - c->ir->op);
+	s->last = o + 1 < c->ir->op + c->ir->nops && o[1].op == IR_INSN && o[1].aux;
+	return s;
+}
+
+void site_ref(struct emitter *c, const struct x64_site *s)
+{
+	if (c->nrefs == X64_MAX_REFS) {
+		c->cb.overflow = true;
+		c->nrefs = 0;
+	}
+	c->ref[c->nrefs].at = c->cb.p;
+	c->ref[c->nrefs++].site = (uint16_t)(s - c->site);
+	codebuf_u64(&c->cb, 0);
+}
+
+void emit_eval(struct emitter *c, const struct x64_site *s)
+{
+	struct x_mem m = frame_mem(FRAME(site));
+
+	codebuf_u8(&c->cb, 0x49); /* mov r11, imm64 */
+	codebuf_u8(&c->cb, 0xB8 | (X_R11 & 7));
+	site_ref(c, s);
+	x_store(&c->cb, 8, &m, X_R11);
+	x_call(&c->cb, c->x->stub.eval[c->code64]);
 }
 
 struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct cold *))

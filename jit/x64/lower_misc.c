@@ -238,14 +238,9 @@ bool lower_cmc(struct emitter *c, const struct ir_op *o)
 /* No host code for this form: the one meaning of the op, in C. */
 void lower_eval(struct emitter *c, const struct ir_op *o)
 {
-	const struct x64_site *s = new_site(c, o, 0);
-	struct x_mem m = frame_mem(FRAME(site));
-
 	flags_save(c);
 	spill_temps(c);
-	x_movi(&c->cb, 8, X_R11, (uintptr_t)s);
-	x_store(&c->cb, 8, &m, X_R11);
-	x_call(&c->cb, c->x->stub.eval[c->code64]);
+	emit_eval(c, eval_site(c, o));
 	c->fl_host = false;
 	c->fl_env = true;
 }

@@ -89,7 +89,7 @@ static uint8_t value_at(const struct emitter *c, ir_val v)
 void call_slow(struct emitter *c, const struct x64_site *s)
 {
 	x_call(&c->cb, c->x->stub.slow[c->code64]);
-	codebuf_u64(&c->cb, (uintptr_t)s);
+	site_ref(c, s);
 }
 
 uint32_t code_here(const struct emitter *c)
@@ -262,12 +262,8 @@ bool lower_stx(struct emitter *c, const struct ir_op *o)
 /* Run one op in C from a cold path and come back. */
 void cold_eval(struct emitter *c, struct cold *k)
 {
-	struct x_mem m = frame_mem(FRAME(site));
-
 	cold_homes(c, k);
-	x_movi(&c->cb, 8, X_R11, (uintptr_t)k->site);
-	x_store(&c->cb, 8, &m, X_R11);
-	x_call(&c->cb, c->x->stub.eval[c->code64]);
+	emit_eval(c, k->site);
 	x_jmp(&c->cb, k->join + c->cb.rx_delta);
 }
 
@@ -285,7 +281,7 @@ bool lower_segchk(struct emitter *c, const struct ir_op *o)
 	emit_ea(c, &o->m, a, false);
 	flags_lost(c);
 	k = new_cold(c, cold_eval);
-	k->site = new_site(c, o, 0);
+	k->site = eval_site(c, o);
 	x_load(&c->cb, 4, X_R11, &lo);
 	x_alu(&c->cb, X_CMP, 8, a, X_R11);
 	k->from = x_jcc_fwd(&c->cb, 2);

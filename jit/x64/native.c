@@ -183,7 +183,7 @@ static void encode(struct emitter *c, const struct insn *in, const struct enc *e
 /* A store by way of C: the instruction writes where C says, then C commits. */
 void cold_native_store(struct emitter *c, struct cold *k)
 {
-	const struct insn *in = &c->xb->insns[k->imm];
+	const struct insn *in = &c->ir->insns[k->imm];
 	struct x64_site *s = k->site;
 	struct x_mem m = {s->gla_reg, s->delta_reg, 0, 0};
 	struct enc e = {.reg = in->reg & (is_x87(in) || in->op[1].kind == OPND_MMX ? 7 : 15)};

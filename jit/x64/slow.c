@@ -86,7 +86,7 @@ static uint64_t value(const struct vcpu *cpu, const struct x64_frame *f)
 	case VAL_REG: return f->regs[n];
 	case VAL_HIGH: return f->regs[n] >> 8;
 	case VAL_GPR: return cpu->gpr[n];
-	default: return (uint64_t)s->op->imm;
+	default: return (uint64_t)s->imm;
 	}
 }
 
@@ -211,7 +211,7 @@ unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 	if (x)
 		return 1 + (x == EXIT_FAULT ? RUN_FAULT : RUN_STOP);
 	/* The instruction is complete and has changed this very block (a string store, a push of a helper). */
-	if (s->blk->dead && s->op[1].op == IR_INSN && s->op[1].aux) {
+	if (s->blk->dead && s->last) {
 		set_rip(cpu, s, s->next_off);
 		return 1 + RUN_LOOKUP;
 	}

@@ -36,8 +36,12 @@ struct x64_site {
 	uint8_t gla_reg;	/* register with the linear address */
 	uint8_t delta_reg;	/* gets host address - linear address */
 	uint8_t val;		/* where the value of a store is: VAL_* | number */
+	bool last;		/* the op is the last of its instruction, and not of the block */
 	uint32_t join;		/* where to go on: offset in the block's code */
-	const struct ir_op *op; /* for x64_eval() */
+	union {
+		const struct ir_op *op; /* for x64_eval() */
+		int64_t imm;		/* VAL_IMM */
+	};
 };
 
 /* A store's value when the slow path begins: a host register, its second byte, a temporary's home, a guest register in
@@ -56,14 +60,11 @@ enum x64_flags_in { IN_DEAD, IN_ENV, IN_HOST };
 struct x64_block {
 	uint32_t body;		/* offset of the entry with the flags in EFLAGS */
 	uint32_t env;		/* offset of the entry with the flags in cpu->fl_save */
-	unsigned nsites;
 	uint8_t in;		/* enum x64_flags_in */
 	uint8_t out[2];		/* enum x64_flags at the exits */
 	int32_t unlinked[2];	/* rel32 of the exits to their own cold ways out */
-	struct ir_op *ops;	/* copies, for x64_eval() */
-	struct insn *insns;
+	struct insn *insns;	/* copies, for x64_eval(); NULL: no op needs one */
 	uint32_t mode;
-	struct x64_site site[];
 };
 
 #define NO_COMMIT UINT64_MAX
@@ -105,6 +106,8 @@ struct x64 {
 /* ---- emitter ---- */
 struct emitter;
 #define X64_MAX_COLD (3 * IR_MAX_OPS)
+#define X64_MAX_SITES (2 * IR_MAX_OPS + 2)
+#define X64_MAX_REFS (2 * X64_MAX_COLD)
 #define T_HOST (IR_MAX_TEMPS - 1) /* the pseudo temporary that keeps LDX's host address for STX */
 
 struct cold {
@@ -135,7 +138,7 @@ struct group {
 /* What ops may have changed in the emitter before it turned out that they do not fit. */
 struct mark {
 	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[16];
-	unsigned ncold, nsites;
+	unsigned ncold, nsites, nrefs;
 	uint16_t obs;
 	int32_t off, next_off;
 	bool fl_host, fl_env;
@@ -146,7 +149,7 @@ struct emitter {
 	struct codebuf cb;
 	const struct ir_block *ir;
 	struct block *blk;
-	struct x64_block *xb;
+	struct x64_block xb[1];	   /* of the block to be */
 	bool code64, bmi2;
 	uint32_t pool, busy, held; /* temporaries' registers; those in use by the current op; by the group */
 	uint8_t t_reg[IR_MAX_TEMPS]; /* register holding temporary n, or X_NONE: in its home slot */
@@ -159,7 +162,15 @@ struct emitter {
 	struct cold cold[X64_MAX_COLD];
 	unsigned ncold;
 	struct group group;
+	/* sites move to the block once their number is known; the code's pointers to them are filled in then */
+	struct x64_site site[X64_MAX_SITES];
+	uint16_t site_op[X64_MAX_SITES]; /* index of the op x64_eval() runs, or NO_OP */
+	unsigned nsites;
+	struct { uint8_t *at; uint16_t site; } ref[X64_MAX_REFS];
+	unsigned nrefs;
 };
+
+#define NO_OP 0xFFFF
 
 #define ENV(field) ((int32_t)offsetof(struct vcpu, field) - VCPU_BIAS)
 #define FRAME(field) ((int32_t)offsetof(struct x64_frame, field))
@@ -185,6 +196,9 @@ void flags_made(struct emitter *c); /* the op has just set them in host EFLAGS *
 void emit_save(struct codebuf *cb);
 void emit_restore(struct codebuf *cb);
 struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kind);
+struct x64_site *eval_site(struct emitter *c, const struct ir_op *o);
+void site_ref(struct emitter *c, const struct x64_site *s); /* eight bytes that will be its address */
+void emit_eval(struct emitter *c, const struct x64_site *s); /* call x64_eval() */
 struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct cold *));
 void cold_homes(struct emitter *c, const struct cold *k); /* temporaries to their homes, as they were at the branch */
 void get_high(struct emitter *c, unsigned d, unsigned n); /* AH CH DH BH to bits 7:0 of d */
