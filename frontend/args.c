@@ -271,6 +271,9 @@ static void set_flag(struct args *a, enum opt_id id)
 	case OPT_S:
 		a->stopped = true;
 		break;
+	case OPT_MAGIC:
+		a->magic = true;
+		break;
 	case OPT_GDBS:
 		a->gdb = "tcp::1234";
 		break;

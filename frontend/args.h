@@ -52,7 +52,7 @@ struct args {
 	struct args_chardev chardev[ARGS_MAX_CHARDEVS];
 	unsigned nchardevs;
 	enum args_display display;
-	bool nographic, nodefaults, full_screen, stopped, no_reboot, no_shutdown, daemonize;
+	bool nographic, nodefaults, full_screen, stopped, no_reboot, no_shutdown, daemonize, magic;
 	bool keep_window;    /* -display window-close=off */
 	bool rtc_host;	     /* -rtc clock=host: the clock chip follows the host's while the guest is stopped, too */
 	int icount_shift;    /* -icount: 2^shift ns an instruction; -1: 10 ns */

@@ -330,6 +330,20 @@ static void tell_triple(struct loop *l)
 		explain_chain(stderr, cpu, t);
 }
 
+static void tell_magic(struct loop *l)
+{
+	const struct vcpu *cpu = machine_cpu(l->m);
+	struct place at = place_now(cpu);
+	gla_t gla;
+
+	if (jit_debug_why(machine_jit(l->m), &gla) != JIT_WHY_MAGIC)
+		return;
+	fprintf(stderr, "dragoman: magic breakpoint before ");
+	explain_place(stderr, &at);
+	explain_symbol(stderr, cpu, gla);
+	fputc('\n', stderr);
+}
+
 static void reset_or_leave(struct loop *l)
 {
 	if (l->no_reboot)
@@ -383,6 +397,7 @@ static void handle_stop(struct loop *l, enum machine_stop why)
 		panic(l);
 		break;
 	case MACHINE_DEBUG:
+		tell_magic(l);
 		loop_pause(l, true);
 		break;
 	case MACHINE_DIVERGED:

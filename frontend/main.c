@@ -281,6 +281,8 @@ static int run(struct program *p)
 		return fail(&e);
 	explain_attach(machine_cpu(p->m), p->symbols);
 	loop_watch_hangs(&p->loop);
+	if (a->magic)
+		jit_debug_magic(machine_jit(p->m));
 	if (open_gdb(p, &e) || (a->trace && trace_new(&p->trace, p->m, a->trace, &e)) ||
 		(a->report && report_new(&p->report, p->m, a->report, &e)) ||
 		(a->pidfile && process_pidfile(a->pidfile, &p->pidfile, &e)))

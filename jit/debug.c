@@ -39,6 +39,20 @@ void jit_debug_watch(struct jit *j, const struct jit_watch *w, unsigned n)
 		mmu_set_watch(m, MMU_WATCH_GUEST + i, w[i].gla, w[i].len, w[i].on_read, w[i].on_write);
 }
 
+void jit_debug_magic(struct jit *j)
+{
+	j->dbg.magic = true;
+	jit_flush(j);
+}
+
+bool debug_magic_stop(struct jit *j)
+{
+	j->dbg.why = JIT_WHY_MAGIC;
+	j->dbg.gla = j->cpu->seg[SEG_CS].base + j->cpu->rip;
+	j->dbg.step = false;
+	return true;
+}
+
 void jit_debug_go(struct jit *j, bool step)
 {
 	j->dbg.step = step;

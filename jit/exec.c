@@ -232,7 +232,7 @@ enum jit_stop jit_run(struct jit *j)
 		if (last)
 			link_exit(j, last, b);
 		set_context(j);
-		if (j->be->note && !(b->mode & MODE_ONE) && b->ra2 == RADDR_NONE && !b->counted &&
+		if (j->be->note && !(b->mode & MODE_ONE) && b->ra2 == RADDR_NONE && !b->counted && !b->magic &&
 			!debug_breaks(j, b->ra & (PAGE_SIZE - 1)))
 			j->be->note(j->be_priv, cpu, cpu->rip, b);
 		if (UNLIKELY(b->counted))
@@ -240,6 +240,8 @@ enum jit_stop jit_run(struct jit *j)
 		r = run_block(j, b, &last);
 		if (r == RUN_DIVERGED)
 			return JIT_DIVERGED;
+		if (UNLIKELY(b->magic) && r != RUN_FAULT && debug_magic_stop(j))
+			return JIT_DEBUG;
 		if (r != RUN_LOOKUP)
 			last = NULL;
 		if (r != RUN_FAULT)

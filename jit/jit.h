@@ -41,9 +41,10 @@ enum jit_stop jit_run(struct jit *j);
  */
 #define JIT_MAX_BREAKS 64
 struct jit_watch { gla_t gla; unsigned len; bool on_read, on_write; };
-enum jit_why { JIT_WHY_NONE, JIT_WHY_BREAK, JIT_WHY_WATCH, JIT_WHY_STEP };
+enum jit_why { JIT_WHY_NONE, JIT_WHY_BREAK, JIT_WHY_MAGIC, JIT_WHY_WATCH, JIT_WHY_STEP };
 void jit_debug_break(struct jit *j, const gla_t *at, unsigned n);
 void jit_debug_watch(struct jit *j, const struct jit_watch *w, unsigned n);
+void jit_debug_magic(struct jit *j); /* from now on stop after each xchg bx,bx, as Bochs can */
 void jit_debug_go(struct jit *j, bool step); /* before the next run: forget why; @step: one instruction */
 enum jit_why jit_debug_why(const struct jit *j, gla_t *gla); /* after JIT_DEBUG; *gla: PC, or the watched access */
 

@@ -32,6 +32,7 @@ struct jit_debug {
 	bool step, ran;		  /* stop after one instruction; it has run */
 	enum jit_why why;
 	gla_t gla;
+	bool magic;		  /* stop after xchg bx,bx */
 	uint32_t classes;	  /* trap classes whose executions are told */
 	void (*hit)(void *opaque, struct vcpu *cpu, unsigned id);
 	void *hit_opaque;
@@ -62,6 +63,12 @@ static inline bool debug_breaks(const struct jit *j, unsigned off)
 	return UNLIKELY(j->dbg.any) && (j->dbg.offs[off / 64] >> (off % 64) & 1);
 }
 
+static inline bool debug_magic(const struct jit *j, const struct insn *in, enum decode_status st)
+{
+	return UNLIKELY(j->dbg.magic) && st == DECODE_OK && !in->map && in->opcode == 0x87 && in->modrm == 0xDB &&
+		in->osize == 2 && !in->rex;
+}
+
 static inline bool debug_counts(const struct jit *j, const struct insn *in, enum decode_status st)
 {
 	return UNLIKELY(j->dbg.classes) && st == DECODE_OK && in->id < INSN_COUNT &&
@@ -75,6 +82,7 @@ static inline bool debug_on(const struct jit *j)
 
 /* debug.c, for the run loop */
 bool debug_stops(struct jit *j); /* before the instruction at RIP: true, and why is set */
+bool debug_magic_stop(struct jit *j);	 /* after xchg bx,bx: true */
 enum exit debug_boundary(struct jit *j); /* ring0_boundary() without interrupts while stepping */
 
 /* cache/cache.c */

@@ -190,7 +190,9 @@ static enum exit lift_block(struct fetch *f, unsigned off)
 			if (x)
 				return x;
 		}
-		if (ninsns && debug_counts(j, &in, st))
+		bool magic = debug_magic(j, &in, st);
+
+		if (ninsns && (magic || debug_counts(j, &in, st)))
 			break;
 		lift_one(f, off, &in, st);
 		if (b->overflow && ninsns) {
@@ -203,6 +205,8 @@ static enum exit lift_block(struct fetch *f, unsigned off)
 		}
 		BUG_ON(b->overflow);
 		off += in.len;
+		if (magic)
+			break;
 	}
 	b->end_off = off;
 	if (b->term.kind == TERM_NONE)
@@ -260,6 +264,7 @@ static struct block *make_block(struct jit *j, struct fetch *f)
 	b->ninsns = ir->ninsns;
 	if (ir->ninsns && debug_counts(j, &ir->insns[0], DECODE_OK))
 		b->counted = ir->insns[0].id + 1;
+	b->magic = ir->ninsns && debug_magic(j, &ir->insns[0], DECODE_OK);
 	set_exits(b, ir);
 	dump_block(j, b, ir, false);
 	check_ir(ir);

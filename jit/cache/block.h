@@ -33,6 +33,7 @@ struct block {
 	bool dead;		/* invalidated: out of every list, code not to be entered */
 	uint16_t counted;	/* insn_id + 1 of the first instruction if its executions are counted; else 0 */
 	bool light;		/* lockstep: only the hot words of struct vcpu can change (lockstep.c) */
+	bool magic;		/* xchg bx,bx alone, and the run loop stops after it */
 	uint16_t undef;		/* lockstep: flags that the block's last writers leave undefined */
 	uint32_t runs;		/* executions counted by the run loop or by the backend's profile */
 	struct block *hash_next;

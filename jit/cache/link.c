@@ -10,7 +10,7 @@ void link_exit(struct jit *j, struct block_exit *from, struct block *to)
 {
 	if (!from->linkable || from->to || from->owner->dead || to->dead || j->opt.no_link)
 		return;
-	if (((from->owner->mode | to->mode) & MODE_ONE) || to->counted || debug_breaks(j, to->ra & (PAGE_SIZE - 1)))
+	if (((from->owner->mode | to->mode) & MODE_ONE) || to->counted || to->magic || debug_breaks(j, to->ra & (PAGE_SIZE - 1)))
 		return;
 	from->to = to;
 	from->next_in = to->incoming;

@@ -36,3 +36,23 @@ answer 0 transitions, 0 exceptions
 monitor quit
 exit 0
 END
+# Bochs' magic breakpoint: stops after each one, and only when asked
+firmware '\372\103\207\333\103\207\333\103\364' # cli; inc bx; xchg bx,bx; inc bx; xchg bx,bx; inc bx; hlt
+vm 20 -m 4 -bios "$dir/fw" -magic-break <<'END' || fail "conversation failed"
+sleep 1
+monitor info status
+answer VM status: paused
+monitor info registers
+answer RBX=0000000000000001
+monitor cont
+sleep 1
+monitor info registers
+answer RBX=0000000000000002
+answer RIP=0000000000000007
+monitor cont
+sleep 1
+monitor info status
+answer halted with interrupts off
+monitor quit
+exit 0
+END
