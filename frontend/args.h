@@ -57,6 +57,7 @@ struct args {
 	bool rtc_host;	     /* -rtc clock=host: the clock chip follows the host's while the guest is stopped, too */
 	int icount_shift;    /* -icount: 2^shift ns an instruction; -1: 10 ns */
 	bool icount_sleep;   /* idle time is slept, not skipped */
+	unsigned grab_mod;   /* enum sdl_mod */
 	const char *vnc;     /* [HOST]:DISPLAY of ARGS_VNC */
 	const char *process; /* -name process= */
 	int panic; /* enum loop_panic (loop.h) */

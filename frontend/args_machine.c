@@ -350,9 +350,11 @@ static enum vm_err display_type(struct args *a, const struct items *it, struct e
 
 enum vm_err spec_display(struct args *a, const char *v, struct err *e)
 {
-	static const char *const keys[] = {"type", "vnc", "full-screen", "window-close", "show-cursor", "gl", "charset"};
+	static const char *const keys[] = {"type", "vnc", "full-screen", "window-close", "show-cursor", "gl", "charset",
+		"grab-mod"};
+	static const char *const mods[] = {"lctrl-lalt", "lshift-lctrl-lalt", "rctrl"};
 	struct items it;
-	unsigned k;
+	unsigned k, n;
 	bool on;
 	enum vm_err r = VM_OK;
 
@@ -365,6 +367,9 @@ enum vm_err spec_display(struct args *a, const char *v, struct err *e)
 		} else if (!r && k == 3) {
 			r = spec_switch("display", it.key, it.val, &on, e);
 			a->keep_window = !on;
+		} else if (!r && k == 7) {
+			r = spec_choice("display", "grab-mod", it.val, mods, ARRAY_SIZE(mods), &n, e);
+			a->grab_mod = r ? 0 : n;
 		} else if (!r && k == 4) { /* the host's pointer is hidden while grabbed, and only then */
 			r = spec_switch("display", it.key, it.val, &on, e);
 		}

@@ -224,7 +224,8 @@ static int run_window(struct program *p)
 /* No window wanted, or none possible: say so and go on without, if the user left the choice to us. */
 static enum vm_err open_window(struct program *p, struct err *e)
 {
-	struct sdl_options o = {p->args.cfg.name, p->args.full_screen, false};
+	struct sdl_options o = {p->args.cfg.name, p->args.full_screen, false,
+		(enum sdl_mod)p->args.grab_mod};
 
 	if (p->args.display == ARGS_NONE || !p->args.cfg.vga)
 		return VM_OK;

@@ -4,13 +4,16 @@
 #include "frontend/sdl/sdl_int.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void set_title(struct sdl *s)
 {
+	static const char *const mods[] = {"Ctrl+Alt", "Shift+Ctrl+Alt", "Right Ctrl"};
 	char t[256];
 
-	snprintf(t, sizeof(t), "Dragoman%s%s%s", s->name[0] ? " - " : "", s->name,
-		s->grabbed ? " (Press Ctrl+Alt+G to release grab)" : "");
+	snprintf(t, sizeof(t), "Dragoman%s%s", s->name[0] ? " - " : "", s->name);
+	if (s->grabbed)
+		snprintf(t + strlen(t), sizeof(t) - strlen(t), " (Press %s+G to release grab)", mods[s->mod]);
 	SDL_SetWindowTitle(s->win, t);
 }
 
@@ -29,6 +32,7 @@ struct sdl *sdl_open(const struct sdl_options *o, struct err *e)
 	}
 	snprintf(s->name, sizeof(s->name), "%s", o->name ? o->name : "");
 	s->integer = o->integer;
+	s->mod = o->mod;
 	/* signals are the program's: Ctrl-C ends the machine cleanly */
 	SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
 	SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1"); /* while grabbed, Alt-Tab is the guest's */

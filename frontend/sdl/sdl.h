@@ -4,8 +4,8 @@
  * All functions but sdl_stop() belong to the process's main thread. The window knows no machine: it
  * asks the host's callbacks, which cross to the machine's thread as they like.
  *
- * Keys of the window itself: Ctrl-Alt-G mouse grab, Ctrl-Alt-F full screen, Ctrl-Alt-S screenshot
- * to dragoman-DATE-TIME.png in the working directory.
+ * Keys of the window itself: Ctrl-Alt-G mouse grab, Ctrl-Alt-F full screen, Ctrl-Alt-U the picture's own size,
+ * Ctrl-Alt-S screenshot to dragoman-DATE-TIME.png in the working directory.
  */
 #ifndef FRONTEND_SDL_SDL_H
 #define FRONTEND_SDL_SDL_H
@@ -30,10 +30,14 @@ struct sdl_host {
 	void (*quit)(void *opaque);
 };
 
+/* what must be held for the window's own keys: -display sdl,grab-mod= */
+enum sdl_mod { SDL_MOD_CTRL_ALT, SDL_MOD_SHIFT_CTRL_ALT /* the left ones */, SDL_MOD_RCTRL };
+
 struct sdl_options {
 	const char *name; /* in the title; NULL: none */
 	bool full_screen;
 	bool integer;	  /* scale by whole factors only */
+	enum sdl_mod mod;
 };
 
 struct sdl_rect {

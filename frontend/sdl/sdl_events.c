@@ -46,12 +46,28 @@ static void take_screenshot(struct sdl *s)
 		fprintf(stderr, "dragoman: screenshot in %s\n", path);
 }
 
+static bool mod_held(const struct sdl *s, unsigned mod)
+{
+	switch (s->mod) {
+	case SDL_MOD_SHIFT_CTRL_ALT:
+		return (mod & KMOD_LSHIFT) && (mod & KMOD_LCTRL) && (mod & KMOD_LALT);
+	case SDL_MOD_RCTRL:
+		return mod & KMOD_RCTRL;
+	default:
+		return (mod & KMOD_CTRL) && (mod & KMOD_ALT);
+	}
+}
+
 /* A key of the window's own; true if it was one. */
 static bool own_key(struct sdl *s, const SDL_KeyboardEvent *k)
 {
-	if (!(k->keysym.mod & KMOD_CTRL) || !(k->keysym.mod & KMOD_ALT))
+	if (!mod_held(s, k->keysym.mod))
 		return false;
 	switch (k->keysym.scancode) {
+	case SDL_SCANCODE_U:
+		if (!s->full && s->tex)
+			SDL_SetWindowSize(s->win, s->tex_w, s->tex_h);
+		return true;
 	case SDL_SCANCODE_F:
 		if (!k->repeat)
 			sdl_toggle_full(s);

@@ -13,6 +13,7 @@ struct sdl {
 	SDL_Texture *tex;
 	int tex_w, tex_h;
 	bool full, integer, grabbed;
+	enum sdl_mod mod;
 	char name[128];
 	struct frame frame; /* the last picture: for exposure and screenshots */
 	uint8_t down[SDL_NUM_SCANCODES]; /* keys the guest holds */

@@ -72,6 +72,7 @@ static const struct {
 	{"-netdev user,id=n", "'user,id=n'"},
 	{"-action reboot=halt", "'reboot=halt'"},
 	{"-display sdll", "did you mean 'sdl'"},
+	{"-display sdl,grab-mod=rctl", "did you mean 'rctrl'"},
 	{"-display vnc", "vnc=:0"},
 	{"-display vnc=x", "'x'"},
 	{"-vnc :x", "':x'"},

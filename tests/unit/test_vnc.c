@@ -137,6 +137,7 @@ START_TEST(client)
 	rfbEnableClientLogging = FALSE;
 	c = rfbGetClient(8, 3, 4);
 	c->canHandleNewFBSize = TRUE;
+	free(c->serverHost);
 	c->serverHost = strdup("127.0.0.1");
 	c->serverPort = 5900 + (int)display;
 	ck_assert(rfbInitClient(c, &argc, argv));
@@ -150,6 +151,7 @@ START_TEST(client)
 	SendPointerEvent(c, 50, 50, 0);
 	SendPointerEvent(c, 60, 45, rfbButton3Mask);
 	ck_assert(pump(c, 100, mouse_arrived, r));
+	free(c->frameBuffer); /* the client's user's, says the library */
 	rfbClientCleanup(c);
 	vnc_stop(r->v);
 	pthread_join(r->thread, NULL);
