@@ -30,6 +30,8 @@ static uint32_t detect(void)
 			f |= b & BIT(19) ? HOSTF_ADX : 0;
 		}
 	}
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
+		f |= b & BIT(29) ? HOSTF_SHA : 0;
 	if (__get_cpuid(0x80000001, &a, &b, &c, &d))
 		f |= c & BIT(5) ? HOSTF_LZCNT : 0;
 	return f;
@@ -74,6 +76,7 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	}
 	x->cpu = cpu;
 	x->feat = detect() & ~opt->host_mask;
+	x->lockstep = opt->accel == ACCEL_LOCKSTEP;
 	x->no_jc = opt->no_link || opt->accel == ACCEL_LOCKSTEP;
 	x->eval.cpu = cpu;
 	x->eval.call = call_direct;

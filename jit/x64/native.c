@@ -86,16 +86,26 @@ static bool host_has(const struct x64 *x, unsigned feature)
 	case FEAT_SSE42: return x->feat & HOSTF_SSE42;
 	case FEAT_AES: return x->feat & HOSTF_AES;
 	case FEAT_PCLMUL: return x->feat & HOSTF_PCLMUL;
+	case FEAT_SHA: return x->feat & HOSTF_SHA;
 	}
 	return false;
+}
+
+/* RCPxS, RSQRTxS: the manual leaves the result's bits open, and the interpreter's are others than the host's. */
+static bool is_approximate(const struct insn *in)
+{
+	return in->map == 1 && (in->opcode == 0x52 || in->opcode == 0x53);
 }
 
 bool x64_can_native(void *priv, const struct insn *in)
 {
 	const struct insn_row *row = &insn_rows[in->id];
+	const struct x64 *x = priv;
 	const struct opnd *mem = memory(in);
 
 	if (in->vex || in->lock || !host_has(priv, row->feature))
+		return false;
+	if (x->lockstep && is_approximate(in))
 		return false;
 	if (in->has_mem && (!mem || mem->size < 2 - !is_x87(in) || mem->size > 16))
 		return false;

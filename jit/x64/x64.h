@@ -101,6 +101,7 @@ struct x64 {
 	uint32_t feat;		/* HOSTF_* */
 	uint64_t flushes, entries;
 	bool no_jc;		/* every block goes back to the run loop */
+	bool lockstep;		/* compared with the interpreter: nothing whose bits the manual leaves open */
 };
 
 /* ---- emitter ---- */
