@@ -91,6 +91,9 @@ static enum exit far_code(struct vcpu *cpu, const struct far *f, struct desc *d)
 
 static enum exit far_tss(struct vcpu *cpu, const struct far *f, uint16_t sel, struct desc *d)
 {
+	/* If the TSS selector's local/global bit is set to local. */
+	if (sel & 4)
+		return cpu_raise(cpu, CHECK_GP_TASK_NOT_GDT, sel & 0xFFFC);
 	/* If the segment descriptor is not an available TSS. */
 	if (desc_s(d) || (desc_type(d) != SYS_TSS16 && desc_type(d) != SYS_TSS32))
 		return cpu_raise_desc(cpu, CHECK_GP_TASK_TSS_TYPE, sel, d);

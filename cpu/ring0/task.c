@@ -169,11 +169,18 @@ static enum exit load_task_cs(struct vcpu *cpu, uint16_t sel)
 	return EXIT_NONE;
 }
 
-static enum exit load_task_ss(struct vcpu *cpu, uint16_t sel)
+static enum exit load_task_ss(struct vcpu *cpu, uint16_t sel, unsigned cpl)
 {
 	struct desc d;
 
-	TRY(ss_fetch_inner(cpu, sel, cpu->cpl, &d));
+	/* presence is judged before the privilege levels, unlike for an inner stack (7.3) */
+	if (!sel_null(sel)) {
+		TRY(desc_fetch(cpu, sel, &d, CHECK_TS_SS_LIMIT));
+		/* If the stack segment is a writable data segment, but not present. */
+		if (desc_s(&d) && (desc_type(&d) & (TYPE_CODE | TYPE_RW)) == TYPE_RW && !desc_present(&d))
+			return cpu_raise_desc(cpu, CHECK_SS_NOT_PRESENT, sel, &d);
+	}
+	TRY(ss_fetch_inner(cpu, sel, cpl, &d));
 	TRY(desc_set_accessed(cpu, &d));
 	seg_load_desc(cpu, SEG_SS, sel, &d);
 	return EXIT_NONE;
@@ -200,22 +207,28 @@ static enum exit load_task_data(struct vcpu *cpu, unsigned seg, uint16_t sel)
 	return EXIT_NONE;
 }
 
+/*
+ * "The exact order is model specific" (7.3, at table 7-1): ours is LDT, SS, data segments, CS, as Bochs has it. Until the stack segment is
+ * there CPL counts as 3, so that a fault's handler gets the stack of its level from the new TSS.
+ */
 static enum exit load_segments(struct vcpu *cpu, const struct tss_image *t)
 {
-	static const uint8_t data[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
+	static const uint8_t data[] = {SEG_DS, SEG_ES, SEG_FS, SEG_GS};
+	unsigned cpl = t->seg[SEG_CS] & 3;
 
 	for (unsigned i = 0; i < SEG_COUNT; i++)
 		seg_set(cpu, i, t->seg[i], 0, 0, 0);
-	cpu->cpl = is_vm86(cpu) ? 3 : t->seg[SEG_CS] & 3;
+	cpu->cpl = 3;
 	TRY(load_task_ldt(cpu, t->ldt));
 	if (is_vm86(cpu)) {
 		for (unsigned i = 0; i < SEG_COUNT; i++)
 			seg_load_vm86(cpu, i, t->seg[i]);
 	} else {
-		TRY(load_task_cs(cpu, t->seg[SEG_CS]));
-		TRY(load_task_ss(cpu, t->seg[SEG_SS]));
+		TRY(load_task_ss(cpu, t->seg[SEG_SS], cpl));
+		cpu->cpl = cpl;
 		for (unsigned i = 0; i < ARRAY_SIZE(data); i++)
 			TRY(load_task_data(cpu, data[i], t->seg[data[i]]));
+		TRY(load_task_cs(cpu, t->seg[SEG_CS]));
 	}
 	/* If EIP in the new TSS is not within the code segment limit. */
 	if (cpu->rip > cpu->seg[SEG_CS].limit)

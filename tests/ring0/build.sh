@@ -1,0 +1,31 @@
+#!/bin/sh
+# build.sh - make the ring-0 test program's disk image. Usage: build.sh OUT.img SEED TYPES FIRST COUNT VERBOSE
+# Any PC can boot it; it reports on port E9h. Needs a gcc that makes 32-bit x86 code. Exit: 77 if there is none.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+out=$1
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cc="${CC:-gcc} -m32 -march=i686 -O1 -ffreestanding -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none
+	-fno-asynchronous-unwind-tables -mgeneral-regs-only -I$here -c"
+echo 'int x;' >"$tmp/x.c"
+$cc "$tmp/x.c" -o "$tmp/x.o" 2>/dev/null || { echo "no 32-bit x86 compiler"; exit 77; }
+for f in boot.S entry.S engine.c cases.c paging.c; do
+	$cc "$here/$f" -o "$tmp/${f%.*}.o"
+done
+ld -m elf_i386 -Ttext 0x7C00 --oformat binary "$tmp/boot.o" -o "$tmp/boot.bin" 2>/dev/null
+ld -m elf_i386 -T "$here/engine.ld" "$tmp/entry.o" "$tmp/engine.o" "$tmp/cases.o" "$tmp/paging.o" -o "$tmp/e.elf" 2>/dev/null
+objcopy -O binary "$tmp/e.elf" "$tmp/e.bin"
+python3 - "$tmp/boot.bin" "$tmp/e.bin" "$out" "$2" "$3" "$4" "$5" "$6" <<'P'
+import struct, sys
+boot, e, out = sys.argv[1:4]
+params = [int(x, 0) for x in sys.argv[4:9]]
+b, p = open(boot, 'rb').read()[:512], bytearray(open(e, 'rb').read())
+assert len(p) < 120 * 512, "the program is too long"
+at = p.index(struct.pack('<5I', 1, 0xFFFFFFFF, 0, 100, 0))
+p[at:at + 20] = struct.pack('<5I', *params)
+img = bytearray(20 * 16 * 63 * 512)
+img[:512] = b
+img[512:512 + len(p)] = p
+open(out, 'wb').write(img)
+P
