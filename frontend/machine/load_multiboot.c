@@ -6,6 +6,7 @@
  */
 #include "frontend/machine/bootrom.h"
 #include <elf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,8 @@
 #define MB_SEARCH 8192
 #define MB_AOUT BIT(16)
 #define INFO_ADDR 0x9000u /* below the boot sector's place: multiboot information, strings, memory map */
+#define INFO_SIZE 4096u
+#define APPEND_MAX 2048u /* with a name, the map and the rest it stays within INFO_SIZE */
 
 static uint32_t get32(const uint8_t *p)
 {
@@ -142,7 +145,7 @@ static bool load_elf(struct machine *m, const uint8_t *img, size_t len, struct f
 static unsigned build_info(struct machine *m, uint8_t *p, uint32_t mod, uint32_t mod_len)
 {
 	uint64_t low = i440fx_below_4g(m->cfg.ram_size), high = m->cfg.ram_size - low;
-	const char *cmd = m->cfg.append ? m->cfg.append : "";
+	const char *cmd = m->cfg.append ? m->cfg.append : "", *name = strrchr(m->cfg.kernel, '/');
 	unsigned n = 88 + 16, map, clen;
 	const struct { uint64_t at, len; uint32_t type; } e820[] = {{0, 0x9FC00, 1}, {0x9FC00, 0x400, 2},
 		{0xF0000, 0x10000, 2}, {0x100000, low - 0x100000 - 0x20000, 1}, {low - 0x20000, 0x20000, 2},
@@ -150,7 +153,7 @@ static unsigned build_info(struct machine *m, uint8_t *p, uint32_t mod, uint32_t
 
 	put32(p, BIT(0) | BIT(2) | BIT(6) | BIT(9) | (mod_len ? BIT(3) : 0));
 	put32(p + 4, 639);
-	put32(p + 8, (uint32_t)((low - 0x100000) >> 10));
+	put32(p + 8, (uint32_t)((low - 0x20000 - 0x100000) >> 10)); /* up to the first hole */
 	if (mod_len) {
 		put32(p + 20, 1);
 		put32(p + 24, INFO_ADDR + 88);
@@ -171,17 +174,17 @@ static unsigned build_info(struct machine *m, uint8_t *p, uint32_t mod, uint32_t
 	put32(p + 64, INFO_ADDR + n);
 	memcpy(p + n, "dragoman", 9);
 	n += 9;
-	clen = (unsigned)strlen(cmd) + 1;
+	/* Boot loaders put the kernel's name first, and kernels skip it. */
 	put32(p + 16, INFO_ADDR + n);
-	memcpy(p + n, cmd, clen);
-	return n + clen;
+	clen = (unsigned)snprintf((char *)p + n, INFO_SIZE - n, "%.255s %s", name ? name + 1 : m->cfg.kernel, cmd);
+	return n + clen + 1;
 }
 
 static bool give_items(struct machine *m, const struct flat *k, const uint8_t *mod, size_t mod_len)
 {
 	struct bootrom b = {.protected_mode = true, .eax = 0x2BADB002, .ebx = INFO_ADDR, .entry = k->entry};
 	uint32_t mod_at = (uint32_t)((k->base + (uint64_t)k->len + PAGE_SIZE - 1) & PAGE_MASK);
-	uint8_t info[4096];
+	uint8_t info[INFO_SIZE];
 	unsigned n;
 	bool ok;
 
@@ -207,8 +210,8 @@ enum vm_err load_multiboot(struct machine *m, const uint8_t *img, size_t len, st
 	enum vm_err r = VM_OK;
 	bool ok;
 
-	if (m->cfg.append && strlen(m->cfg.append) > 2048)
-		return err_set(e, VM_ERR_USAGE, "-append is longer than 2048 bytes");
+	if (m->cfg.append && strlen(m->cfg.append) > APPEND_MAX)
+		return err_set(e, VM_ERR_USAGE, "-append is longer than %u bytes", APPEND_MAX);
 	ok = get32(img + h + 4) & MB_AOUT ? load_aout(m, img, len, (size_t)h, &k) : load_elf(m, img, len, &k);
 	if (!ok) {
 		free(k.mem);

@@ -9,6 +9,7 @@
 #   disk [FLAVOUR]       hard disk: MBR, GRUB, ext4 with kernel and initramfs
 #   debian [FLAVOUR]     hard disk with a whole Debian: systemd, compilers and the programs of guest-programs. Needs root
 #   reference [FLAVOUR]  what guest-programs prints in that Debian's root on this host, by chroot. Needs root
+#   mach                 GNU Mach, a multiboot kernel: path, uncompressed
 #   installer ARCH KIND  directory with linux and initrd.gz of Debian's installer; KIND is text or gtk
 #   data FILE            a fresh ext4 data disk of 64 MiB
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
@@ -197,6 +198,9 @@ debian_root() {
 		echo '/dev/sda1 / ext4 errors=remount-ro 0 1' >"$r/etc/fstab"
 		hash=$(openssl passwd -6 -salt dragoman dragoman) || exit 1
 		sed -i "s|^root:[^:]*|root:$hash|" "$r/etc/shadow"
+		# an emulator on a busy machine is slow, and that is no failure
+		mkdir -p "$r/etc/systemd/system.conf.d"
+		printf '%s\n' '[Manager]' DefaultDeviceTimeoutSec=900 DefaultTimeoutStartSec=900 >"$r/etc/systemd/system.conf.d/slow.conf"
 		cp "$tools/guest-programs" "$r/opt/guest-programs"
 	fi
 	echo "$cache/root"
@@ -219,6 +223,15 @@ reference() {
 			die "guest-programs failed in the chroot"
 		}
 		mv "$out.new" "$out"
+	fi
+	echo "$out"
+}
+
+mach() {
+	out=$cache/gnumach
+	if [ ! -s "$out" ]; then
+		fetch gnumach-image-1.8-486
+		zcat "$cache"/pkg/gnumach-image-1.8-486/boot/gnumach-*.gz >"$out.new" && mv "$out.new" "$out" || exit 1
 	fi
 	echo "$out"
 }
@@ -246,6 +259,6 @@ esac
 cache=$guests/$arch
 mkdir -p "$cache" || exit 1
 case $what in
-kernel | initrd | iso | disk | debian | reference) $what ;;
-*) die "usage: guest.sh kernel|initrd|iso|disk|debian|reference [686|686-pae|amd64] | data FILE" ;;
+kernel | initrd | iso | disk | debian | reference | mach) $what ;;
+*) die "usage: guest.sh kernel|initrd|iso|disk|debian|reference|mach [686|686-pae|amd64] | data FILE" ;;
 esac
