@@ -19,6 +19,8 @@ the command. SCRIPT has one step a line:
   still FILE         dump to FILE until the picture stays the same for three seconds
   keep NAME ROW      remember a row of the text screen under NAME
   differ A B         fail if two kept rows or dump files are equal       same A B: if they are not
+  idle S PERCENT     fail if the program uses more than PERCENT of a host processor for S seconds
+  drift S PERCENT    the guest's uptime (asked by its shell) must advance by S seconds to within PERCENT
   sleep N            wait N seconds
   exit N             wait until the program ends, with status N
   say TEXT           print TEXT with the time since the start
@@ -231,6 +233,52 @@ class Vm:
                 raise Failure(f'the screen does not come to rest within {self.timeout:g} s')
             self.pump(0.5)
 
+    def cpu_seconds(self):
+        with open(f'/proc/{self.proc.pid}/stat', encoding='ascii', errors='replace') as file:
+            fields = file.read().rsplit(') ', 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+    def wait(self, seconds):
+        limit = time.monotonic() + seconds
+        while time.monotonic() < limit and self.pump(min(1.0, max(0.0, limit - time.monotonic()))):
+            pass
+
+    def idle(self, args):
+        seconds, percent = map(float, args.split())
+        used, start = self.cpu_seconds(), time.monotonic()
+        self.wait(seconds)
+        share = 100 * (self.cpu_seconds() - used) / (time.monotonic() - start)
+        print(f'{self.elapsed():7.2f} s  {share:.2f} % of a processor while idle', flush=True)
+        if share > percent:
+            raise Failure(f'an idle guest uses {share:.2f} % of a processor, more than {percent:g} %')
+
+    def guest_time(self):
+        """(host's time, guest's uptime) in seconds at one moment: the quickest of ten answers"""
+        best = None
+        for _ in range(10):
+            asked = time.monotonic()
+            self.send("echo up=$(cut -d' ' -f1 /proc/uptime)=")
+            limit = asked + self.timeout
+            while not (match := re.search(rb'up=([0-9.]+)=', self.out[self.seen:])):
+                if time.monotonic() > limit or not self.pump(1.0):
+                    raise Failure('the guest does not tell its uptime')
+            answered = time.monotonic()
+            self.seen += match.end()
+            if best is None or answered - asked < best[0]:
+                best = (answered - asked, (asked + answered) / 2, float(match.group(1)))
+        return best[1:]
+
+    def drift(self, args):
+        seconds, percent = map(float, args.split())
+        host, guest = self.guest_time()
+        self.wait(seconds)
+        host2, guest2 = self.guest_time()
+        off = 100 * ((guest2 - guest) / (host2 - host) - 1)
+        print(f'{self.elapsed():7.2f} s  the guest counted {guest2 - guest:.2f} s in {host2 - host:.2f} s: {off:+.3f} %',
+              flush=True)
+        if abs(off) > percent:
+            raise Failure(f"the guest's clock is {off:+.3f} % off")
+
     def exit(self, status):
         limit = time.monotonic() + self.timeout
         while self.proc.poll() is None:
@@ -274,7 +322,7 @@ def compare(vm, a, b, want_equal):
 def step(vm, word, arg):
     if word == 'timeout':
         vm.timeout = float(arg)
-    elif word in ('expect', 'send', 'screen', 'type', 'dump', 'picture', 'row', 'still', 'monitor'):
+    elif word in ('expect', 'send', 'screen', 'type', 'dump', 'picture', 'row', 'still', 'idle', 'drift', 'monitor'):
         getattr(vm, word)(arg)
     elif word == 'noscreen':
         if arg in vm.screen_text():
@@ -290,9 +338,7 @@ def step(vm, word, arg):
         name, row = arg.split()
         vm.kept[name] = vm.screen_text().split('\n')[int(row)]
     elif word == 'sleep':
-        limit = time.monotonic() + float(arg)
-        while time.monotonic() < limit and vm.pump(0.1):
-            pass
+        vm.wait(float(arg))
     elif word == 'exit':
         vm.exit(int(arg or '0'))
     elif word == 'say':
