@@ -209,6 +209,22 @@ static void leaf_1(const struct vcpu *cpu, uint32_t r[4])
 		r[3] &= ~(1u << 9);
 }
 
+/*
+ * Cache and TLB descriptors, SDM Vol. 2 CPUID table 3-12. FFh sends the reader to leaf 4, so a model without that must
+ * name its caches here: C libraries would look for the end of leaf 4 for ever.
+ */
+static void leaf_2(const struct vcpu *cpu, uint32_t r[4])
+{
+	if (cpu->model->level < 4) { /* L1 16 KiB + 16 KiB, L2 512 KiB */
+		r[0] = 0x03020101;
+		r[3] = 0x0C040843;
+	} else { /* TLBs 03h 63h 76h B5h C1h, 64-byte prefetch */
+		r[0] = 0x76036301;
+		r[1] = 0x00F0B5FF;
+		r[3] = 0x00C10000;
+	}
+}
+
 /* 32 KiB L1 data and code, 256 KiB L2, 4 MiB L3; deterministic parameters, one thread, one core */
 static void leaf_4(uint32_t sub, uint32_t r[4])
 {
@@ -254,9 +270,8 @@ static void basic_leaf(const struct vcpu *cpu, uint32_t leaf, uint32_t sub, uint
 	case 1:
 		leaf_1(cpu, r);
 		break;
-	case 2: /* TLB and cache descriptors: see leaf 4 */
-		r[0] = 0x00FEFF01;
-		r[3] = 0;
+	case 2:
+		leaf_2(cpu, r);
 		break;
 	case 4:
 		leaf_4(sub, r);

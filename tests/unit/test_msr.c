@@ -103,6 +103,34 @@ START_TEST(frequency)
 }
 END_TEST
 
+/* Descriptor FFh in leaf 2 promises leaf 4; a C library that believes it never ends where there is none. */
+START_TEST(cache_descriptors)
+{
+	static const char *const models[] = {"pentium2", "pentium3", "n270", "core2duo", "qemu64", "Haswell", "max"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(models); i++) {
+		struct fix *f = fix_new(models[i]);
+		uint32_t level, r[4];
+		bool leaf4 = false;
+
+		cpuid(f, 0, 0);
+		level = f->cpu->gpr[GPR_RAX];
+		cpuid(f, 2, 0);
+		r[0] = f->cpu->gpr[GPR_RAX];
+		ck_assert_uint_eq(r[0] & 0xFF, 1); /* one execution says all */
+		r[1] = f->cpu->gpr[GPR_RBX];
+		r[2] = f->cpu->gpr[GPR_RCX];
+		r[3] = f->cpu->gpr[GPR_RDX];
+		for (unsigned b = 1; b < 16; b++)
+			leaf4 |= (r[b / 4] >> b % 4 * 8 & 0xFF) == 0xFF;
+		ck_assert_msg(leaf4 == (level >= 4), "%s", models[i]);
+		for (unsigned sub = 0; leaf4 && (cpuid(f, 4, sub), f->cpu->gpr[GPR_RAX] & 31); sub++)
+			ck_assert_uint_lt(sub, 8);
+		fix_free(f);
+	}
+}
+END_TEST
+
 START_TEST(machine_check)
 {
 	struct fix *f = fix_new("max");
@@ -159,6 +187,7 @@ int main(void)
 	tcase_add_test(t, tsc_deadline);
 	tcase_add_test(t, tsc_adjust);
 	tcase_add_test(t, frequency);
+	tcase_add_test(t, cache_descriptors);
 	tcase_add_test(t, machine_check);
 	tcase_add_test(t, memory_types);
 	suite_add_tcase(s, t);
