@@ -89,34 +89,6 @@ struct block *exec_lookup(struct jit *j, uint32_t mode)
 	return translate(j, ra, host, mode);
 }
 
-/* Give (mode, CS base) its id for the jump-cache tags; a new one after every flush of linear mappings. */
-static void set_context(struct jit *j)
-{
-	struct vcpu *cpu = j->cpu;
-	struct jit_context *c;
-
-	for (unsigned i = 0; i < JIT_CONTEXTS; i++) {
-		c = &j->ctx[i];
-		if (c->id && c->mode == cpu->mode && c->cs_base == cpu->seg[SEG_CS].base) {
-			cpu->jc_key = (uint64_t)c->id << 48;
-			return;
-		}
-	}
-	if (++j->ctx_last_id == 0) {
-		/* ids used up: forget every tag that carries one */
-		for (unsigned i = 0; i < JIT_CONTEXTS; i++)
-			j->ctx[i].id = 0;
-		if (j->be->flushed)
-			j->be->flushed(j->be_priv, cpu, TLB_FLUSH_ALL);
-		j->ctx_last_id = 1;
-	}
-	c = &j->ctx[j->ctx_next++ % JIT_CONTEXTS];
-	c->id = j->ctx_last_id;
-	c->mode = cpu->mode;
-	c->cs_base = cpu->seg[SEG_CS].base;
-	cpu->jc_key = (uint64_t)c->id << 48;
-}
-
 static void log_entry(const struct jit *j, const struct block *b)
 {
 	const struct vcpu *cpu = j->cpu;
@@ -203,6 +175,7 @@ enum jit_stop jit_run(struct jit *j)
 	for (;;) {
 		struct block *b;
 		enum run_exit r;
+		uint32_t mode;
 
 		if (j->graveyard) {
 			last = NULL;
@@ -224,9 +197,17 @@ enum jit_stop jit_run(struct jit *j)
 			last = NULL;
 			goto deliver;
 		}
-		b = exec_lookup(j, run_mode(j));
-		if (!b)
-			goto deliver;
+		mode = run_mode(j);
+		set_context(j);
+		b = mode & MODE_ONE || debug_on(j) ? NULL : context_find(j);
+		if (!b) {
+			b = exec_lookup(j, mode);
+			if (!b)
+				goto deliver;
+			if (!(b->mode & MODE_ONE) && b->ra2 == RADDR_NONE &&
+				!debug_breaks(j, b->ra & (PAGE_SIZE - 1)))
+				context_note(j, b);
+		}
 		if (j->graveyard)
 			last = NULL; /* the lookup dropped blocks: the exit may be among them */
 		if (last)

@@ -6,17 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A flush of linear mappings: tags with the old context ids no longer match anything. */
-static void mmu_flushed(void *opaque, gla_t gla)
-{
-	struct jit *j = opaque;
-
-	(void)gla;
-	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
-		j->ctx[i].id = 0;
-	j->cpu->jc_key = (uint64_t)0xFFFF << 48; /* no id: matches nothing until set_context() */
-}
-
 static enum vm_err choose_backend(struct jit *j, struct err *e)
 {
 	enum vm_err r = interp_backend.init(j->cpu, &j->opt, &j->interp, e);
@@ -57,7 +46,7 @@ enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options
 		goto fail;
 	ram->code_written = smc_written;
 	ram->code_opaque = j;
-	cpu->mmu.flushed = mmu_flushed;
+	cpu->mmu.flushed = context_flushed;
 	cpu->mmu.flushed_opaque = j;
 	cpu->jit = j;
 	if (opt->accel == ACCEL_LOCKSTEP) {
@@ -98,7 +87,7 @@ void jit_free(struct jit *j)
 void jit_flush(struct jit *j)
 {
 	cache_flush(j);
-	mmu_flushed(j, TLB_FLUSH_ALL);
+	context_flushed(j, TLB_FLUSH_ALL);
 }
 
 void jit_dump_info(const struct jit *j, FILE *out)

@@ -8,13 +8,16 @@
 #include "jit/lift/lift.h"
 
 #define JIT_HASH_BITS 16
-#define JIT_CONTEXTS 8
+#define JIT_CONTEXTS 16
+#define JIT_FAST PAGE_SIZE /* slots of jit.fast: by page offset */
+#define JIT_NOTED 4096
 
 /* What besides IP decides which block runs: each distinct one has a 16-bit id in the jump-cache tags. */
 struct jit_context {
 	uint64_t cs_base;
 	uint32_t mode;
 	uint16_t id; /* 0: free */
+	bool local;  /* code of a page that is not global has been noted under this id */
 };
 
 struct jit_stats {
@@ -50,7 +53,11 @@ struct jit {
 	struct block *graveyard;  /* dead, to be freed when nothing runs */
 	struct ir_block ir;	  /* being translated */
 	struct jit_context ctx[JIT_CONTEXTS];
-	unsigned ctx_next;
+	unsigned ctx_next, ctx_now;
+	/* linear pages with code in the jump cache, hashed to a bit: of pages that are not global, of global ones */
+	uint64_t noted[2][JIT_NOTED / 64];
+	/* blocks by IP for the run loop, tagged as the jump cache is; NULL: free */
+	struct { uint64_t tag; struct block *b; } fast[JIT_FAST];
 	uint16_t ctx_last_id;
 	struct lockstep *lock;
 	struct jit_stats st;
@@ -103,6 +110,18 @@ void cache_check(const struct jit *j);
 struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode);
 /* the one instruction at cpu->rip for the interpreter, outside the cache: the caller frees it */
 struct block *translate_one(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode);
+/* context.c: which (mode, CS base, linear mappings) are in force, and what is known under it */
+void set_context(struct jit *j);
+void context_flushed(void *opaque, gla_t gla); /* mmu.flushed */
+void context_note(struct jit *j, struct block *b); /* @b is the block at cpu->rip in this context */
+/* the block noted for cpu->rip in this context, or NULL */
+static inline struct block *context_find(const struct jit *j)
+{
+	uint64_t rip = j->cpu->rip;
+	unsigned i = rip & (JIT_FAST - 1);
+
+	return j->fast[i].tag == rip + j->cpu->jc_key ? j->fast[i].b : NULL;
+}
 /* dump.c */
 void dump_block(const struct jit *j, const struct block *b, const struct ir_block *ir, bool optimised);
 void dump_code(const struct jit *j, const struct block *b);

@@ -59,6 +59,18 @@ static void set_tags(struct mmu *m, struct tlb_entry *t, const struct tlb_side *
 			: TLB_INVALID;
 }
 
+static void note_local(struct mmu *m, unsigned i, enum mmu_idx idx)
+{
+	const struct tlb_side *s = &m->side[idx][i];
+
+	if (s->page != TLB_INVALID && !s->global)
+		return; /* noted when that was loaded */
+	if (m->nlocal[idx] < TLB_LIST)
+		m->local[idx][m->nlocal[idx]++] = (uint16_t)i;
+	else
+		m->nlocal[idx] = TLB_LIST + 1;
+}
+
 static enum mmu_fill load(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx,
 	const struct walk *w)
 {
@@ -66,6 +78,8 @@ static enum mmu_fill load(struct mmu *m, gla_t gla, enum mmu_access acc, enum mm
 	struct tlb_entry *t = &m->tlb[idx][i];
 	struct tlb_side *s = &m->side[idx][i];
 
+	if (!w->global)
+		note_local(m, i, idx);
 	s->page = gla & PAGE_MASK;
 	s->gpa = w->gpa & PAGE_MASK;
 	s->ra = page_raddr(m, s->gpa, &s->rom);

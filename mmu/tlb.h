@@ -20,6 +20,7 @@
 
 #define TLB_BITS 10
 #define TLB_SIZE (1u << TLB_BITS)
+#define TLB_LIST 256
 #define TLB_INVALID 0xFFFull /* low bits set: equal to no page-aligned value */
 
 struct tlb_entry {
@@ -54,6 +55,8 @@ struct mmu {
 	struct tlb_side side[MMU_IDX_COUNT][TLB_SIZE];
 	bool used[MMU_IDX_COUNT];    /* table has had a fill since its last flush */
 	bool globals[MMU_IDX_COUNT]; /* a global page has been cached in it */
+	/* entries that have held a page that is not global since the last flush; more than TLB_LIST: not known which */
+	uint16_t nlocal[MMU_IDX_COUNT], local[MMU_IDX_COUNT][TLB_LIST];
 	bool large;		     /* a page larger than 4 KiB has been cached since the last flush */
 	gla_t large_lo, large_hi;    /* all such pages lie in here (inclusive) */
 	struct paging pg;
@@ -69,7 +72,7 @@ struct mmu {
 	/* called by the slow paths for an access that overlaps a watchpoint; may be NULL */
 	void (*watch_hit)(void *opaque, unsigned i, gla_t gla, unsigned len, bool write);
 	void *watch_opaque;
-	/* linear->code mapping may have changed (any flush): @gla page, or all if TLB_FLUSH_ALL; may be NULL */
+	/* linear->code mapping may have changed (any flush): @gla page, all, or all but global pages; may be NULL */
 	void (*flushed)(void *opaque, gla_t gla);
 	void *flushed_opaque;
 	/* lockstep: sees every slow-path access (mmu_read/mmu_write/mmu_slow_*), NULL otherwise */
@@ -77,6 +80,7 @@ struct mmu {
 };
 
 #define TLB_FLUSH_ALL UINT64_MAX
+#define TLB_FLUSH_LOCAL (UINT64_MAX - 1)
 
 enum mmu_fill {
 	FILL_OK,    /* the entry now allows the access: probe again */

@@ -1,8 +1,8 @@
 /*
  * tlb_flush.c - dropping what the soft TLB knows, and the hooks by which others ask for it.
  *
- * Always called from C. Tables without a fill since their last flush are skipped, so a guest
- * that never leaves ring 0 pays for one table only.
+ * Always called from C. The price of a flush follows what was filled: entries with pages that are not global are
+ * listed as they are loaded, and a CR3 load visits those only.
  */
 #include "mmu/tlb.h"
 #include <string.h>
@@ -14,20 +14,36 @@ static void drop(struct mmu *m, unsigned idx, unsigned i)
 	t->rd = t->wr = t->ex = TLB_INVALID;
 	m->side[idx][i].page = TLB_INVALID;
 	m->side[idx][i].ra = RADDR_NONE;
+	m->side[idx][i].global = false;
+}
+
+/* Drop what is not global; only entries on the list can be. */
+static void flush_local(struct mmu *m, unsigned idx)
+{
+	if (m->nlocal[idx] > TLB_LIST) {
+		for (unsigned i = 0; i < TLB_SIZE; i++)
+			if (!m->side[idx][i].global)
+				drop(m, idx, i);
+	} else {
+		for (unsigned n = 0; n < m->nlocal[idx]; n++)
+			if (!m->side[idx][m->local[idx][n]].global)
+				drop(m, idx, m->local[idx][n]);
+	}
+	m->nlocal[idx] = 0;
+	m->used[idx] = m->globals[idx];
 }
 
 static void flush_table(struct mmu *m, unsigned idx, bool globals_too)
 {
 	if (!m->used[idx])
 		return;
-	if (!globals_too && m->globals[idx]) {
-		for (unsigned i = 0; i < TLB_SIZE; i++)
-			if (!m->side[idx][i].global)
-				drop(m, idx, i);
-		return; /* still in use */
+	if (!globals_too || !m->globals[idx]) {
+		flush_local(m, idx);
+		return;
 	}
 	for (unsigned i = 0; i < TLB_SIZE; i++)
 		drop(m, idx, i);
+	m->nlocal[idx] = 0;
 	m->used[idx] = false;
 	m->globals[idx] = false;
 }
@@ -44,7 +60,7 @@ void tlb_flush(struct mmu *m, bool globals_too)
 		m->large = false;
 	m->flushes++;
 	if (m->flushed)
-		m->flushed(m->flushed_opaque, TLB_FLUSH_ALL);
+		m->flushed(m->flushed_opaque, globals_too ? TLB_FLUSH_ALL : TLB_FLUSH_LOCAL);
 }
 
 /* Drop every cached piece of a large page that covers @gla, whatever its size. */

@@ -96,7 +96,7 @@ static enum exit write_cr3(struct vcpu *cpu, uint64_t v)
 		TRY(load_pdptes(cpu, v));
 	cpu->cr3 = v;
 	vcpu_update(cpu);
-	tlb_flush(&cpu->mmu, cpu->cr4 & CR4_PCIDE);
+	tlb_flush(&cpu->mmu, false); /* global pages stay, whatever the PCID */
 	cpu->from = place_now(cpu);
 	cpu_transition(cpu, TR_CR3, v, 0);
 	return EXIT_NONE;

@@ -103,6 +103,13 @@ static bool read_special(struct vcpu *cpu, uint32_t n, uint64_t *v)
 	case 0xFE: /* IA32_MTRRCAP: 8 variable ranges, fixed ranges, write-combining */
 		*v = 0x508;
 		return feature_has(&cpu->features, FEAT_MTRR);
+	case 0x10A:
+		/*
+		 * IA32_ARCH_CAPABILITIES: RDCL_NO, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO,
+		 * PSDP_NO. Every guest access is checked in software: an unmapped kernel would protect against nothing.
+		 */
+		*v = BIT(0) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(13) | BIT(14) | BIT(15);
+		return feature_has(&cpu->features, FEAT_ARCHCAP);
 	case 0x179: /* IA32_MCG_CAP: 4 banks, MCG_CTL */
 		*v = 0x104;
 		return feature_has(&cpu->features, FEAT_MCA);

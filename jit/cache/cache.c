@@ -83,6 +83,8 @@ void cache_remove(struct jit *j, struct block *b)
 	page_del(b, b->ra >> PAGE_SHIFT);
 	if (two_pages(b))
 		page_del(b, b->ra2 >> PAGE_SHIFT);
+	if (j->fast[b->ra & (JIT_FAST - 1)].b == b)
+		j->fast[b->ra & (JIT_FAST - 1)].b = NULL;
 	unlink_block(j, b);
 	j->be->kill(j->be_priv, b);
 	b->dead = true;

@@ -15,6 +15,7 @@ struct interp {
 	ffi_cif cif;
 	ffi_type *args[4];
 	struct eval eval;
+	uint64_t t[IR_MAX_TEMPS];
 };
 
 /* A block's IR without the unused tails of struct ir_block. */
@@ -82,6 +83,7 @@ static enum exit run_block(struct interp *in, const struct interp_code *c, int *
 {
 	struct eval *e = &in->eval;
 
+	e->t = in->t;
 	e->mode = c->mode;
 	e->insns = c->insns;
 	e->term = &c->term;

@@ -11,7 +11,7 @@ struct eval {
 	uint32_t mode;		   /* of the block */
 	const struct insn *insns;  /* the block's, for NATIVE and the fpu helper */
 	const struct ir_term *term;
-	uint64_t t[IR_MAX_TEMPS];
+	uint64_t *t;		   /* temporaries, IR_MAX_TEMPS of them; the caller's */
 	unsigned off, len; /* of the running instruction */
 	/* helper calls go through here (libffi in the interpreter) */
 	enum exit (*call)(void *opaque, helper_fn *fn, struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c);

@@ -80,7 +80,7 @@ enum ir_term_kind {
 	TERM_JCC,  /* cc ? t_off : f_off */
 	TERM_JNZ,  /* val(w) != 0 ? t_off : f_off; reads no flags (LOOP, JCXZ) */
 	TERM_IND,  /* to IP value val (zero-extended, checked by the lifter where the manual asks) */
-	TERM_STOP, /* to f_off, through the run loop (state the loop must look at has changed) */
+	TERM_STOP, /* to f_off, through the run loop (state the loop must look at has changed, or may have: soft) */
 	TERM_RIP   /* cpu->rip has been set by a helper; back to the run loop */
 };
 enum ir_hint { HINT_JMP, HINT_CALL, HINT_RET };
@@ -88,6 +88,7 @@ enum ir_hint { HINT_JMP, HINT_CALL, HINT_RET };
 struct ir_term {
 	uint8_t kind, cc, w, hint; /* hint: CALL: f_off is the return point (also with TERM_IND) */
 	uint8_t ipsize;		   /* IP wraps to 2, 4 or 8 bytes after the jump (operand size) */
+	uint8_t soft;		   /* STOP: straight on to t_off if neither mode nor requests nor a shadow say otherwise */
 	uint8_t falls;		   /* JNZ: t_off is the next instruction and f_off the jump's target (JCXZ) */
 	ir_val val;
 	int64_t t_off, f_off;

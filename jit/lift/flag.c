@@ -45,25 +45,25 @@ void lift_std(struct lift *l)
 void lift_cli(struct lift *l)
 {
 	lift_do(l, HELPER_cli, NO, NO, NO);
-	lift_stop(l);
+	lift_resume(l);
 }
 
 void lift_sti(struct lift *l)
 {
 	lift_do(l, HELPER_sti, NO, NO, NO);
-	lift_stop(l);
+	lift_resume(l);
 }
 
 void lift_clac(struct lift *l)
 {
 	lift_do(l, HELPER_clac, NO, NO, NO);
-	lift_stop(l);
+	lift_resume(l);
 }
 
 void lift_stac(struct lift *l)
 {
 	lift_do(l, HELPER_stac, NO, NO, NO);
-	lift_stop(l);
+	lift_resume(l);
 }
 
 void lift_lahf(struct lift *l)

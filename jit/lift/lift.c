@@ -18,6 +18,14 @@ void lift_stop(struct lift *l)
 	ir_end(l->b, &t);
 }
 
+void lift_resume(struct lift *l)
+{
+	struct ir_term t = {.kind = TERM_STOP, .soft = 1, .t_off = l->next_off, .f_off = l->next_off, .ipsize = 8,
+		.val = IR_NONE};
+
+	ir_end(l->b, &t);
+}
+
 void lift_rip(struct lift *l)
 {
 	struct ir_term t = {.kind = TERM_RIP, .val = IR_NONE};

@@ -48,7 +48,7 @@ void lift_mov_sreg_to(struct lift *l)
 		return;
 	}
 	lift_do(l, HELPER_load_seg, IMM(seg), read_word(l, 1), NO);
-	lift_stop(l);
+	lift_resume(l);
 }
 
 /* LES LDS LSS LFS LGS */
@@ -71,7 +71,7 @@ void lift_lxs(struct lift *l)
 	ir_ld(l->b, 2, sel, &m);
 	lift_do(l, HELPER_load_seg, IMM(seg), VAL(sel), IMM(1));
 	ir_mov(l->b, w, lift_reg(&l->in->op[0]), off);
-	lift_stop(l);
+	lift_resume(l);
 }
 
 /* LGDT LIDT: limit word, then a base of 24, 32 or 64 bits. */

@@ -46,7 +46,7 @@ void lift_pop(struct lift *l)
 		ir_emit_nf(l->b, IR_ZEXT, 8, t, t, IR_NONE)->aux = 2;
 		lift_do(l, HELPER_load_seg, IMM(o->reg), VAL(t), NO);
 		lift_sp_add(l, w);
-		lift_stop(l);
+		lift_resume(l);
 		return;
 	}
 	if (o->kind == OPND_MEM) {
@@ -90,7 +90,7 @@ void lift_popf(struct lift *l)
 	ir_ld(l->b, w, t, &m);
 	lift_do(l, HELPER_popf, VAL(t), IMM(w), NO);
 	lift_sp_add(l, w);
-	lift_stop(l);
+	lift_resume(l);
 }
 
 void lift_enter(struct lift *l)

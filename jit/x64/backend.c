@@ -231,6 +231,7 @@ static void make_priv(struct emitter *c)
 	BUG_ON(!xb);
 	*xb = *c->xb;
 	xb->mode = ir->mode;
+	xb->fp = ir->uses_x87 || ir->uses_sse;
 	site = (struct x64_site *)(xb + 1);
 	op = (struct ir_op *)(site + c->nsites);
 	xb->insns = (struct insn *)(op + nops);

@@ -183,7 +183,7 @@ unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 	}
 	x64_fp_save(cpu);
 	x = r == FILL_FAULT ? page_fault(cpu) : access_in_c(cpu, f, gla);
-	if (!x && live)
+	if (!x && live && ((const struct x64_block *)s->blk->priv)->fp)
 		fp_load(cpu);
 	return x;
 }
@@ -193,21 +193,18 @@ unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 	struct eval *e = &f->x->eval;
 	const struct x64_site *s = f->site;
 	const struct x64_block *xb = s->blk->priv;
-	bool live = cpu->fp_live;
+	bool live = cpu->fp_live && xb->fp; /* whoever needs it next loads it */
 	enum exit x;
 
 	x64_fp_save(cpu);
 	e->mode = xb->mode;
 	e->insns = xb->insns;
 	e->off = (unsigned)s->off;
-	for (unsigned i = 0; i < IR_MAX_TEMPS; i++)
-		e->t[i] = f->t[i];
+	e->t = f->t;
 	cpu->eflags = (cpu->eflags & ~IRF_ALL) | flags_unpack(cpu->fl_save);
 	set_rip(cpu, s, s->off);
 	x = eval_op(e, s->op);
 	cpu->fl_save = flags_pack(cpu->eflags);
-	for (unsigned i = 0; i < IR_MAX_TEMPS; i++)
-		f->t[i] = e->t[i];
 	if (x)
 		return 1 + (x == EXIT_FAULT ? RUN_FAULT : RUN_STOP);
 	/* The instruction is complete and has changed this very block (a string store, a push of a helper). */

@@ -201,6 +201,26 @@ static void indirect(struct emitter *c, const struct ir_term *t)
 	leave(c, RUN_LOOKUP, false);
 }
 
+/* On to exit 0 if the helper that ended the block has changed nothing that the run loop must look at. */
+static void resume(struct emitter *c)
+{
+	struct x_mem req = env_mem(ENV(req)), mode = env_mem(ENV(mode)), shadow = env_mem(ENV(shadow));
+	uint8_t *out[3];
+
+	x_alu_mi(&c->cb, X_CMP, 4, &req, 0);
+	out[0] = x_jcc_fwd(&c->cb, 5);
+	x_alu_mi(&c->cb, X_CMP, 4, &mode, (int32_t)c->ir->mode);
+	out[1] = x_jcc_fwd(&c->cb, 5);
+	x_alu_mi(&c->cb, X_CMP, 1, &shadow, 0);
+	out[2] = x_jcc_fwd(&c->cb, 5);
+	c->fl_host = false;
+	exit_at(c, 0, 0, x_jmp_fwd(&c->cb), NULL);
+	for (unsigned i = 0; i < ARRAY_SIZE(out); i++)
+		x_here(&c->cb, out[i]);
+	set_rip(c, c->ir->term.f_off, 0);
+	leave(c, RUN_STOP, false);
+}
+
 void lower_term(struct emitter *c)
 {
 	const struct ir_term *t = &c->ir->term;
@@ -231,6 +251,10 @@ void lower_term(struct emitter *c)
 		indirect(c, t);
 		break;
 	case TERM_STOP:
+		if (t->soft && patched(c, &c->blk->exit[0]) && c->fl_env && !(c->ir->mode & MODE_ONE)) {
+			resume(c);
+			break;
+		}
 		host = !c->fl_env;
 		set_rip(c, t->f_off, 0);
 		leave(c, RUN_STOP, host);

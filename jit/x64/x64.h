@@ -61,6 +61,7 @@ struct x64_block {
 	uint32_t body;		/* offset of the entry with the flags in EFLAGS */
 	uint32_t env;		/* offset of the entry with the flags in cpu->fl_save */
 	uint8_t in;		/* enum x64_flags_in */
+	bool fp;		/* has FP instructions: wants the state in host registers throughout */
 	uint8_t out[2];		/* enum x64_flags at the exits */
 	int32_t unlinked[2];	/* rel32 of the exits to their own cold ways out */
 	struct insn *insns;	/* copies, for x64_eval(); NULL: no op needs one */

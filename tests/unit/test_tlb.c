@@ -254,7 +254,7 @@ START_TEST(flushes)
 	}
 	tlb_flush(&f->m, false);
 	ck_assert_uint_eq(f->nflushed, 1);
-	ck_assert_uint_eq(f->flushed, TLB_FLUSH_ALL);
+	ck_assert_uint_eq(f->flushed, TLB_FLUSH_LOCAL);
 	for (unsigned i = 0; i < 2; i++) {
 		TAGS(f, 0x5000, i, 0, 0, 0);
 		TAGS(f, 0x6000, i, 1, 1, 1);
@@ -271,6 +271,34 @@ START_TEST(flushes)
 	tlb_fill(&f->m, 0x6000, MMU_READ, MMU_USER);
 	tlb_flush(&f->m, false);
 	TAGS(f, 0x6000, MMU_USER, 0, 0, 0);
+	fix_free(f);
+}
+END_TEST
+
+/* However many entries were filled, and whatever was in them before, a CR3 load drops the local ones and no other. */
+START_TEST(local_list)
+{
+	struct fix *f = fix_new();
+
+	for (unsigned n = 1; n <= 900; n = 2 * n + 5) {
+		for (unsigned i = 0; i < n; i++) {
+			gla_t gla = i * 0x1000;
+
+			map(f, gla, 0x20000 | P | W | U | D | (i % 3 ? G : 0));
+			tlb_fill(&f->m, gla, MMU_READ, MMU_SUP);
+			/* first one kind, then the other in the same entry */
+			map(f, gla, 0x20000 | P | W | U | D | (i % 2 ? G : 0));
+			if (i % 4 == 3)
+				tlb_flush_page(&f->m, gla);
+			tlb_fill(&f->m, gla, MMU_READ, MMU_SUP);
+		}
+		tlb_flush(&f->m, false);
+		for (unsigned i = 0; i < n; i++)
+			TAGS(f, i * 0x1000ull, MMU_SUP, i % 2, i % 2, i % 2);
+		tlb_flush(&f->m, true);
+		for (unsigned i = 0; i < n; i++)
+			TAGS(f, i * 0x1000ull, MMU_SUP, 0, 0, 0);
+	}
 	fix_free(f);
 }
 END_TEST
@@ -342,6 +370,7 @@ int main(void)
 	tcase_add_test(t, display);
 	tcase_add_test(t, watchpoints);
 	tcase_add_test(t, flushes);
+	tcase_add_test(t, local_list);
 	tcase_add_test(t, large_pages);
 	tcase_add_test(t, space_change_flushes);
 	tcase_add_test(t, fast_gives_up);
