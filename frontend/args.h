@@ -16,6 +16,7 @@ struct args_drive {
 	enum args_bus bus;
 	int index;	  /* 0..3: IDE position, 0..1: floppy; -1: next free */
 	bool cdrom, readonly, snapshot;
+	unsigned format; /* enum blk_format (block.h) */
 	char id[32];
 };
 

@@ -1,6 +1,7 @@
 /* args_spec.c - drives, devices and character backends of the command line (args_spec.h). */
 #define _GNU_SOURCE
 #include "frontend/args_spec.h"
+#include "frontend/block.h"
 #include "frontend/gdb.h"
 #include "frontend/chardev.h"
 #include <stdlib.h>
@@ -58,7 +59,7 @@ static enum vm_err drive_word(struct args_drive *d, const char *k, const char *v
 {
 	static const char *const buses[] = {"ide", "floppy", "none"};
 	static const char *const media[] = {"disk", "cdrom"};
-	static const char *const formats[] = {"raw"};
+	static const char *const formats[] = {"raw", "qcow2"};
 	static const char *const caches[] = {"writethrough", "writeback", "none", "directsync", "unsafe"};
 	unsigned n;
 	enum vm_err r;
@@ -71,6 +72,7 @@ static enum vm_err drive_word(struct args_drive *d, const char *k, const char *v
 		d->cdrom = !r && n;
 	} else if (!strcmp(k, "format")) {
 		r = spec_choice("drive", "format", v, formats, ARRAY_SIZE(formats), &n, e);
+		d->format = r ? d->format : n ? BLK_FORMAT_QCOW2 : BLK_FORMAT_RAW;
 	} else { /* cache: a completed flush is on the disk in every mode */
 		r = spec_choice("drive", "cache mode", v, caches, ARRAY_SIZE(caches), &n, e);
 	}

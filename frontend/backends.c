@@ -159,13 +159,14 @@ enum vm_err drives_open(struct args *a, struct err *e)
 
 	for (unsigned i = 0; i < a->ndrives && !r; i++) {
 		const struct args_drive *d = &a->drive[i];
-		struct blk_raw_options o = {d->readonly, d->snapshot || a->snapshot, d->cdrom};
+		struct blk_options o = {.raw = {d->readonly, d->snapshot || a->snapshot, d->cdrom},
+			.format = d->format};
 		struct blk *image = NULL, **b = d->bus == ARGS_FLOPPY ? &a->cfg.floppy[d->index] : &a->cfg.ide[d->index];
 
 		if (d->bus == ARGS_UNPLUGGED)
 			continue;
 		if (d->file)
-			r = blk_open_raw(d->file, &o, &image, e);
+			r = blk_open(d->file, &o, &image, e);
 		if (!r && image && d->bus == ARGS_FLOPPY && !fdc_format_of(image->size)) {
 			r = err_set(e, VM_ERR_FORMAT, "floppy image '%s' is larger than 2.88 MB", d->file);
 			image->ops->close(image);

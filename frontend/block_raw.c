@@ -24,6 +24,7 @@ struct blk_raw {
 	int fd, overlay;   /* -1: none */
 	uint64_t file_size; /* bytes that exist */
 	uint64_t *map;	   /* overlay: bit per cluster */
+	bool guessed;	   /* blk_raw_options */
 };
 
 /* 0 or errno; bytes behind the end of the file read as zero. */
@@ -115,6 +116,12 @@ static int do_write(struct blk_raw *r, const uint8_t *buf, uint64_t off, uint32_
 	return err ? err : write_at(r->overlay, buf, off, len);
 }
 
+/* A qcow2 header in an image whose format is guessed would name any file of the host as the guest's disk at the next start. */
+static bool disguise(const struct blk_raw *r, const struct blk_req *q)
+{
+	return r->guessed && q->off == 0 && q->len >= 4 && !memcmp(q->buf, "QFI\xfb", 4);
+}
+
 static void raw_submit(struct blk *b, struct blk_req *q)
 {
 	struct blk_raw *r = container_of(b, struct blk_raw, blk);
@@ -125,7 +132,7 @@ static void raw_submit(struct blk *b, struct blk_req *q)
 	else if (q->op == BLK_READ)
 		err = do_read(r, q->buf, q->off, q->len);
 	else if (q->op == BLK_WRITE)
-		err = b->readonly ? EROFS : do_write(r, q->buf, q->off, q->len);
+		err = b->readonly ? EROFS : disguise(r, q) ? EPERM : do_write(r, q->buf, q->off, q->len);
 	else if (q->op == BLK_FLUSH && !b->readonly && !r->map && fdatasync(r->fd))
 		err = errno;
 	q->done(q->opaque, err);
@@ -242,6 +249,7 @@ enum vm_err blk_open_raw(const char *path, const struct blk_raw_options *opt, st
 	*out = NULL;
 	r->blk.readonly = opt->readonly || opt->cdrom;
 	r->blk.present = true;
+	r->guessed = opt->guessed;
 	snprintf(r->blk.file, sizeof(r->blk.file), "%s", path);
 	r->fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	if (r->fd < 0)

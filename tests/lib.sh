@@ -51,7 +51,7 @@ apt_install() {
 }
 
 need_build() {
-	need cmake ninja-build gcc libc6-dev pkg-config libcapstone-dev libffi-dev libsdl2-dev libpng-dev libncurses-dev libvncserver-dev check seabios
+	need cmake ninja-build gcc libc6-dev pkg-config libcapstone-dev libffi-dev libsdl2-dev libpng-dev zlib1g-dev libncurses-dev libvncserver-dev check seabios
 }
 need_guests() { # what tests/tools/guest.sh uses
 	need cpio gzip xz-utils e2fsprogs xorriso isolinux syslinux-common fdisk kmod grub-pc-bin grub-common dpkg mmdebstrap arch-test openssl

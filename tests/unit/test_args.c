@@ -47,7 +47,7 @@ static const struct {
 	{"-display gtk", "'gtk'"},
 	{"-boot z", "'z'"},
 	{"-drive if=virtio,file=x", "'virtio'"},
-	{"-drive file=x,format=qcow2", "'qcow2'"},
+	{"-drive file=x,format=vmdk", "'vmdk'"},
 	{"-drive file=x,index=4", "index='4'"},
 	{"-drive fill=x", "unknown key 'fill'"},
 	{"-drive if=ide", "names no file"},

@@ -1,0 +1,69 @@
+/*
+ * qcow2.h - the inside of a qcow2 image, shared by block_qcow2*.c.
+ *
+ * The layout is that of the public specification "QCOW2 image file format" (QEMU's docs/interop/qcow2): a header, a
+ * two-level table of reference counts (one per host cluster) and a two-level table (L1, L2) from guest to host clusters.
+ * Both first levels are held in memory, of the second levels one table each, written through.
+ */
+#ifndef FRONTEND_QCOW2_H
+#define FRONTEND_QCOW2_H
+
+#include "frontend/block.h"
+
+#define QCOW2_MAGIC	 0x514649fbu
+#define QCOW2_OFFSET	 0x00fffffffffffe00ull /* host offset in an L1, L2 entry */
+#define QCOW2_COPIED	 BIT(63)	       /* the reference count is exactly 1 */
+#define QCOW2_COMPRESSED BIT(62)
+#define QCOW2_ZERO	 BIT(0) /* v3: reads as zeroes whatever the offset says */
+#define QCOW2_MAX_L1	 (32u << 20) /* bytes; what we hold in memory for an image */
+#define QCOW2_MAX_REFT	 (8u << 20)  /* bytes */
+#define QCOW2_DEPTH	 32	     /* backing files below an image */
+
+struct qcow2_table { /* one second-level table as it is in the file; at == 0: none */
+	uint64_t at;
+	uint8_t *data; /* a cluster */
+};
+
+struct qcow2 {
+	struct blk blk;
+	struct blk *backing; /* or NULL */
+	int fd;
+	bool broken; /* metadata contradicts itself: reads go on, writes are refused */
+	unsigned version, cbits, rbits; /* log2 of bytes a cluster, of bits a reference count */
+	uint32_t csize;
+	uint64_t l1_at, reft_at;
+	uint32_t l1_n, reft_n; /* entries */
+	uint64_t *l1, *reft;   /* host order */
+	struct qcow2_table l2, refb;
+	uint64_t next_free; /* host cluster: none below it is free */
+	uint8_t *bounce, *packed; /* a cluster; two clusters */
+};
+
+uint64_t qcow2_be(const uint8_t *p, unsigned bytes);
+void qcow2_put(uint8_t *p, uint64_t v, unsigned bytes);
+
+/* 0 or errno; bytes behind the end of the file read as zero. */
+int qcow2_pread(struct qcow2 *q, void *buf, uint64_t at, uint32_t len);
+int qcow2_pwrite(struct qcow2 *q, const void *buf, uint64_t at, uint32_t len);
+
+/* qcow2_load() - @t holds the table at @at. EIO if @at is no place for a table. */
+int qcow2_load(struct qcow2 *q, struct qcow2_table *t, uint64_t at);
+
+/* qcow2_get() - the L2 entry of guest cluster @n; 0 if there is no table */
+int qcow2_get(struct qcow2 *q, uint64_t n, uint64_t *entry);
+
+/* qcow2_read() - 0 or errno; [off, off + len) lies in the disk */
+int qcow2_read(struct qcow2 *q, uint8_t *buf, uint64_t off, uint32_t len);
+
+/* Host bytes of a compressed cluster. EIO if they are not in the file's possible range. */
+void qcow2_packed(const struct qcow2 *q, uint64_t entry, uint64_t *at, uint32_t *len);
+
+/* block_qcow2_refs.c: host clusters and their reference counts; 0 or errno */
+int qcow2_alloc(struct qcow2 *q, uint64_t *at);
+int qcow2_unref(struct qcow2 *q, uint64_t at);
+
+/* block_qcow2_write.c */
+int qcow2_write(struct qcow2 *q, const uint8_t *buf, uint64_t off, uint32_t len);
+int qcow2_discard(struct qcow2 *q, uint64_t off, uint32_t len);
+
+#endif

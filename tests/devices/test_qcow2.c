@@ -1,0 +1,307 @@
+/*
+ * test_qcow2.c - qcow2 images against qemu-img: what it made we read, what we wrote it reads and finds clean; damaged
+ * images are refused or give I/O errors. Without qemu-img the comparison is skipped.
+ */
+#include "frontend/block.h"
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SIZE (4u << 20)
+
+static char dir[64];
+static uint8_t model[SIZE], got[SIZE];
+
+static void start(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(strcpy(dir, "/tmp/dragoman-qcow2-XXXXXX")));
+	ck_assert_int_eq(chdir(dir), 0);
+}
+
+static void stop(void)
+{
+	char c[128];
+
+	snprintf(c, sizeof(c), "rm -rf '%s'", dir);
+	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_int_eq(system(c), 0);
+}
+
+static void sh(const char *command)
+{
+	ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+static uint32_t next(uint32_t *s)
+{
+	*s = *s * 1664525u + 1013904223u;
+	return *s >> 8;
+}
+
+static void done(void *opaque, int error)
+{
+	*(int *)opaque = error;
+}
+
+static int io(struct blk *b, enum blk_op op, uint64_t off, uint8_t *buf, uint32_t len)
+{
+	int result = -1;
+	struct blk_req r = {.op = op, .off = off, .buf = buf, .len = len, .done = done, .opaque = &result};
+
+	blk_submit(b, &r);
+	return result;
+}
+
+static struct blk *must_open(const char *name, bool ro, bool snapshot)
+{
+	struct blk_options o = {.raw = {.readonly = ro, .snapshot = snapshot}};
+	struct err e = {0};
+	struct blk *b = NULL;
+
+	ck_assert_msg(!blk_open(name, &o, &b, &e), "%s", e.msg);
+	return b;
+}
+
+/* base.raw and model: text that deflates in the first half, zeroes, then noise */
+static void make_base(void)
+{
+	uint32_t seed = 7;
+	FILE *f = fopen("base.raw", "w");
+
+	for (unsigned i = 0; i < SIZE; i++)
+		model[i] = i < SIZE / 2 ? (uint8_t)(i / 777) : i < SIZE / 4 * 3 ? 0 : (uint8_t)next(&seed);
+	ck_assert_uint_eq(fwrite(model, 1, SIZE, f), SIZE);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static void same(struct blk *b)
+{
+	ck_assert_uint_eq(b->size, SIZE);
+	ck_assert_int_eq(io(b, BLK_READ, 0, got, SIZE), 0);
+	ck_assert_int_eq(memcmp(got, model, SIZE), 0);
+}
+
+static void scribble(struct blk *b, uint32_t seed, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		uint32_t off = next(&seed) % (SIZE / 512) * 512, len = (next(&seed) % 200 + 1) * 512;
+
+		len = len > SIZE - off ? SIZE - off : len;
+		memset(model + off, (int)next(&seed), len);
+		ck_assert_int_eq(io(b, BLK_WRITE, off, model + off, len), 0);
+	}
+	ck_assert_int_eq(io(b, BLK_FLUSH, 0, NULL, 0), 0);
+}
+
+/* What we wrote is what qemu-img reads, and its tables are in order. */
+static void judge(const char *name)
+{
+	char c[200];
+	FILE *f = fopen("model.raw", "w");
+
+	ck_assert_uint_eq(fwrite(model, 1, SIZE, f), SIZE);
+	ck_assert_int_eq(fclose(f), 0);
+	snprintf(c, sizeof(c), "qemu-img check -q '%s' && qemu-img compare -q -f raw model.raw '%s'", name, name);
+	sh(c);
+}
+
+static const char *const creations[] = {
+	"qemu-img convert -q -O qcow2 base.raw a.qcow2",
+	"qemu-img convert -q -c -O qcow2 base.raw a.qcow2",
+	"qemu-img convert -q -O qcow2 -o compat=0.10 base.raw a.qcow2",
+	"qemu-img convert -q -O qcow2 -o cluster_size=512,refcount_bits=64 base.raw a.qcow2",
+	"qemu-img convert -q -c -O qcow2 -o cluster_size=4k,refcount_bits=1 base.raw a.qcow2",
+	"qemu-img convert -q -O qcow2 -o cluster_size=2M,refcount_bits=8,lazy_refcounts=on base.raw a.qcow2",
+	"qemu-img create -q -f qcow2 -b base.raw -F raw a.qcow2",
+	"qemu-img create -q -f qcow2 -b base.raw -F raw m.qcow2 && "
+	"qemu-img create -q -f qcow2 -o cluster_size=1k -b m.qcow2 -F qcow2 a.qcow2",
+};
+
+START_TEST(as_qemu_img)
+{
+	struct blk *b;
+
+	make_base();
+	sh(creations[_i]);
+	b = must_open("a.qcow2", true, false);
+	same(b);
+	ck_assert_int_eq(io(b, BLK_WRITE, 0, got, 512), EROFS);
+	ck_assert_int_eq(io(b, BLK_READ, SIZE, got, 512), EIO);
+	b->ops->close(b);
+	b = must_open("a.qcow2", false, false);
+	scribble(b, (uint32_t)_i, 120);
+	same(b);
+	b->ops->close(b);
+	judge("a.qcow2");
+	b = must_open("a.qcow2", false, false);
+	ck_assert_int_eq(io(b, BLK_DISCARD, 0, NULL, SIZE / 2), 0);
+	memset(model, 0, SIZE / 2);
+	scribble(b, 99, 40);
+	same(b);
+	b->ops->close(b);
+	judge("a.qcow2");
+}
+END_TEST
+
+/* A snapshot inside the image keeps its clusters while we write. */
+START_TEST(inner_snapshot)
+{
+	struct blk *b;
+
+	make_base();
+	sh("qemu-img convert -q -c -O qcow2 -o cluster_size=4k base.raw a.qcow2 && qemu-img snapshot -c s a.qcow2");
+	b = must_open("a.qcow2", false, false);
+	scribble(b, 5, 200);
+	b->ops->close(b);
+	judge("a.qcow2");
+	sh("qemu-img convert -q -l s -O raw a.qcow2 s.raw && cmp s.raw base.raw");
+	sh("qemu-img snapshot -d s a.qcow2 && qemu-img check -q a.qcow2");
+}
+END_TEST
+
+START_TEST(temporary)
+{
+	struct blk *b;
+
+	make_base();
+	sh("qemu-img convert -q -O qcow2 base.raw a.qcow2 && cp a.qcow2 before");
+	b = must_open("a.qcow2", false, true);
+	scribble(b, 3, 50);
+	same(b);
+	ck_assert_int_eq(b->ops->commit(b), EROFS);
+	b->ops->close(b);
+	sh("cmp a.qcow2 before");
+}
+END_TEST
+
+static void patch(const char *name, long at, const void *bytes, size_t n)
+{
+	FILE *f = fopen(name, "r+");
+
+	ck_assert_int_eq(fseek(f, at, SEEK_SET), 0);
+	ck_assert_uint_eq(fwrite(bytes, 1, n, f), n);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static const struct bad {
+	long at;
+	uint8_t byte;
+	const char *says;
+} bad[] = {{7, 9, "version"}, {23, 40, "cluster size"}, {23, 3, "cluster size"}, {24, 0xff, "disk size"}, {39, 0, "L1"},
+	{36, 0xff, "L1"}, {47, 1, "L1"}, {55, 3, "reference count table"}, {56, 9, "reference count table"},
+	{35, 1, "encrypted"}, {79, 1, "dirty"}, {79, 2, "corrupt"}, {79, 4, "external"}, {79, 8, "zstd"}, {72, 1, "unknown"},
+	{99, 7, "width"}, {100, 1, "header length"}};
+
+START_TEST(refused)
+{
+	struct blk_options o = {0};
+	struct err e = {0};
+	struct blk *b;
+
+	sh("qemu-img create -q -f qcow2 a.qcow2 4M");
+	patch("a.qcow2", bad[_i].at, &bad[_i].byte, 1);
+	ck_assert_int_eq(blk_open("a.qcow2", &o, &b, &e), VM_ERR_FORMAT);
+	ck_assert_ptr_null(b);
+	ck_assert_msg(strstr(e.msg, bad[_i].says) && !strchr(e.msg, '\n'), "%s", e.msg);
+}
+END_TEST
+
+/* A guest cannot make a raw image qcow2 unless the user said it is raw. */
+START_TEST(disguise)
+{
+	struct blk_options o = {.format = BLK_FORMAT_RAW};
+	struct blk *b;
+
+	make_base();
+	memcpy(got, "QFI\xfb", 4);
+	b = must_open("base.raw", false, false);
+	ck_assert_int_eq(io(b, BLK_WRITE, 0, got, 512), EPERM);
+	ck_assert_int_eq(io(b, BLK_WRITE, 512, got, 512), 0);
+	b->ops->close(b);
+	ck_assert_int_eq(blk_open("base.raw", &o, &b, NULL), VM_OK);
+	ck_assert_int_eq(io(b, BLK_WRITE, 0, got, 512), 0);
+	b->ops->close(b);
+}
+END_TEST
+
+/* An image that is its own backing file ends in a refusal. */
+START_TEST(endless)
+{
+	struct blk_options o = {.raw.readonly = true};
+	struct err e = {0};
+	struct blk *b;
+
+	sh("qemu-img create -q -f qcow2 b.qcow2 4M && qemu-img create -q -f qcow2 -b b.qcow2 -F qcow2 a.qcow2 && "
+	   "mv a.qcow2 b.qcow2");
+	ck_assert_int_eq(blk_open("b.qcow2", &o, &b, &e), VM_ERR_FORMAT);
+	ck_assert_ptr_nonnull(strstr(e.msg, "backing files"));
+}
+END_TEST
+
+/* Random damage of header and tables: any result but a crash (the sanitizers look). */
+START_TEST(mutated)
+{
+	static uint8_t image[1 << 20];
+	uint32_t seed = 1;
+	size_t len;
+	FILE *f;
+
+	make_base();
+	sh("qemu-img convert -q -c -O qcow2 -o cluster_size=1k base.raw a.qcow2");
+	f = fopen("a.qcow2", "r");
+	len = fread(image, 1, sizeof(image), f);
+	fclose(f);
+	for (unsigned i = 0; i < 150; i++) {
+		struct blk_options o = {0};
+		struct blk *b;
+
+		f = fopen("m.qcow2", "w");
+		ck_assert_uint_eq(fwrite(image, 1, len, f), len);
+		ck_assert_int_eq(fclose(f), 0);
+		for (unsigned k = next(&seed) % 6 + 1; k; k--) {
+			uint8_t v = (uint8_t)next(&seed);
+			long range = next(&seed) & 1 ? 128 : 16384;
+
+			patch("m.qcow2", 4 + (long)(next(&seed) % (unsigned)range), &v, 1);
+		}
+		if (blk_open("m.qcow2", &o, &b, NULL))
+			continue;
+		for (unsigned k = 0; k < 20; k++) {
+			uint64_t sectors = b->size / 512, s = next(&seed) % sectors;
+
+			io(b, k & 1 ? BLK_WRITE : BLK_READ, s * 512, got, sectors - s < 9 ? 512 : 4608);
+		}
+		io(b, BLK_DISCARD, 0, NULL, b->size < SIZE ? (uint32_t)b->size : SIZE);
+		b->ops->close(b);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("qcow2");
+	TCase *t = tcase_create("qcow2");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	if (system("qemu-img --version >/dev/null 2>&1"))
+		return 77;
+	tcase_set_timeout(t, 120);
+	tcase_add_checked_fixture(t, start, stop);
+	tcase_add_loop_test(t, as_qemu_img, 0, sizeof(creations) / sizeof(creations[0]));
+	tcase_add_test(t, inner_snapshot);
+	tcase_add_test(t, temporary);
+	tcase_add_loop_test(t, refused, 0, sizeof(bad) / sizeof(bad[0]));
+	tcase_add_test(t, disguise);
+	tcase_add_test(t, endless);
+	tcase_add_test(t, mutated);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
