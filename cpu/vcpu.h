@@ -186,6 +186,7 @@ struct vcpu {
 	} msr;
 	uint8_t cpl;		  /* current privilege level; 3 in virtual-8086 mode, 0 in real mode */
 	bool intr_line, nmi_line, nmi_blocked, a20;
+	bool whole_strings;	  /* a request does not stop a repeated string instruction (lockstep) */
 	bool triple;		  /* shut down by a triple fault; the run loop resets or stops */
 	struct { bool hit; gla_t gla; } watch; /* a debugger's watchpoint was touched, which one */
 	uint64_t dr6_pending;	  /* debug conditions met by the running instruction: #DB after it */

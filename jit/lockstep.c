@@ -184,6 +184,8 @@ enum vm_err lockstep_new(struct jit *j, struct err *e)
 		j->cpu->wires.tsc = read_tsc;
 		j->cpu->wires.tsc_opaque = k;
 	}
+	/* a request that comes while a block runs would stop a string instruction here for one engine, there for the other */
+	j->cpu->whole_strings = true;
 	j->lock = k;
 	j->opt.no_link = true;
 	return VM_OK;
@@ -206,6 +208,7 @@ void lockstep_free(struct jit *j)
 	free(k->old);
 	free(k->new);
 	free(k);
+	j->cpu->whole_strings = false;
 	j->lock = NULL;
 }
 
@@ -402,7 +405,17 @@ static void explain(struct lockstep *k, const struct block *b)
 	for (unsigned i = 0; i < 16; i++)
 		fprintf(log_of(k)->out, " %" PRIx64, k->before->gpr[i]);
 	fprintf(log_of(k)->out, " fl %x\n", k->before->eflags);
-	ir_print(&j->ir, log_of(k)->out);
+	for (unsigned at = 0, n; at < b->len && (n = insn_length(j, b, at)) != 0; at += n) {
+		char text[96];
+		struct insn in;
+
+		if (b->ra2 != RADDR_NONE)
+			break;
+		insn_decode(j->cpu->index, j->cpu->mmu.ram->host + b->ra + at, INSN_MAX_LEN,
+			mode_code_size(b->mode), &in);
+		insn_text(&in, k->before->rip + at, text, sizeof(text));
+		fprintf(log_of(k)->out, "  0x%08" PRIx64 ":  %s\n", k->before->rip + at, text);
+	}
 }
 
 enum run_exit lockstep_run(struct jit *j, struct block *blk)
@@ -421,7 +434,6 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	k->replay = k->mismatch = false;
 	k->nio = k->next_io = k->nw = 0;
 	k->bytes = 0;
-	/* a request would cut string instructions short, here for one engine and there for the other */
 	pending = __atomic_exchange_n(&cpu->req, 0, __ATOMIC_ACQ_REL);
 	light = twin->light;
 	copy_state(k->before, cpu, light);

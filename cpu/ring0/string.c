@@ -116,6 +116,8 @@ static uint8_t *run_host(
 /* After a run: stop between runs when something waits or the program is being stepped. */
 static bool must_stop(const struct str *s)
 {
+	if (s->cpu->whole_strings)
+		return false;
 	return s->count && (s->one || __atomic_load_n(&s->cpu->req, __ATOMIC_RELAXED));
 }
 
