@@ -67,6 +67,9 @@ static const char *check_operands(const struct ir_op *o, uint64_t defined)
 		return "memory operand without address size";
 	if (o->op != IR_HELPER && strchr(info->operands, 'd') && o->d == IR_NONE)
 		return "result missing";
+	/* the operand whose limit is checked may be an x87 or SSE one, or an environment */
+	if (o->op == IR_SEGCHK)
+		return o->w ? NULL : "width is 0";
 	if (o->op != IR_INSN && o->op != IR_HELPER && o->op != IR_NATIVE && o->op != IR_SETF &&
 		o->op != IR_CMC && o->op != IR_GUARD && o->w != 1 && o->w != 2 && o->w != 4 &&
 		o->w != 8)
