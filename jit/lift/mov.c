@@ -29,6 +29,12 @@ void lift_movnti(struct lift *l)
 	lift_mov(l);
 }
 
+/* A direct store is a store here: memory is strongly ordered for one processor, and there is no cache to pass by. */
+void lift_movdiri(struct lift *l)
+{
+	lift_mov(l);
+}
+
 static void extend(struct lift *l, enum ir_opcode op)
 {
 	const struct opnd *d = &l->in->op[0];

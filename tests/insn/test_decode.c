@@ -91,6 +91,7 @@ static const struct text_row good[] = {
 	{8, "f2 0f bc c1", "BSF_GvEv", "bsf eax, ecx"},
 	{8, "f3 0f bc c1", "TZCNT_GvEv", "tzcnt eax, ecx"},
 	{8, "66 0f 38 f0 00", "MOVBE_GvMv", "movbe ax, word ptr [rax]"},
+	{8, "48 0f 38 f9 08", "MOVDIRI_MyGy", "movdiri qword ptr [rax], rcx"},
 	/* repeats */
 	{4, "f2 f3 a4", "MOVSB_YbXb", "rep movsb byte ptr es:[edi], byte ptr [esi]"},
 	{4, "f3 f2 a6", "CMPSB_XbYb", "repne cmpsb byte ptr [esi], byte ptr es:[edi]"},

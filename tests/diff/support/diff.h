@@ -51,6 +51,7 @@ struct diff_case {
 	uint8_t patch[48];
 	uint64_t gpr[16], fs_base, gs_base; /* bases: 64-bit mode only */
 	uint64_t memseed;
+	const uint8_t *mem; /* the data page to start with, or NULL: random bytes from memseed */
 };
 
 #define LOOSE_MEM 1 /* writes before the fault may or may not be seen */

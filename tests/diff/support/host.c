@@ -42,6 +42,10 @@ void diff_fill(const struct diff_case *c, uint8_t mem[PAGE_SIZE])
 {
 	uint64_t s = c->memseed | 1;
 
+	if (c->mem) {
+		memcpy(mem, c->mem, PAGE_SIZE);
+		return;
+	}
 	for (unsigned i = 0; i < PAGE_SIZE; i += 8) {
 		uint64_t v;
 
