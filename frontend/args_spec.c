@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "ide-hd", "ide-cd", "floppy"};
+static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "ide-hd", "ide-cd", "floppy"};
 static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2): a write ends the emulator",
 	"chardev=ID, iobase=PORT (0xe9): every byte written goes to the backend",
+	"ioport=PORT (0x505), events=1..3 (3): the guest's kernel tells its panic here; -action panic= decides what follows",
 	"drive=ID, bus=ide.0|ide.1, unit=0|1: a disk for -drive if=none,id=ID",
 	"drive=ID, bus=ide.0|ide.1, unit=0|1: a CD-ROM drive for -drive if=none,id=ID",
 	"drive=ID, unit=0|1: a floppy drive for -drive if=none,id=ID"};
-enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY };
+enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_PVPANIC, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY };
 
 /* ---- drives ---- */
 
@@ -168,7 +169,7 @@ static enum vm_err ide_bus(const char *v, int *bus, struct err *e)
 }
 
 struct device_spec {
-	uint64_t iobase, iosize;
+	uint64_t iobase, iosize, ioport, events;
 	const char *chr, *drive;
 	int bus, unit;
 };
@@ -180,7 +181,11 @@ static enum vm_err device_key(struct args *a, unsigned kind, struct device_spec 
 	uint64_t n;
 	enum vm_err r;
 
-	if (!strcmp(k, "iobase") && !disk)
+	if (!strcmp(k, "ioport") && kind == DEV_PVPANIC)
+		return port_value("device", v, &d->ioport, e);
+	if (!strcmp(k, "events") && kind == DEV_PVPANIC)
+		return spec_number("device", v, 3, &d->events, e);
+	if (!strcmp(k, "iobase") && (kind == DEV_DEBUGCON || kind == DEV_DEBUG_EXIT))
 		return port_value("device", v, &d->iobase, e);
 	if (!strcmp(k, "iosize") && kind == DEV_DEBUG_EXIT)
 		return port_value("device", v, &d->iosize, e);
@@ -218,7 +223,7 @@ static enum vm_err attach(struct args *a, unsigned kind, const struct device_spe
 
 enum vm_err spec_device(struct args *a, const char *v, struct err *e)
 {
-	struct device_spec d = {.iosize = 2, .bus = -1, .unit = -1};
+	struct device_spec d = {.iosize = 2, .ioport = 0x505, .events = 3, .bus = -1, .unit = -1};
 	struct items it;
 	unsigned kind;
 	enum vm_err r;
@@ -240,6 +245,13 @@ enum vm_err spec_device(struct args *a, const char *v, struct err *e)
 			return err_set(e, VM_ERR_USAGE, "-device: isa-debugcon needs chardev=");
 		snprintf(ref, sizeof(ref), "chardev:%s", d.chr);
 		return spec_add_debugcon(a, (uint16_t)d.iobase, spec_keep(a, ref), e);
+	}
+	if (kind == DEV_PVPANIC) {
+		if (!d.events || !d.ioport)
+			return err_set(e, VM_ERR_USAGE, "-device: pvpanic %s=0 makes no sense", d.ioport ? "events" : "ioport");
+		a->cfg.pvpanic_ioport = (uint16_t)d.ioport;
+		a->cfg.pvpanic_events = (uint8_t)d.events;
+		return VM_OK;
 	}
 	if (d.iosize < 1 || d.iosize > 4)
 		return err_set(e, VM_ERR_USAGE, "-device: isa-debug-exit iosize=%u is not 1..4", (unsigned)d.iosize);

@@ -352,10 +352,16 @@ static void reset_or_leave(struct loop *l)
 		machine_reset(l->m);
 }
 
-/* -action panic=: what follows a triple fault. Stopped, the CPU stays as it is; only a reset lets it go on. */
-static void panic(struct loop *l)
+static void tell_panic(struct loop *l)
 {
-	switch (l->panic) {
+	if (l->panic != LOOP_PANIC_NONE)
+		fprintf(stderr, "dragoman: the guest's kernel has panicked\n");
+}
+
+/* -action panic=: what follows. Stopped, the CPU stays as it is; only a reset lets it go on. */
+static void panic(struct loop *l, enum loop_panic action)
+{
+	switch (action) {
 	case LOOP_PANIC_PAUSE:
 		loop_pause(l, true);
 		break;
@@ -392,9 +398,14 @@ static void handle_stop(struct loop *l, enum machine_stop why)
 	case MACHINE_EXIT:
 		loop_quit(l, machine_exit_code(l->m));
 		break;
+	case MACHINE_PANIC:
+		tell_panic(l);
+		if (l->panic != LOOP_PANIC_NONE)
+			panic(l, l->panic == LOOP_PANIC_DEFAULT ? LOOP_PANIC_SHUTDOWN : l->panic);
+		break;
 	case MACHINE_TRIPLE:
 		tell_triple(l);
-		panic(l);
+		panic(l, l->panic);
 		break;
 	case MACHINE_DEBUG:
 		tell_magic(l);

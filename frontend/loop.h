@@ -38,8 +38,11 @@ struct loop_keys {
 #define LOOP_MAX_CHRS 16
 struct loop_chr { char label[32], spec[128]; const struct chr *chr; /* NULL: none */ };
 
-/* -action panic=: what follows a triple fault; NONE: a reset without words */
-enum loop_panic { LOOP_PANIC_RESET, LOOP_PANIC_NONE, LOOP_PANIC_PAUSE, LOOP_PANIC_SHUTDOWN, LOOP_PANIC_FAILURE };
+/*
+ * -action panic=: what follows a triple fault, or a panic told by pvpanic. DEFAULT: a triple fault resets, a panic ends the
+ * program; NONE: no words about it, a triple fault resets, after a panic the guest goes on.
+ */
+enum loop_panic { LOOP_PANIC_DEFAULT, LOOP_PANIC_RESET, LOOP_PANIC_NONE, LOOP_PANIC_PAUSE, LOOP_PANIC_SHUTDOWN, LOOP_PANIC_FAILURE };
 
 struct loop {
 	struct machine *m;

@@ -157,6 +157,7 @@ static void build_madt(struct aml *t, struct aml *s)
 bool pc_acpi_tables(struct machine *m)
 {
 	struct aml t = {0}, s = {0}, rsdp = {0}, dsdt = {0};
+	const uint8_t port[2] = {(uint8_t)m->cfg.pvpanic_ioport, (uint8_t)(m->cfg.pvpanic_ioport >> 8)};
 	size_t facs = 0, dsdt_at, fadt, madt, rsdt;
 	bool ok;
 
@@ -187,7 +188,8 @@ bool pc_acpi_tables(struct machine *m)
 	aml_le(&rsdp, rsdt, 4);
 	cmd_pointer(&s, RSDP, 16, 4);
 	cmd_checksum(&s, RSDP, 8, 0, 20);
-	ok = fw_cfg_add_file(m->fw, RSDP, rsdp.b, rsdp.n) && fw_cfg_add_file(m->fw, TABLES, t.b, t.n) &&
+	ok = (!m->cfg.pvpanic_ioport || fw_cfg_add_file(m->fw, "etc/pvpanic-port", port, 2)) &&
+		fw_cfg_add_file(m->fw, RSDP, rsdp.b, rsdp.n) && fw_cfg_add_file(m->fw, TABLES, t.b, t.n) &&
 		fw_cfg_add_file(m->fw, "etc/table-loader", s.b, s.n);
 	aml_free(&t);
 	aml_free(&s);

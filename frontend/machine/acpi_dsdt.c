@@ -173,6 +173,37 @@ static void floppy_device(struct aml *a)
 	aml_device(a, "FDC0", &d);
 }
 
+/* The panic port under the name that Linux's driver looks for; RDPT and WRPT reach its register. */
+static void pvpanic_device(struct aml *a, unsigned port)
+{
+	struct aml d = {0}, r = {0}, f = {0}, m = {0};
+
+	aml_name(&d, "_HID");
+	aml_bytes(&d, "\x0DQEMU0001", 10); /* a string with its 0 */
+	aml_name(&d, "_CRS");
+	aml_io(&r, port, 1);
+	aml_resources(&d, &r);
+	aml_bytes(&d, "\x5B\x80", 2); /* OperationRegion(PEOR, SystemIO, port, 1), Field of one byte PEPT */
+	aml_path(&d, "PEOR");
+	aml_byte(&d, 1);
+	aml_int(&d, port);
+	aml_int(&d, 1);
+	aml_path(&f, "PEOR");
+	aml_byte(&f, 1); /* ByteAcc, NoLock, Preserve */
+	aml_bytes(&f, "PEPT", 4);
+	aml_byte(&f, 8);
+	aml_wrap(&d, "\x5B\x81", 2, &f);
+	aml_name(&d, "_STA");
+	aml_int(&d, 0x0F);
+	aml_byte(&m, 0xA4); /* Return(PEPT) */
+	aml_path(&m, "PEPT");
+	aml_method(&d, "RDPT", 0, &m);
+	aml_bytes(&m, "\x70\x68", 2); /* Store(Arg0, PEPT) */
+	aml_path(&m, "PEPT");
+	aml_method(&d, "WRPT", 1, &m);
+	aml_device(a, "PEVT", &d);
+}
+
 static void isa_bridge(struct machine *m, struct aml *a)
 {
 	static const uint16_t com_port[4] = {0x3F8, 0x2F8, 0x3E8, 0x2E8};
@@ -211,6 +242,8 @@ static void isa_bridge(struct machine *m, struct aml *a)
 		floppy_device(&d);
 	if (m->cfg.parallel)
 		isa_device(&d, "LPT_", "PNP0400", 1, 0x378, 8, 0, 7);
+	if (m->cfg.pvpanic_ioport)
+		pvpanic_device(&d, m->cfg.pvpanic_ioport);
 	aml_device(a, "ISA_", &d);
 }
 

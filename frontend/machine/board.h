@@ -9,6 +9,7 @@
 #include "devices/apic.h"
 #include "devices/debugcon.h"
 #include "devices/debugexit.h"
+#include "devices/pvpanic.h"
 #include "devices/fdc.h"
 #include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
@@ -82,7 +83,7 @@ struct machine {
 	uint8_t *vga_rom;
 	size_t vga_rom_len;
 	struct region f0; /* coprocessor error latch */
-	bool want_reset, want_off, want_exit;
+	bool want_reset, want_off, want_exit, panicked;
 	int exit_code;
 	uint64_t resets;
 };

@@ -28,6 +28,8 @@ struct machine_config {
 	struct chr *serial[CONFIG_MAX_SERIAL], *parallel;
 	struct { uint16_t iobase; struct chr *chr; } debugcon[CONFIG_MAX_DEBUGCON];
 	unsigned ndebugcon;
+	uint16_t pvpanic_ioport; /* 0: no pvpanic device */
+	uint8_t pvpanic_events;	 /* PVPANIC_x that it offers */
 	bool debug_exit;
 	uint16_t debug_exit_iobase;
 	unsigned debug_exit_iosize;

@@ -85,7 +85,7 @@ void machine_destroy(struct machine *m)
 
 void machine_reset(struct machine *m)
 {
-	m->want_reset = m->want_off = m->want_exit = false;
+	m->want_reset = m->want_off = m->want_exit = m->panicked = false;
 	for (struct device *d = m->devices; d; d = d->next)
 		if (d->ops->reset)
 			d->ops->reset(d);
@@ -98,8 +98,17 @@ void machine_reset(struct machine *m)
 		pc_boot_order(m, m->cfg.boot);
 }
 
+static bool wants(const struct machine *m)
+{
+	return m->want_reset || m->want_off || m->want_exit || m->panicked;
+}
+
 static enum machine_stop pending(struct machine *m)
 {
+	if (m->panicked) { /* told once: the owner may let the guest go on */
+		m->panicked = false;
+		return MACHINE_PANIC;
+	}
 	if (m->want_exit)
 		return MACHINE_EXIT;
 	if (m->want_off)
@@ -112,13 +121,13 @@ enum machine_stop machine_run(struct machine *m)
 	enum jit_stop why;
 
 	clock_run(&m->clock);
-	if (m->want_reset || m->want_off || m->want_exit)
+	if (wants(m))
 		return pending(m);
 	why = jit_run(m->jit);
 	/* Cleared here, before we look at the world: a kick from now on makes the next run return at once. */
 	__atomic_and_fetch(&m->cpu->req, ~(uint32_t)(REQ_KICK | REQ_STOP), __ATOMIC_ACQ_REL);
 	clock_run(&m->clock);
-	if (m->want_reset || m->want_off || m->want_exit)
+	if (wants(m))
 		return pending(m);
 	switch (why) {
 	case JIT_HALTED: /* unless a timer that came due meanwhile has ended the halt */

@@ -25,6 +25,7 @@ enum machine_stop {
 	MACHINE_RESET,	  /* the guest asked for a reset; call machine_reset() to go on */
 	MACHINE_POWEROFF, /* S5: the guest switched itself off */
 	MACHINE_EXIT,	  /* isa-debug-exit was written: machine_exit_code() */
+	MACHINE_PANIC,	  /* the guest's kernel says by pvpanic that it has panicked */
 	MACHINE_TRIPLE,	  /* triple fault; machine_reset() or stop */
 	MACHINE_DEBUG,	  /* breakpoint, watchpoint or step: jit_debug_why() */
 	MACHINE_DIVERGED  /* lockstep found a difference; told in the log */

@@ -231,6 +231,18 @@ static void debug_exit(void *opaque, uint32_t value)
 	cpu_stop(m);
 }
 
+static void guest_panic(void *opaque, unsigned event)
+{
+	struct machine *m = opaque;
+
+	if (event != PVPANIC_PANICKED) {
+		GUEST_ERR(m->log, "the guest's kernel has panicked and starts its crash kernel\n");
+		return;
+	}
+	m->panicked = true;
+	cpu_stop(m);
+}
+
 /* ---- construction ---- */
 
 static enum vm_err load_firmware(struct machine *m, struct err *e)
@@ -334,6 +346,8 @@ static void build_legacy(struct machine *m)
 	for (unsigned i = 0; i < m->cfg.ndebugcon; i++)
 		pc_add(m, debugcon_create(m->log, &m->io, m->cfg.debugcon[i].iobase,
 			m->cfg.debugcon[i].chr));
+	if (m->cfg.pvpanic_ioport)
+		pc_add(m, pvpanic_create(m->log, &m->io, m->cfg.pvpanic_ioport, m->cfg.pvpanic_events, guest_panic, m));
 	if (m->cfg.debug_exit)
 		pc_add(m, debugexit_create(m->log, &m->io, m->cfg.debug_exit_iobase,
 			m->cfg.debug_exit_iosize, debug_exit, m));

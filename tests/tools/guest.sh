@@ -5,6 +5,7 @@
 # Usage: tests/tools/guest.sh WHAT [ARGUMENT]      prints the path(s) of the result
 #   kernel [FLAVOUR]     Debian's kernel: path of vmlinuz; FLAVOUR is 686 (the default), 686-pae or amd64
 #   initrd [FLAVOUR]     busybox initramfs for it
+#   drivers FLAVOUR FILE MODULE...  the initramfs as FILE with more kernel modules, which `sh /lib/MODULE` loads
 #   iso [FLAVOUR]        isolinux CD with kernel and initramfs, console on serial
 #   disk [FLAVOUR]       hard disk: MBR, GRUB, ext4 with kernel and initramfs
 #   debian [FLAVOUR]     hard disk with a whole Debian: systemd, compilers and the programs of guest-programs. Needs root
@@ -92,6 +93,26 @@ modules_into() {
 	while IFS= read -r f; do
 		cp "$f" "$1/lib/modules/" && sed -i "1i${f##*/}" "$1/etc/modules"
 	done
+}
+
+# drivers FILE MODULE...: the kernel unpacks every archive of the file, one over the other
+drivers() {
+	i=$(initrd) && d=$(kernel_dir) || exit 1
+	v=$(ls "$d/lib/modules")
+	out=$1
+	shift
+	t=$(mktemp -d "$cache/tree.XXXXXX") || exit 1
+	mkdir -p "$t/lib/modules"
+	for m; do
+		modprobe -d "$d" -S "$v" --show-depends "$m" | sed -n 's/^insmod \([^ ]*\).*/\1/p' |
+		while IFS= read -r f; do
+			cp "$f" "$t/lib/modules/" && echo "insmod /lib/modules/${f##*/} 2>/dev/null" >>"$t/lib/$m" || exit 1
+		done
+		[ -s "$t/lib/$m" ] || die "no kernel module $m"
+	done
+	(cd "$t" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -9n) | cat "$i" - >"$out" || exit 1
+	rm -rf "$t"
+	echo "$out"
 }
 
 # initrd_tree DIR: the root file system of the initramfs
@@ -251,6 +272,7 @@ if [ "$what" = installer ]; then
 	exit 0
 fi
 flavour=${2:-686}
+[ $# -lt 2 ] || shift 2
 case $flavour in
 686 | 686-pae) arch=i386 ;;
 amd64) arch=amd64 ;;
@@ -259,6 +281,7 @@ esac
 cache=$guests/$arch
 mkdir -p "$cache" || exit 1
 case $what in
+drivers) drivers "$@" ;;
 kernel | initrd | iso | disk | debian | reference | mach) $what ;;
-*) die "usage: guest.sh kernel|initrd|iso|disk|debian|reference|mach [686|686-pae|amd64] | data FILE" ;;
+*) die "usage: guest.sh kernel|initrd|iso|disk|debian|reference|mach [686|686-pae|amd64] | drivers FLAVOUR FILE MODULE... | data FILE" ;;
 esac
