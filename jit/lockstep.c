@@ -38,6 +38,7 @@ struct lockstep {
 	void *real_opaque;
 	bool replay;
 	bool mismatch;
+	bool changed_self;	 /* the block has changed its own bytes */
 	struct io_event io[MAX_IO];
 	unsigned nio, next_io;
 	struct ram_write *w;
@@ -252,6 +253,7 @@ struct block *lockstep_twin(struct jit *j, const struct block *b, const struct i
 	BUG_ON(!t);
 	*t = *b;
 	t->twin = NULL;
+	t->of = b;
 	t->undef = undefined_flags(ir);
 	t->light = is_light(ir);
 	t->exit[0].to = t->exit[1].to = NULL;
@@ -371,7 +373,7 @@ static unsigned insn_length(const struct jit *j, const struct block *b, uint64_t
 /*
  * Run the block in the backend. It may leave in the middle (a store to a page with code, a device
  * the backend cannot serve): the rest is done instruction by instruction, so that both sides have run the
- * same ones.
+ * same ones: to the end of the block, or to where the interpreter left it because the block changed itself.
  */
 static enum run_exit run_host(struct jit *j, struct block *blk)
 {
@@ -388,7 +390,7 @@ static enum run_exit run_host(struct jit *j, struct block *blk)
 		unsigned n = insn_length(j, blk, at);
 
 		r = exec_one(j);
-		if (!n || r == RUN_FAULT)
+		if (!n || r == RUN_FAULT || (j->lock->changed_self && j->cpu->rip == j->lock->after->rip))
 			break;
 		at += n;
 	}
@@ -456,6 +458,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 		cpu->mmu.pg = k->pg_before;
 		tlb_flush(&cpu->mmu, true);
 	}
+	k->changed_self = blk->dead;
 	if (blk->dead) {
 		/* it wrote to its own code: translate the restored bytes again */
 		cpu->rip = rip;

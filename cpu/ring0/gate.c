@@ -13,6 +13,7 @@
 
 enum gate_class {
 	CLASS_CPL0,
+	CLASS_UD0,
 	CLASS_PROT,
 	CLASS_PROT0,
 	CLASS_PROTU,
@@ -41,6 +42,9 @@ static enum check_id judge(const struct vcpu *cpu, enum gate_class c)
 	/* If the current privilege level is not 0. */
 	if ((c == CLASS_CPL0 || c == CLASS_PROT0) && cpu->cpl != 0)
 		return CHECK_GP_CPL0;
+	/* If the current privilege level is not 0 (CLAC, STAC, MONITOR, MWAIT: an invalid opcode there). */
+	if (c == CLASS_UD0 && cpu->cpl != 0)
+		return CHECK_UD_CPL0;
 	/* If CR4.UMIP = 1 and CPL > 0. */
 	if ((c == CLASS_UMIP || c == CLASS_PROTU) && (cpu->cr4 & CR4_UMIP) && cpu->cpl != 0)
 		return CHECK_GP_UMIP;

@@ -43,6 +43,7 @@ struct block {
 	const uint8_t *code;	/* backend: host entry point (executable view), NULL for the interpreter */
 	uint32_t code_len;
 	struct block *twin;	/* lockstep: the same IR compiled for the interpreter; NULL otherwise */
+	const struct block *of; /* a twin: whose; only that one is told when its bytes change */
 	void *priv;		/* backend's side tables */
 };
 

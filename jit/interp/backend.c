@@ -78,8 +78,11 @@ static bool interp_compile(void *priv, struct block *blk, const struct ir_block 
 	return true;
 }
 
-/* One block; *taken: exit of it that was taken, -1 for none. */
-static enum exit run_block(struct interp *in, const struct interp_code *c, int *taken)
+/*
+ * One block; *taken: exit of it that was taken, -1 for none. An instruction that changes a later one of its own block is
+ * its last: what follows is translated again (SDM Vol. 3A 11.6 "Self-Modifying Code").
+ */
+static enum exit run_block(struct interp *in, const struct interp_code *c, const bool *dead, int *taken)
 {
 	struct eval *e = &in->eval;
 
@@ -90,7 +93,7 @@ static enum exit run_block(struct interp *in, const struct interp_code *c, int *
 	for (unsigned i = 0; i < c->nops; i++) {
 		enum exit x = eval_op(e, &c->op[i]);
 
-		if (UNLIKELY(x)) {
+		if (UNLIKELY(x || (c->op[i].op == IR_INSN && *dead))) {
 			*taken = -1;
 			return x;
 		}
@@ -107,12 +110,13 @@ static enum run_exit interp_run(void *priv, struct vcpu *cpu, struct block *blk,
 	*last = NULL;
 	for (;;) {
 		const struct interp_code *c = blk->priv;
+		const bool *dead = blk->of ? &blk->of->dead : &blk->dead;
 		uint8_t kind = c->term.kind;
 		int taken;
 		enum exit x;
 
 		cpu->ip_base = cpu->rip - (blk->ra & (PAGE_SIZE - 1));
-		x = run_block(in, c, &taken);
+		x = run_block(in, c, dead, &taken);
 		cpu->insns += blk->ninsns;
 		if (x == EXIT_FAULT)
 			return RUN_FAULT;
@@ -120,7 +124,7 @@ static enum run_exit interp_run(void *priv, struct vcpu *cpu, struct block *blk,
 			return RUN_STOP;
 		if (cpu->req)
 			return RUN_REQ;
-		if (taken < 0 || blk->dead)
+		if (taken < 0 || *dead)
 			return RUN_LOOKUP;
 		*last = &blk->exit[taken];
 		if (!blk->exit[taken].to)

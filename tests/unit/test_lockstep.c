@@ -1,5 +1,6 @@
 /*
- * test_lockstep.c - what lockstep must not take for a divergence.
+ * test_lockstep.c - what lockstep must not take for a divergence; blocks that change their own instructions, in every
+ * engine.
  */
 #include "tests/unit/ring0_fix.h"
 #include "jit/jit.h"
@@ -50,6 +51,72 @@ START_TEST(request_during_string)
 }
 END_TEST
 
+/* Run @code at CODE until it halts. */
+static struct fix *run_code(enum jit_accel accel, const uint8_t *code, unsigned n)
+{
+	struct jit_options opt = {.accel = accel, .cache_bytes = 1 << 20};
+	struct fix *f = fix_prot(0);
+	enum jit_stop stop;
+	struct jit *j;
+	struct err e;
+
+	for (unsigned i = 0; i < n; i++)
+		fix_wr(f, CODE + i, code[i], 1);
+	ck_assert_int_eq(jit_new(&j, f->cpu, &opt, &e), VM_OK);
+	f->cpu->rip = CODE;
+	while ((stop = jit_run(j)) == JIT_STOPPED)
+		;
+	ck_assert_int_eq(stop, JIT_HALTED);
+	jit_free(j);
+	return f;
+}
+
+static const enum jit_accel engines[] = {ACCEL_INTERP, ACCEL_JIT, ACCEL_LOCKSTEP};
+
+/* A store to a later instruction of its own block holds for that instruction (Vol. 3A 11.6 "Self-Modifying Code"). */
+START_TEST(changes_next)
+{
+	static const uint8_t code[] = {0x31, 0xC0, 0x31, 0xD2,		/* eax = edx = 0 */
+		0xC6, 0x05, 0x0B, 0x00, 0x10, 0x00, 0x42,		/* the next byte = inc edx */
+		0x40, 0xF4};						/* inc eax; hlt */
+	struct fix *f = run_code(engines[_i], code, sizeof(code));
+
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RAX], 0);
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RDX], 1);
+	fix_free(f);
+}
+END_TEST
+
+/* A jump of five bytes becomes a return of one, as Linux patches its own memcpy(); what it returns to is another block. */
+START_TEST(jump_becomes_return)
+{
+	static const uint8_t code[] = {0x31, 0xC0,			/* eax = 0 */
+		0x68, 0x14, 0x00, 0x10, 0x00,				/* push address of the adds */
+		0xC6, 0x05, 0x0E, 0x00, 0x10, 0x00, 0xC3,		/* the jump = ret */
+		0xE9, 0x07, 0x00, 0x00, 0x00, 0x90,			/* jmp to the second hlt */
+		0x83, 0xC0, 0x11, 0x83, 0xC0, 0x22, 0xF4, 0xF4};	/* add eax, 11h; add eax, 22h; hlt; hlt */
+	struct fix *f = run_code(engines[_i], code, sizeof(code));
+
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RAX], 0x33);
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RSP], KSTACK);
+	fix_free(f);
+}
+END_TEST
+
+/* The same by a string instruction, which a helper runs. */
+START_TEST(string_changes_next)
+{
+	static const uint8_t code[] = {0x31, 0xD2, 0xB8, 0x42, 0x42, 0x42, 0x42, /* edx = 0; eax = inc edx four times */
+		0xBF, 0x0D, 0x00, 0x10, 0x00, 0xAB,			/* stosd to the next bytes */
+		0x40, 0x40, 0x40, 0x40, 0xF4};
+	struct fix *f = run_code(engines[_i], code, sizeof(code));
+
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RAX], 0x42424242);
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RDX], 4);
+	fix_free(f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("lockstep");
@@ -58,6 +125,9 @@ int main(void)
 	int bad;
 
 	tcase_add_test(t, request_during_string);
+	tcase_add_loop_test(t, changes_next, 0, ARRAY_SIZE(engines));
+	tcase_add_loop_test(t, jump_becomes_return, 0, ARRAY_SIZE(engines));
+	tcase_add_loop_test(t, string_changes_next, 0, ARRAY_SIZE(engines));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);
