@@ -7,7 +7,7 @@ root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$root/tests/lib.sh"
 need_build
 need_guests
-need python3 qemu-system-x86 gcc-multilib
+need python3 qemu-system-x86 gcc-12-multilib
 build_target=dragoman configure_build "$build" -DCMAKE_BUILD_TYPE=Release || die "the build failed"
 t=$(mktemp -d) || exit 1
 trap 'rm -rf "$t"' EXIT
@@ -19,7 +19,8 @@ guest() {
 	shift 2
 	kernel=$(sh "$tools/guest.sh" kernel "$flavour") && initrd=$(sh "$tools/guest.sh" initrd "$flavour") || die "no guest"
 	mkdir -p "$t/$arch/bin"
-	gcc "$@" -O2 -static -fno-math-errno -o "$t/$arch/bin/work" "$root/bench/guest/work.c" || die "cannot build the workloads"
+	# the kernel's headers by hand: gcc-multilib, which points -m32 to them, cannot be installed beside a cross compiler
+	gcc "$@" -idirafter "/usr/include/$(gcc -print-multiarch)" -O2 -static -fno-math-errno -o "$t/$arch/bin/work" "$root/bench/guest/work.c" || die "cannot build the workloads"
 	# The kernel unpacks archives that follow each other.
 	(cd "$t/$arch" && find . | cpio -o -H newc -R 0:0 --quiet | gzip -9n) >"$t/more.gz" || exit 1
 	cat "$initrd" "$t/more.gz" >"$t/$arch.gz" || exit 1

@@ -9,7 +9,7 @@ for what; do
 	build) need_build ;;
 	guests) need_guests ;;
 	tests) need_tests ;;
-	bench) need gcc-multilib qemu-system-x86 ;;
+	bench) need gcc-12-multilib qemu-system-x86 ;;
 	*) die "unknown set: $what (build, guests, tests, bench)" ;;
 	esac
 done

@@ -1,0 +1,42 @@
+#!/bin/sh
+# sysroot.sh - the libraries that the program and its tests link with, for another architecture: Debian's packages unpacked
+# below the guests' directory. Needs no root and installs nothing.
+#
+# Usage: tests/tools/sysroot.sh ARCH      ARCH is Debian's name, arm64; prints the path
+root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
+. "$root/tests/lib.sh"
+arch=${1:?sysroot.sh: which architecture?}
+out=$guests/sysroot-$arch
+wanted="libc6-dev libcapstone-dev libffi-dev libsdl2-dev libpng-dev zlib1g-dev libncurses-dev libvncserver-dev check"
+
+# as_arch PROGRAM ARGUMENT...: apt-get as a host of $arch without a single package would run it
+as_arch() {
+	program=$1
+	shift
+	"$program" -qq -o APT::Architecture="$arch" -o APT::Architectures="$arch" -o Dir::State="$out/apt" \
+		-o Dir::State::status=/dev/null -o Dir::Cache="$out/apt/cache" -o APT::Sandbox::User=root \
+		-o APT::Install-Recommends=false "$@"
+}
+if [ "$(cat "$out/ready" 2>/dev/null)" != "$wanted" ]; then
+	say "fetching the $arch libraries"
+	mkdir -p "$out/apt/lists/partial" "$out/apt/cache/archives/partial" "$out/root" || exit 1
+	as_arch apt-get update >"$out/log" 2>&1
+	# Packages are unpacked by hand: their scripts cannot run here.
+	{ as_arch apt-get install -y --download-only $wanted >>"$out/log" 2>&1 &&
+		for f in "$out"/apt/cache/archives/*.deb; do
+			dpkg-deb -x "$f" "$out/root" || exit 1
+		done; } || {
+		tail -n 5 "$out/log" >&2
+		die "cannot fetch the $arch libraries"
+	}
+	rm -rf "$out/apt"
+	# absolute links of a root file system lead out of this one
+	find "$out/root" -type l | while IFS= read -r l; do
+		t=$(readlink "$l")
+		case $t in
+		/*) ln -sfn "$(realpath -m --relative-to="$(dirname "$l")" "$out/root$t")" "$l" ;;
+		esac
+	done
+	echo "$wanted" >"$out/ready"
+fi
+echo "$out/root"
