@@ -103,8 +103,6 @@ static enum vm_err take_option(struct args *a, const char *name, const char *val
 static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, struct err *e)
 {
 	struct machine_config *c = &a->cfg;
-	uint64_t n;
-	enum vm_err r;
 
 	switch (id) {
 	case OPT_MACHINE:
@@ -226,9 +224,7 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 			return err_set(e, VM_ERR_USAGE, "--ra: '%s' is not random:SEED", v);
 		return spec_number("ra", v + 7, UINT64_MAX, &c->jit.ra_random, e);
 	case OPT_HOSTMASK:
-		r = spec_number("host-mask", v, UINT32_MAX, &n, e);
-		c->jit.host_mask = (uint32_t)n;
-		return r;
+		return spec_host_mask(a, v, e);
 	default:
 		return VM_OK;
 	}

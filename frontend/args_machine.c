@@ -60,6 +60,24 @@ enum vm_err spec_accel(struct args *a, const char *v, struct err *e)
 	return r;
 }
 
+enum vm_err spec_host_mask(struct args *a, const char *v, struct err *e)
+{
+	struct items it;
+	enum vm_err r = VM_OK;
+	unsigned n;
+
+	for (items_begin(&it, a, v, NULL); !r && items_next(&it);) {
+		if (it.bare && !strcmp(it.key, "all")) {
+			a->cfg.jit.host_mask = UINT32_MAX;
+			continue;
+		}
+		r = spec_choice("-host-mask", "host feature", it.key, jit_host_features, jit_host_nfeatures, &n, e);
+		if (!r)
+			a->cfg.jit.host_mask |= 1u << n;
+	}
+	return r;
+}
+
 static enum vm_err machine_type(const char *v, struct err *e)
 {
 	static const char *const names[] = {"pc"};

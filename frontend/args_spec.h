@@ -44,6 +44,7 @@ bool spec_asks_device_help(const char *v);
 enum vm_err spec_machine(struct args *a, const char *v, struct err *e);
 enum vm_err spec_memory(struct args *a, const char *v, struct err *e);
 enum vm_err spec_accel(struct args *a, const char *v, struct err *e);
+enum vm_err spec_host_mask(struct args *a, const char *v, struct err *e); /* "avx2,bmi2", or "all" */
 enum vm_err spec_boot(struct args *a, const char *v, struct err *e);
 enum vm_err spec_rtc(struct args *a, const char *v, struct err *e);
 enum vm_err spec_icount(struct args *a, const char *v, struct err *e);

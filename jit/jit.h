@@ -19,8 +19,12 @@ struct jit_options {
 	bool icount;		/* time is counted in instructions: look at the clock after every block */
 	uint32_t passes_off;	/* bit n: pass n of ir_passes[] is off */
 	uint64_t ra_random;	/* seed; 0: off */
-	uint32_t host_mask;	/* host features to pretend absent (jit/host/backend.h HOSTF_*) */
+	uint32_t host_mask;	/* host features to pretend absent: bit n is jit_host_features[n] (HOSTF_* of jit/host/backend.h) */
 };
+
+/* Names of the host features that matter to us, as --host-mask takes them. */
+extern const char *const jit_host_features[];
+extern const unsigned jit_host_nfeatures;
 
 struct jit;
 

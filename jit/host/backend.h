@@ -10,10 +10,22 @@
 #include "jit/cache/block.h"
 #include "jit/jit.h"
 
-/* Host features, maskable with jit_options.host_mask. */
-enum { HOSTF_SSE3 = 1, HOSTF_SSSE3 = 2, HOSTF_SSE41 = 4, HOSTF_SSE42 = 8, HOSTF_AES = 16, HOSTF_PCLMUL = 32, HOSTF_AVX = 64,
-	HOSTF_AVX2 = 128, HOSTF_BMI1 = 256, HOSTF_BMI2 = 512, HOSTF_POPCNT = 1024, HOSTF_LZCNT = 2048, HOSTF_MOVBE = 4096,
-	HOSTF_ADX = 8192, HOSTF_SHA = 16384, HOSTF_FMA = 32768, HOSTF_F16C = 65536 };
+/* Host features: bits of a mask, in the order of features.def. Hidden with jit_options.host_mask. */
+enum {
+#define HOST(id, ...) HOSTN_##id,
+#include "jit/host/features.def"
+#undef HOST
+	HOSTF_COUNT
+};
+enum {
+#define HOST(id, ...) HOSTF_##id = 1 << HOSTN_##id,
+#include "jit/host/features.def"
+#undef HOST
+};
+
+uint32_t host_detect(void); /* HOSTF_* of the processor we run on, as far as the system lets programs use them */
+/* host_without() - @have less @mask, less what is built on what is missing: no AVX2, FMA or F16C without AVX */
+uint32_t host_without(uint32_t have, uint32_t mask);
 
 /* How a run of translated code ended. */
 enum run_exit {

@@ -2,40 +2,11 @@
  * backend.c - the x86-64 backend: compiling a block, running it, links.
  */
 #include "jit/x64/x64.h"
-#include <cpuid.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BLOCK_ROOM (256u << 10) /* more than any block's code */
-
-static uint32_t detect(void)
-{
-	unsigned a, b, c, d;
-	uint32_t f = 0;
-
-	if (__get_cpuid(1, &a, &b, &c, &d)) {
-		f |= c & 1 ? HOSTF_SSE3 : 0;
-		f |= c & BIT(1) ? HOSTF_PCLMUL : 0;
-		f |= c & BIT(9) ? HOSTF_SSSE3 : 0;
-		f |= c & BIT(19) ? HOSTF_SSE41 : 0;
-		f |= c & BIT(20) ? HOSTF_SSE42 : 0;
-		f |= c & BIT(22) ? HOSTF_MOVBE : 0;
-		f |= c & BIT(23) ? HOSTF_POPCNT : 0;
-		f |= c & BIT(25) ? HOSTF_AES : 0;
-		/* the BMI instructions are VEX-coded: the system must have switched AVX state on */
-		if (c & BIT(27) && __get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-			f |= b & BIT(3) ? HOSTF_BMI1 : 0;
-			f |= b & BIT(8) ? HOSTF_BMI2 : 0;
-			f |= b & BIT(19) ? HOSTF_ADX : 0;
-		}
-	}
-	if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
-		f |= b & BIT(29) ? HOSTF_SHA : 0;
-	if (__get_cpuid(0x80000001, &a, &b, &c, &d))
-		f |= c & BIT(5) ? HOSTF_LZCNT : 0;
-	return f;
-}
 
 static enum exit call_direct(void *opaque, helper_fn *fn, struct vcpu *cpu, uint64_t a, uint64_t b,
 	uint64_t c)
@@ -75,7 +46,7 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 		return r;
 	}
 	x->cpu = cpu;
-	x->feat = detect() & ~opt->host_mask;
+	x->feat = host_without(host_detect(), opt->host_mask);
 	x->lockstep = opt->accel == ACCEL_LOCKSTEP;
 	x->no_jc = opt->no_link || opt->accel == ACCEL_LOCKSTEP;
 	x->eval.cpu = cpu;
@@ -364,7 +335,11 @@ static void x64_dump(void *priv, FILE *out)
 
 	fprintf(out, "code arena         %zu of %zu bytes, %" PRIu64 " flushes\n", x->mem.used, x->mem.size,
 		x->flushes);
-	fprintf(out, "host features      %05x\n", x->feat);
+	fprintf(out, "host features     ");
+	for (unsigned i = 0; i < HOSTF_COUNT; i++)
+		if (x->feat & 1u << i)
+			fprintf(out, " %s", jit_host_features[i]);
+	fprintf(out, "\n");
 }
 
 static uint32_t x64_host_features(void *priv)

@@ -172,7 +172,7 @@ bool lower_shift(struct emitter *c, const struct ir_op *o)
 		x_shiftcl(&c->cb, shift_of(o->op), o->w, t);
 	} else {
 		/* work in the frame: no register is sure to be free of RCX and the temporaries */
-		struct x_mem m = frame_mem(FRAME(tmp));
+		struct x_mem m = frame_mem(FRAME(val)); /* the count may pass through tmp: get_high() */
 
 		a = use_spare(c, o->a, 0, X_R11);
 		x_store(&c->cb, 8, &m, a);

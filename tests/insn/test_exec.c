@@ -163,9 +163,9 @@ static void check(const struct exec_row *row, const char *engine, const struct d
 			differ(row, engine, "a byte of memory", want->mem[i], r->mem[i]);
 }
 
-static void run_rows(int accel, const char *engine)
+static void run_rows(int accel, const char *engine, uint32_t host_mask)
 {
-	struct guest *g = guest_new(accel);
+	struct guest *g = guest_new_masked(accel, host_mask);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct exec_state s = {.vec = 3}, want;
@@ -184,13 +184,24 @@ static void run_rows(int accel, const char *engine)
 
 START_TEST(interpreter)
 {
-	run_rows(ACCEL_INTERP, "interp");
+	run_rows(ACCEL_INTERP, "interp", 0);
 }
 END_TEST
 
 START_TEST(translator)
 {
-	run_rows(ACCEL_JIT, "jit");
+	run_rows(ACCEL_JIT, "jit", 0);
+}
+END_TEST
+
+/* The same on a host that lacks one feature, and on one that has none of them. */
+START_TEST(lesser_hosts)
+{
+	char engine[64] = "jit --host-mask=all";
+
+	if (_i < (int)jit_host_nfeatures)
+		snprintf(engine, sizeof(engine), "jit --host-mask=%s", jit_host_features[_i]);
+	run_rows(ACCEL_JIT, engine, _i < (int)jit_host_nfeatures ? 1u << _i : UINT32_MAX);
 }
 END_TEST
 
@@ -203,6 +214,7 @@ int main(void)
 
 	tcase_add_test(c, interpreter);
 	tcase_add_test(c, translator);
+	tcase_add_loop_test(c, lesser_hosts, 0, (int)jit_host_nfeatures + 1);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "frontend/args.h"
 #include "frontend/args_spec.h"
+#include "jit/host/backend.h"
 
 #define MAX_WORDS 40
 
@@ -70,7 +71,8 @@ static const struct {
 	{"-append quiet", "needs -kernel"},
 	{"--pass=-nosuch", "'-nosuch'"},
 	{"--ra=7", "'7'"},
-	{"--host-mask=x", "'x'"},
+	{"--host-mask=x", "unknown host feature 'x'"},
+	{"--host-mask=avx,avx3", "did you mean 'avx'"},
 	{"-nic user", "'user'"},
 	{"-netdev user,id=n", "'user,id=n'"},
 	{"-action reboot=halt", "'reboot=halt'"},
@@ -156,7 +158,9 @@ START_TEST(good_machine)
 	char words[] = "-M pc,accel=tcg --cpu pentium3,-sse -smp 1 -m 1.5G -accel interp -boot order=dc,menu=on "
 		       "-nodefaults -no-reboot -S -nic none --pass=-help -vga none";
 	char fine[] = "-M pc --cpu pentium3,-sse -smp 1 -m 1.5G -accel interp -boot order=dc,menu=on "
-		      "-action reboot=shutdown,shutdown=pause -S -netdev none -vga none --ra=random:9 --one-insn";
+		      "-action reboot=shutdown,shutdown=pause -S -netdev none -vga none --ra=random:9 --one-insn "
+		      "--host-mask=avx2,sse4.1";
+	char all[] = "--host-mask=all";
 	struct args a;
 	struct err e;
 
@@ -170,6 +174,10 @@ START_TEST(good_machine)
 	ck_assert_str_eq(a.cfg.boot, "dc");
 	ck_assert(a.cfg.boot_menu && a.no_reboot && a.no_shutdown && a.stopped && !a.cfg.vga && a.cfg.jit.one_insn);
 	ck_assert_uint_eq(a.cfg.jit.ra_random, 9);
+	ck_assert_uint_eq(a.cfg.jit.host_mask, HOSTF_AVX2 | HOSTF_SSE41);
+	args_free(&a);
+	ck_assert_msg(!parse(&a, all, &e), "%s", e.msg);
+	ck_assert_uint_eq(a.cfg.jit.host_mask, UINT32_MAX);
 	args_free(&a);
 }
 END_TEST

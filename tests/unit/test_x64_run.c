@@ -21,10 +21,11 @@ static uint64_t rnd(void)
 	return seed ^= seed << 17;
 }
 
-static struct run *run_new(void)
+/* @bare: on a host without any optional feature */
+static struct run *run_new(int bare)
 {
 	struct run *r = calloc(1, sizeof(*r));
-	struct jit_options opt = { .cache_bytes = 1 << 20 };
+	struct jit_options opt = { .cache_bytes = 1 << 20, .host_mask = bare ? UINT32_MAX : 0 };
 	struct err e;
 
 	r->f = fix_prot(0);
@@ -120,7 +121,7 @@ static ir_val reg(unsigned w)
 
 START_TEST(test_alu)
 {
-	struct run *r = run_new();
+	struct run *r = run_new(_i);
 	struct ir_term t = { .kind = TERM_JCC, .t_off = 0x40, .f_off = 2, .ipsize = 4 };
 
 	for (unsigned k = 0; k < 20000; k++) {
@@ -147,7 +148,7 @@ END_TEST
 
 START_TEST(test_moves)
 {
-	struct run *r = run_new();
+	struct run *r = run_new(_i);
 	struct ir_term t = { .kind = TERM_JNZ, .w = 4, .t_off = -3, .f_off = 2, .ipsize = 4 };
 
 	for (unsigned k = 0; k < 5000; k++) {
@@ -177,7 +178,7 @@ END_TEST
 /* Loads and stores that hit RAM, and a divide that may fault, leave the same state. */
 START_TEST(test_memory_fault)
 {
-	struct run *r = run_new();
+	struct run *r = run_new(_i);
 	struct ir_term t = { .kind = TERM_JMP, .t_off = 0x2000, .ipsize = 4 };
 
 	for (unsigned k = 0; k < 2000; k++) {
@@ -200,7 +201,7 @@ END_TEST
 /* A linked self-loop runs in translated code until its counter ends, polls, and unlinks to its own way out. */
 START_TEST(test_link)
 {
-	struct run *r = run_new();
+	struct run *r = run_new(_i);
 	struct vcpu *c = r->f->cpu;
 	struct ir_term t = { .kind = TERM_JCC, .cc = 5, .t_off = 0, .f_off = 2, .ipsize = 4 };
 	struct block b = { .ra = 0x6000, .len = 2, .ninsns = 1, .ra2 = RADDR_NONE };
@@ -323,7 +324,7 @@ static void snapshot(struct run *r, uint64_t *to)
  */
 START_TEST(test_groups)
 {
-	struct run *r = run_new();
+	struct run *r = run_new(_i);
 	struct ir_term t = { .kind = TERM_JMP, .t_off = 0x2000, .ipsize = 4 };
 	struct state s0 = { 0 }, a, b;
 	static uint64_t before[WORDS + 1], one[WORDS + 1], two[WORDS + 1];
@@ -378,11 +379,11 @@ int main(void)
 	SRunner *r;
 
 	tcase_set_timeout(t, 60);
-	tcase_add_test(t, test_alu);
-	tcase_add_test(t, test_moves);
-	tcase_add_test(t, test_memory_fault);
-	tcase_add_test(t, test_link);
-	tcase_add_test(t, test_groups);
+	tcase_add_loop_test(t, test_alu, 0, 2);
+	tcase_add_loop_test(t, test_moves, 0, 2);
+	tcase_add_loop_test(t, test_memory_fault, 0, 2);
+	tcase_add_loop_test(t, test_link, 0, 2);
+	tcase_add_loop_test(t, test_groups, 0, 2);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -86,6 +86,7 @@ bool host_has(unsigned feature); /* enum cpu_feature: does this processor offer 
 /* guest.c: our processor with the same environment, with backend @accel (enum jit_accel). */
 struct guest;
 struct guest *guest_new(int accel);
+struct guest *guest_new_masked(int accel, uint32_t host_mask); /* HOSTF_* not to use */
 void guest_free(struct guest *g);
 void guest_run(struct guest *g, const struct diff_case *c, struct diff_result *r);
 struct vcpu *guest_cpu(struct guest *g);

@@ -95,8 +95,13 @@ static void make_descriptors(struct guest *g)
 
 struct guest *guest_new(int accel)
 {
+	return guest_new_masked(accel, 0);
+}
+
+struct guest *guest_new_masked(int accel, uint32_t host_mask)
+{
 	struct guest *g = calloc(1, sizeof(*g));
-	struct jit_options opt = {.accel = accel, .cache_bytes = 4 << 20};
+	struct jit_options opt = {.accel = accel, .cache_bytes = 4 << 20, .host_mask = host_mask};
 	struct err e = {0};
 	struct vcpu *c;
 
