@@ -9,7 +9,7 @@
 
 /*
  * The mode to translate with: the CPU's, plus MODE_ONE where a block must not be longer than one
- * instruction: interrupt shadow, stepping, or a page that the code-segment limit cuts.
+ * instruction: interrupt shadow, stepping, or a page that the code-segment limit cuts; and MODE_EDGE by where RIP is.
  */
 static uint32_t run_mode(const struct jit *j)
 {
@@ -21,7 +21,11 @@ static uint32_t run_mode(const struct jit *j)
 		mode |= MODE_ONE;
 	if (cpu->shadow || cpu->one || (cpu->eflags & FL_TF) || (cpu->dr[7] & 0xFF))
 		mode |= MODE_ONE;
-	if (mode_code_size(mode) != 8) {
+	if (mode_code_size(mode) == 8) {
+		/* within the reach of a direct branch, 2 GB and an instruction, from an end of the canonical addresses */
+		if (((cpu->rip + BIT(47) + BIT(31) + 2 * PAGE_SIZE) & (BIT(48) - 1)) < BIT(32) + 4 * PAGE_SIZE)
+			mode |= MODE_EDGE;
+	} else {
 		first = cpu->rip - ((cpu->seg[SEG_CS].base + cpu->rip) & (PAGE_SIZE - 1));
 		if (first > UINT32_MAX || first + PAGE_SIZE - 1 > cpu->seg[SEG_CS].limit)
 			mode |= MODE_ONE;

@@ -367,6 +367,12 @@ enum exit h_seg_check(struct vcpu *cpu, uint64_t seg, uint64_t ea, uint64_t c)
 
 enum exit h_near_check(struct vcpu *cpu, uint64_t ip, uint64_t taken, uint64_t c)
 {
+	/* If the target is not canonical (64-bit mode). */
+	if (is_code64(cpu)) {
+		if (taken && !canonical(ip))
+			return cpu_raise_aux(cpu, CHECK_GP_RIP_NONCANON, 0, ip, 0);
+		return EXIT_NONE;
+	}
 	/* If the offset being jumped to is beyond the limits of the CS segment. */
 	if (taken && ip > cpu->seg[SEG_CS].limit)
 		return cpu_raise_aux(cpu, CHECK_GP_CS_LIMIT, 0, ip, cpu->seg[SEG_CS].limit);

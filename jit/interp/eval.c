@@ -115,6 +115,16 @@ static enum exit eval_mem(struct eval *e, const struct ir_op *o)
 	}
 }
 
+static enum exit eval_canon(struct eval *e, const struct ir_op *o)
+{
+	uint64_t ip = get(e, o->a, o->imm);
+
+	/* If the target offset in the destination operand is not canonical. */
+	if (ip == (uint64_t)sign_extend(ip, 48))
+		return EXIT_NONE;
+	return cpu_raise(e->cpu, CHECK_GP_RIP_NONCANON, 0);
+}
+
 static enum exit eval_align(struct eval *e, const struct ir_op *o)
 {
 	gla_t gla = linear(e, &o->m);
@@ -346,6 +356,8 @@ enum exit eval_op(struct eval *e, const struct ir_op *o)
 		return eval_segchk(e, o);
 	case IR_ALIGN:
 		return eval_align(e, o);
+	case IR_CANON:
+		return eval_canon(e, o);
 	case IR_GUARD:
 		return eval_guard(e, o);
 	case IR_HELPER:

@@ -90,6 +90,8 @@ struct ir_term {
 	uint8_t ipsize;		   /* IP wraps to 2, 4 or 8 bytes after the jump (operand size) */
 	uint8_t soft;		   /* STOP: straight on to t_off if neither mode nor requests nor a shadow say otherwise */
 	uint8_t falls;		   /* JNZ: t_off is the next instruction and f_off the jump's target (JCXZ) */
+	bool canon;		   /* IND: val has gone through CANON; a backend may judge it when no block is found there */
+	uint32_t undo;		   /* what the branch has added to RSP by then */
 	ir_val val;
 	int64_t t_off, f_off;
 	uint16_t flive, fobs;	   /* flags live / observable at the exits (deadflags: IRF_ALL unless a peek knows better) */

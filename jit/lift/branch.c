@@ -7,12 +7,27 @@ static struct ir_term term(struct lift *l, enum ir_term_kind kind)
 		.f_off = l->next_off, .ipsize = l->in->osize, .val = IR_NONE};
 }
 
-/* Can a near branch of this instruction's operand size pass the code segment's limit? */
+/* Can a near branch of this instruction's operand size pass the code segment's limit, or leave the canonical addresses? */
 static bool needs_limit(const struct lift *l)
 {
-	if (lift_code64(l) || (l->mode & MODE_CS_4G))
+	if (lift_code64(l))
+		return l->mode & MODE_EDGE;
+	if (l->mode & MODE_CS_4G)
 		return false;
 	return !(l->in->osize == 2 && (l->mode & MODE_CS_64K));
+}
+
+/*
+ * In 64-bit code, #GP(0): the target of an indirect branch is not canonical. Without CALL's push nothing is lost by going
+ * there: no block is ever found, and RSP is put back by @undo, so this costs the fast way nothing.
+ */
+static void check_canonical(struct lift *l, struct ir_term *t, bool later, unsigned undo)
+{
+	if (!lift_code64(l))
+		return;
+	ir_emit_nf(l->b, IR_CANON, 8, IR_NONE, t->val, IR_NONE)->aux = later;
+	t->canon = later;
+	t->undo = undo;
 }
 
 /* #GP(0): the target @ip is beyond the limit; nothing has been written yet. @taken: IR_NONE for always */
@@ -26,12 +41,14 @@ static void check_target(struct lift *l, ir_val ip, struct src taken)
 
 static void check_direct(struct lift *l, struct src taken)
 {
+	int64_t off = (int64_t)l->next_off + l->in->imm;
 	ir_val t;
 
-	if (!needs_limit(l))
+	/* 64-bit code: what stays in the page stays canonical */
+	if (!needs_limit(l) || (lift_code64(l) && off >= 0 && off < PAGE_SIZE))
 		return;
 	t = ir_temp(l->b);
-	ir_emit_nf(l->b, IR_IPVAL, 4, t, IR_NONE, IR_NONE)->imm = l->next_off + l->in->imm;
+	ir_emit_nf(l->b, IR_IPVAL, lift_code64(l) ? 8 : 4, t, IR_NONE, IR_NONE)->imm = off;
 	check_target(l, t, taken);
 }
 
@@ -63,6 +80,7 @@ void lift_call_near_ind(struct lift *l)
 
 	t.val = lift_value(l, 0);
 	t.hint = HINT_CALL;
+	check_canonical(l, &t, false, 0);
 	if (needs_limit(l))
 		check_target(l, t.val, IMM(1));
 	push_return(l);
@@ -82,6 +100,7 @@ void lift_jmp_near_ind(struct lift *l)
 	struct ir_term t = term(l, TERM_IND);
 
 	t.val = lift_value(l, 0);
+	check_canonical(l, &t, true, 0);
 	if (needs_limit(l))
 		check_target(l, t.val, IMM(1));
 	ir_end(l->b, &t);
@@ -98,6 +117,7 @@ void lift_ret_near(struct lift *l)
 	t.hint = HINT_RET;
 	lift_stack(l, &m, IR_G(GPR_RSP), 0, w, false);
 	ir_ld(l->b, w, t.val, &m);
+	check_canonical(l, &t, true, w + extra);
 	if (needs_limit(l))
 		check_target(l, t.val, IMM(1));
 	lift_sp_add(l, w + extra);

@@ -93,6 +93,36 @@ static void make_exit(struct x64 *x, struct codebuf *cb, bool code64)
 	x_jmp(cb, x->stub.exit_env[code64]);
 }
 
+/*
+ * Where a branch of 64-bit code goes that found no block at IP R11: it may not be canonical. Behind the call stands the page
+ * offset of the branch and, from bit 32 on, what it has added to RSP: then the interpreter runs the branch, and faults.
+ */
+static void make_checked(struct x64 *x, struct codebuf *cb)
+{
+	struct x_mem rip = env_mem(ENV(rip)), base = env_mem(ENV(ip_base)), m = reg_mem(X_R13);
+	uint8_t *bad;
+
+	x->stub.checked = codebuf_rx(cb);
+	x_mov(cb, 8, X_R13, X_R11);
+	x_shifti(cb, X_SAR, 8, X_R13, 47);
+	x_alui(cb, X_ADD, 8, X_R13, 1);
+	x_shifti(cb, X_SHR, 8, X_R13, 1);
+	bad = x_jcc_fwd(cb, 5);
+	x_alui(cb, X_ADD, 8, X_RSP, 8);
+	x_jmp(cb, x->stub.lookup[1]);
+	x_here(cb, bad);
+	pop(cb, X_R13);
+	x_load(cb, 8, X_R13, &m);
+	x_mov(cb, 4, X_R11, X_R13);
+	x_alu_rm(cb, X_ADD, 8, X_R11, &base);
+	x_store(cb, 8, &rip, X_R11);
+	x_shifti(cb, X_SHR, 8, X_R13, 32);
+	x_alu(cb, X_SUB, 8, X_R12, X_R13);
+	x_movi(cb, 4, X_R13, 0);
+	x_movi(cb, 4, X_R11, RUN_ONE);
+	x_jmp(cb, x->stub.exit_env[1]);
+}
+
 /* The way out of an exit that is not linked: sets cpu->rip from the block_exit named behind the call. */
 static void make_link(struct x64 *x, struct codebuf *cb, bool code64)
 {
@@ -204,4 +234,5 @@ void x64_make_stubs(struct x64 *x, struct codebuf *cb)
 		make_slow(x, cb, i);
 		make_eval(x, cb, i);
 	}
+	make_checked(x, cb);
 }

@@ -66,15 +66,60 @@ static uint8_t *poll(struct emitter *c)
 	return out;
 }
 
-/* To the block of IP value R11, through the jump cache. The flags are saved. */
-static void jump_cache(struct emitter *c)
+static void cold_checked(struct emitter *c, struct cold *k)
+{
+	x_call(&c->cb, c->x->stub.checked);
+	codebuf_u64(&c->cb, (uint64_t)k->imm);
+}
+
+static void cold_not_canonical(struct emitter *c, struct cold *k)
+{
+	x_movi(&c->cb, 8, X_R11, BIT(62));
+	cold_checked(c, k);
+}
+
+bool lower_canon(struct emitter *c, const struct ir_op *o)
+{
+	struct cold *k;
+	unsigned v;
+
+	if (o->aux) /* the terminal will see */
+		return true;
+	flags_lost(c);
+	v = use_spare(c, o->a, o->imm, X_R11);
+	if (v != X_R11)
+		x_mov(&c->cb, 8, X_R11, v);
+	x_shifti(&c->cb, X_SAR, 8, X_R11, 47);
+	x_alui(&c->cb, X_ADD, 8, X_R11, 1);
+	x_shifti(&c->cb, X_SHR, 8, X_R11, 1);
+	k = new_cold(c, cold_not_canonical);
+	k->from = x_jcc_fwd(&c->cb, 5);
+	k->imm = c->off;
+	return true;
+}
+
+/* What x64's stub.checked wants to know of the branch that ends the block. */
+static int64_t undo_note(const struct emitter *c, const struct ir_term *t)
+{
+	return c->off | (int64_t)t->undo << 32;
+}
+
+/* To the block of IP value R11, through the jump cache. The flags are saved. @t: the indirect branch, or NULL */
+static void jump_cache(struct emitter *c, const struct ir_term *t)
 {
 	struct codebuf *cb = &c->cb;
 	struct x_mem req = env_mem(ENV(req)), key = env_mem(ENV(jc_key)), e = {X_R14, X_R13, 3, 0};
 	const uint8_t *miss = c->x->stub.lookup[c->code64];
+	struct cold *k = NULL;
 
 	x_alu_mi(cb, X_CMP, 4, &req, 0);
-	x_jcc(cb, 5, miss);
+	if (t && t->canon) {
+		k = new_cold(c, cold_checked);
+		k->imm = undo_note(c, t);
+		k->from = x_jcc_fwd(cb, 5);
+	} else {
+		x_jcc(cb, 5, miss);
+	}
 	x_movzx(cb, X_R13, X_R11, 2);
 	x_movi(cb, 8, X_R14, (uintptr_t)c->x->jc);
 	x_alu(cb, X_ADD, 4, X_R13, X_R13);
@@ -83,7 +128,10 @@ static void jump_cache(struct emitter *c)
 	x_alu(cb, X_ADD, 8, X_R13, X_R11);
 	e = reg_mem(X_R14);
 	x_alu_rm(cb, X_CMP, 8, X_R13, &e);
-	x_jcc(cb, 5, miss);
+	if (k)
+		k->from2 = x_jcc_fwd(cb, 5);
+	else
+		x_jcc(cb, 5, miss);
 	e.disp = offsetof(struct jc_entry, code);
 	x_jmp_m(cb, &e);
 }
@@ -128,7 +176,7 @@ static void direct(struct emitter *c, unsigned n, unsigned ipsize)
 	if (!patched(c, x)) {
 		flags_save(c);
 		load_ip(c, x->off, ipsize);
-		jump_cache(c);
+		jump_cache(c, NULL);
 		return;
 	}
 	if (backward(c, x)) {
@@ -194,7 +242,12 @@ static void indirect(struct emitter *c, const struct ir_term *t)
 	if (v != X_R11 || t->ipsize < 8)
 		x_movzx(&c->cb, X_R11, v, t->ipsize < 8 ? t->ipsize : 8);
 	if (!(c->ir->mode & MODE_ONE)) {
-		jump_cache(c);
+		jump_cache(c, t);
+		return;
+	}
+	if (t->canon) {
+		x_call(&c->cb, c->x->stub.checked);
+		codebuf_u64(&c->cb, (uint64_t)undo_note(c, t));
 		return;
 	}
 	x_store(&c->cb, 8, &rip, X_R11);

@@ -89,6 +89,7 @@ struct x64_stubs {
 	/* [1]: for 64-bit code, where R8..R10 are guest registers */
 	const uint8_t *exit_host[2], *exit_env[2], *slow[2], *eval[2];
 	const uint8_t *lookup[2];  /* R11 = IP, flags in cpu->fl_save */
+	const uint8_t *checked;	   /* the same after a branch in 64-bit code, see make_checked() */
 	const uint8_t *link[2][2]; /* called with a pointer to the block_exit behind the call; [][1]: flags saved */
 };
 
@@ -223,6 +224,7 @@ void cold_eval(struct emitter *c, struct cold *k);
 unsigned fold_rmw(struct emitter *c); /* ops consumed from the current one: 0 or 3 */
 bool lower_stx(struct emitter *c, const struct ir_op *o);
 bool lower_segchk(struct emitter *c, const struct ir_op *o);
+bool lower_canon(struct emitter *c, const struct ir_op *o);
 /* compare the tag of @len bytes at the address in register @a; b: index of the entry, for load_addend(); uses R11 */
 void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write);
 void load_addend(struct emitter *c, unsigned b, unsigned idx);

@@ -156,9 +156,9 @@ static inline void fix_free(struct fix *f)
 }
 
 /* Flat 32-bit protected mode at @cpl with everything loaded. */
-static inline struct fix *fix_prot(unsigned cpl)
+static inline struct fix *fix_prot_model(const char *model, unsigned cpl)
 {
-	struct fix *f = fix_new("max");
+	struct fix *f = fix_new(model);
 	struct vcpu *c = f->cpu;
 
 	ck_assert_int_eq(h_lgdt(c, GDT, GDT_END - 1, 0), EXIT_NONE);
@@ -182,6 +182,11 @@ static inline struct fix *fix_prot(unsigned cpl)
 		ck_assert_uint_eq(c->gpr[GPR_RSP], USTACK);
 	}
 	return f;
+}
+
+static inline struct fix *fix_prot(unsigned cpl)
+{
+	return fix_prot_model("max", cpl);
 }
 
 /* An event of row @id with error code @code must be pending; it is taken back. */

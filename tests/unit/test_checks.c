@@ -5,14 +5,12 @@
  * The programs are rows of checks_cases.def; a row of checks.def without one fails the test by name.
  */
 #define _GNU_SOURCE
-#include "ring0_fix.h"
-#include "frontend/explain.h"
-#include "jit/jit.h"
 #include <stdio.h>
+#include "long_fix.h"
+#include "frontend/explain.h"
 
 enum mode { P0, P3, L0, L3, R, V };
 
-#define HANDLERS 0x20000u /* 16 bytes a vector, a HLT each */
 #define V86_SP 0x200u
 
 /* Preparations: kind, where, what. */
@@ -109,40 +107,6 @@ static struct fix *machine_vm86(void)
 	return f;
 }
 
-static struct fix *machine_long(unsigned cpl)
-{
-	uint64_t frame[5] = {0x7000, S_UCODE64, 0x202, USTACK, S_UDATA};
-	struct fix *f = fix_prot(0);
-	struct vcpu *c = f->cpu;
-
-	fix_wr(f, PML4, (PML4 + 0x1000) | 7, 8);
-	fix_wr(f, PML4 + 0x1000, (PML4 + 0x2000) | 7, 8);
-	for (unsigned i = 0; i < 4; i++)
-		fix_wr(f, PML4 + 0x2000 + i * 8, (uint64_t)i << 21 | 0x87, 8);
-	for (unsigned v = 0; v < 256; v++) {
-		fix_wr(f, IDT + v * 16, mk_gate(S_KCODE64, HANDLERS + v * 16, v == 0x80 ? 0xEE : 0x8E, 0), 8);
-		fix_wr(f, IDT + v * 16 + 8, 0, 8);
-	}
-	fix_wr(f, TSS + 4, KSTACK, 8);
-	fix_wr(f, TSS + 0x24, KSTACK, 8); /* IST1 */
-	c->idtr.limit = 0xFFF;
-	ck_assert_int_eq(h_mov_cr_to(c, 4, CR4_PAE, 0), EXIT_NONE);
-	ck_assert_int_eq(h_mov_cr_to(c, 3, PML4, 0), EXIT_NONE);
-	c->gpr[GPR_RCX] = 0xC0000080;
-	c->gpr[GPR_RDX] = 0;
-	c->gpr[GPR_RAX] = EFER_LME | EFER_SCE;
-	ck_assert_int_eq(h_wrmsr(c, 0, 0, 0), EXIT_NONE);
-	ck_assert_int_eq(h_mov_cr_to(c, 0, c->cr0 | CR0_PG, 0), EXIT_NONE);
-	ck_assert_int_eq(h_jmp_far(c, S_KCODE64, 0x6000, 4 | 7 << 8), EXIT_NONE);
-	c->gpr[GPR_RSP] = KSTACK;
-	if (cpl) {
-		c->gpr[GPR_RSP] = KSTACK - 40;
-		space_write_buf(&f->mem, KSTACK - 40, frame, 40);
-		ck_assert_int_eq(h_iret(c, 8, 0, 0), EXIT_NONE);
-	}
-	return f;
-}
-
 static struct fix *machine(unsigned mode)
 {
 	struct fix *f;
@@ -150,8 +114,8 @@ static struct fix *machine(unsigned mode)
 	switch (mode) {
 	case R: f = machine_real(); break;
 	case V: f = machine_vm86(); break;
-	case L0: f = machine_long(0); break;
-	case L3: f = machine_long(3); break;
+	case L0: f = fix_long("max", 0); break;
+	case L3: f = fix_long("max", 3); break;
 	default: f = fix_prot(mode == P3 ? 3 : 0); break;
 	}
 	handlers(f);
