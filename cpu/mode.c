@@ -39,7 +39,9 @@ static uint32_t fp_bits(const struct vcpu *cpu)
 		key |= MODE_NOX87 | MODE_NOSSE;
 	if (!(cpu->cr4 & CR4_OSFXSR))
 		key |= MODE_NOSSE;
-	if ((key & MODE_NOSSE) || !(cpu->cr4 & CR4_OSXSAVE) || (cpu->xcr0 & 6) != 6)
+	/* AVX asks neither CR0.EM nor CR4.OSFXSR: SDM Vol. 2A 2.4 */
+	if ((cpu->cr0 & CR0_TS) || !(cpu->cr4 & CR4_OSXSAVE) || (cpu->xcr0 & 6) != 6 || !(cpu->cr0 & CR0_PE) ||
+		(cpu->eflags & FL_VM))
 		key |= MODE_NOAVX;
 	if (unmasked || (cpu->fpu.fsw & 0x80))
 		key |= MODE_X87SLOW;

@@ -27,7 +27,7 @@
 #define MODE_ONE BIT(15)	/* one instruction per block, never linked: TF, shadow, debug, partial page */
 #define MODE_NOX87 BIT(16)	/* CR0.EM or CR0.TS: x87/MMX go to the helper, which raises */
 #define MODE_NOSSE BIT(17)	/* EM, TS or !CR4.OSFXSR */
-#define MODE_NOAVX BIT(18)	/* NOSSE or !OSXSAVE or XCR0 lacks SSE|AVX */
+#define MODE_NOAVX BIT(18)	/* TS, !OSXSAVE, XCR0 lacks SSE|AVX, real or virtual-8086 mode: always #UD or #NM */
 #define MODE_X87SLOW BIT(19)	/* FCW unmasks an exception, or one is pending: not native */
 #define MODE_SSESLOW BIT(20)	/* MXCSR unmasks an exception */
 #define MODE_SMAP BIT(21)	/* data accesses use MMU_SMAP */

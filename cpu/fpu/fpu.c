@@ -4,7 +4,7 @@
  * Source: Intel SDM Vol. 1 8.1, 10.2, 13.4; Vol. 2 FNINIT, FNSTCW, FNSTSW, FLDCW, FXSAVE, FXRSTOR, LDMXCSR, STMXCSR.
  */
 #include "cpu/fpu/fpu.h"
-#include "cpu/fpu/simd.h"
+#include "cpu/fpu/vex.h"
 #include "mmu/base/log.h"
 #include <string.h>
 
@@ -43,16 +43,10 @@ static enum exit x87_ready(struct vcpu *cpu)
 	return EXIT_NONE;
 }
 
-static enum exit load_mxcsr(struct vcpu *cpu, gla_t gla)
+enum exit fpu_load_mxcsr(struct vcpu *cpu, gla_t gla)
 {
 	uint64_t v;
 
-	/* If CR0.EM = 1; if CR4.OSFXSR = 0; if CR0.TS = 1. */
-	if (cpu->cr0 & CR0_EM)
-		return cpu_raise(cpu, CHECK_UD_EM, 0);
-	if (!(cpu->cr4 & CR4_OSFXSR))
-		return cpu_raise(cpu, CHECK_UD_OSFXSR, 0);
-	TRY(x87_ready(cpu));
 	TRY(lin_read(cpu, gla, 4, vcpu_mmu_idx(cpu), &v));
 	/* For an attempt to set reserved bits in MXCSR. */
 	if (v & ~MXCSR_MASK)
@@ -60,6 +54,17 @@ static enum exit load_mxcsr(struct vcpu *cpu, gla_t gla)
 	cpu->fpu.mxcsr = v;
 	fpu_mode_changed(cpu);
 	return EXIT_NONE;
+}
+
+static enum exit ldmxcsr(struct vcpu *cpu, gla_t gla)
+{
+	/* If CR0.EM = 1; if CR4.OSFXSR = 0; if CR0.TS = 1. */
+	if (cpu->cr0 & CR0_EM)
+		return cpu_raise(cpu, CHECK_UD_EM, 0);
+	if (!(cpu->cr4 & CR4_OSFXSR))
+		return cpu_raise(cpu, CHECK_UD_OSFXSR, 0);
+	TRY(x87_ready(cpu));
+	return fpu_load_mxcsr(cpu, gla);
 }
 
 /* Outside 64-bit mode XMM8 to XMM15 are neither saved nor restored: SDM Vol. 2 FXSAVE. */
@@ -116,7 +121,7 @@ enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla)
 		case 1:
 			return fxrstor(cpu, in, gla);
 		case 2:
-			return load_mxcsr(cpu, gla);
+			return ldmxcsr(cpu, gla);
 		case 3:
 			TRY(x87_ready(cpu));
 			return lin_write(cpu, gla, 4, vcpu_mmu_idx(cpu), cpu->fpu.mxcsr);
@@ -128,6 +133,9 @@ enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla)
 		}
 	}
 	ex = simd_exec(cpu, in, gla, &known);
+	if (known)
+		return ex;
+	ex = vex_exec(cpu, in, gla, &known);
 	if (known)
 		return ex;
 	return unknown(cpu, in);

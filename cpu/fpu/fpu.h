@@ -13,7 +13,8 @@
 /**
  * fpu_exec() - execute @in, whose row's semantics is x87, mmx, sse or avx
  * @gla: linear address of the memory operand (segment checks done); ignored without one
- * Return: EXIT_NONE, or EXIT_FAULT with the event raised and no state changed (but sticky flags as the manual says)
+ * Return: EXIT_NONE, or EXIT_FAULT with the event raised and no state changed (but sticky flags as the manual says, and
+ * what a gather completed before the fault)
  */
 enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla);
 

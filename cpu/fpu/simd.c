@@ -152,7 +152,7 @@ static enum exit store(struct simd *x, const struct opnd *o)
 }
 
 /* Sticky flags, and #XM before anything else is written. */
-static enum exit fp_exceptions(struct simd *x)
+enum exit simd_fp_exceptions(struct simd *x)
 {
 	struct vcpu *cpu = x->cpu;
 	unsigned fl = x->fpflags, unmasked = fl & ~(cpu->fpu.mxcsr >> 7);
@@ -180,10 +180,11 @@ static enum exit run(struct simd *x, const struct simd_body *b, bool mmx)
 		TRY(load(x, &in->op[0], &x->d));
 	if (in->nops > 1)
 		TRY(load(x, &in->op[1], &x->s));
+	memcpy(&x->m, x->cpu->fpu.xmm[0], 16);
 	b->run(x);
 	if (x->exit != EXIT_NONE)
 		return x->exit;
-	TRY(fp_exceptions(x));
+	TRY(simd_fp_exceptions(x));
 	if (in->nops > 0 && in->op[0].kind == OPND_MEM && !x->keep)
 		TRY(store(x, &in->op[0]));
 	if (mmx)

@@ -32,9 +32,11 @@ struct simd {
 	bool keep;	 /* body: the first operand is not a destination, or is already written */
 	enum exit exit;	 /* body: a memory access of its own faulted */
 	uint8_t imm;
+	uint8_t arg;	 /* what sets this row's mnemonic apart where several share a body (vex.def) */
 	uint8_t fpflags; /* body: MXCSR exception flags met (bits 5:0) */
-	union vec d;	 /* first operand: old value of a register, then the result */
+	union vec d;	 /* first operand: old value of a register, then the result. VEX forms: see vex.h */
 	union vec s;	 /* second operand, zero-extended from its size in memory */
+	union vec m;	 /* third operand: the mask of a variable blend */
 };
 
 /* Bodies by mnemonic: one for every row of the MMX and SSE tables. */
@@ -52,6 +54,12 @@ struct simd {
 /* simd_exec() - as fpu_exec(); @known false: the id is no MMX or SSE instruction, nothing was done. */
 enum exit simd_exec(struct vcpu *cpu, const struct insn *in, gla_t gla, bool *known);
 
+/*
+ * simd_fp_exceptions() - the sticky flags of x->fpflags, and what an unmasked one raises; to be called before anything
+ * is written. Vol. 1 11.5.2, 11.5.3.
+ */
+enum exit simd_fp_exceptions(struct simd *x);
+
 /* Arithmetic flags replaced by @fl (FL_CF ...), as COMISS, PTEST and PCMPxSTRx do. */
 static inline void simd_set_flags(struct simd *x, uint32_t fl)
 {
@@ -65,7 +73,7 @@ static inline bool simd_mem_dst(const struct simd *x)
 
 static inline bool simd_mem_src(const struct simd *x)
 {
-	return x->in->op[1].kind == OPND_MEM;
+	return x->in->has_mem && x->in->op[0].kind != OPND_MEM;
 }
 
 #endif

@@ -2,7 +2,7 @@
 #include "cpu/fpu/soft.h"
 #include <string.h>
 
-const struct fmt fmt32 = {24, -126, 127}, fmt64 = {53, -1022, 1023}, fmt80 = {64, -16382, 16383};
+const struct fmt fmt16 = {11, -14, 15}, fmt32 = {24, -126, 127}, fmt64 = {53, -1022, 1023}, fmt80 = {64, -16382, 16383};
 
 #define BIT63 (1ull << 63)
 #define BIT62 (1ull << 62)
@@ -28,6 +28,11 @@ static struct fnum unpack(bool sign, unsigned e, unsigned emax, uint64_t frac, c
 		n.exp = f->emin - (int)z;
 	}
 	return n;
+}
+
+struct fnum soft_get16(uint16_t v)
+{
+	return unpack(v >> 15, v >> 10 & 31, 31, (uint64_t)(v & 0x3FF) << 53, &fmt16);
 }
 
 struct fnum soft_get32(uint32_t v)
@@ -56,9 +61,10 @@ struct fnum soft_get80(const uint8_t *p)
 	return n;
 }
 
-static uint64_t pack(const struct fnum *a, const struct fmt *f, unsigned fbits, unsigned emax)
+/* @fbits of fraction below @ebits of exponent */
+static uint64_t pack(const struct fnum *a, const struct fmt *f, unsigned fbits, unsigned ebits)
 {
-	uint64_t s = (uint64_t)a->sign;
+	uint64_t s = (uint64_t)a->sign, emax = (1u << ebits) - 1;
 	uint64_t e = 0, frac = 0;
 
 	switch (a->cls) {
@@ -83,17 +89,22 @@ static uint64_t pack(const struct fnum *a, const struct fmt *f, unsigned fbits, 
 		break;
 	}
 	frac = (frac & ~BIT63) >> (63 - fbits);
-	return s << (fbits == 23 ? 31 : 63) | e << fbits | frac;
+	return s << (fbits + ebits) | e << fbits | frac;
+}
+
+uint16_t soft_put16(const struct fnum *a)
+{
+	return pack(a, &fmt16, 10, 5);
 }
 
 uint32_t soft_put32(const struct fnum *a)
 {
-	return pack(a, &fmt32, 23, 255);
+	return pack(a, &fmt32, 23, 8);
 }
 
 uint64_t soft_put64(const struct fnum *a)
 {
-	return pack(a, &fmt64, 52, 2047);
+	return pack(a, &fmt64, 52, 11);
 }
 
 void soft_put80(const struct fnum *a, uint8_t *p)
@@ -287,6 +298,42 @@ struct fnum soft_mul(struct soft_env *e, const struct fmt *f, struct fnum a, str
 	if (a.cls == F_ZERO || b.cls == F_ZERO)
 		return (struct fnum){.cls = F_ZERO, .sign = sign};
 	return norm_round(e, f, sign, a.exp + b.exp + 1, (soft_u128)a.sig * b.sig);
+}
+
+/*
+ * The product fills 128 bits exactly; shifted down by one it leaves room for a carry. In a format of at most 53 bits
+ * the lower 21 are zeros, so a sum that cancels more than its leading bit has lost nothing.
+ */
+struct fnum soft_fma(struct soft_env *e, const struct fmt *f, struct fnum a, struct fnum b, struct fnum c)
+{
+	bool sign = a.sign ^ b.sign;
+	soft_u128 x, y;
+	int ex, d;
+
+	if (a.cls == F_INF || b.cls == F_INF || c.cls == F_INF)
+		return c.cls == F_INF ? c : (struct fnum){.cls = F_INF, .sign = sign};
+	if (a.cls == F_ZERO || b.cls == F_ZERO) {
+		if (c.cls == F_ZERO)
+			c.sign = c.sign == sign ? sign : e->rc == RC_DOWN;
+		return same(e, f, c);
+	}
+	x = ((soft_u128)a.sig * b.sig) >> 1;
+	ex = a.exp + b.exp + 2; /* of bit 127 */
+	if (c.cls == F_ZERO)
+		return norm_round(e, f, sign, ex, x);
+	y = (soft_u128)c.sig << 62;
+	d = ex - (c.exp + 2);
+	if (d >= 0)
+		y = shr_jam(y, d);
+	else
+		x = shr_jam(x, -d);
+	if (d < 0)
+		ex -= d;
+	if (sign == c.sign)
+		return norm_round(e, f, sign, ex, x + y);
+	if (x == y)
+		return (struct fnum){.cls = F_ZERO, .sign = e->rc == RC_DOWN};
+	return x > y ? norm_round(e, f, sign, ex, x - y) : norm_round(e, f, c.sign, ex, y - x);
 }
 
 struct fnum soft_div(struct soft_env *e, const struct fmt *f, struct fnum a, struct fnum b)

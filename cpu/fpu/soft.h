@@ -1,5 +1,5 @@
 /*
- * soft.h - binary floating point in integers: one engine for 32, 64 and 80-bit formats.
+ * soft.h - binary floating point in integers: one engine for 16, 32, 64 and 80-bit formats.
  *
  * A number is unpacked into struct fnum, worked on with a 128-bit significand that ends in a sticky bit, and
  * rounded once by soft_round(). What x87 and SSE do differently (NaNs, DAZ, FTZ, wrapped exponents) is the caller's
@@ -45,11 +45,13 @@ struct soft_env {
 	bool up;	   /* magnitude was rounded up */
 };
 
-extern const struct fmt fmt32, fmt64, fmt80;
+extern const struct fmt fmt16, fmt32, fmt64, fmt80;
 
+struct fnum soft_get16(uint16_t v);
 struct fnum soft_get32(uint32_t v);
 struct fnum soft_get64(uint64_t v);
 struct fnum soft_get80(const uint8_t *p);
+uint16_t soft_put16(const struct fnum *a);
 uint32_t soft_put32(const struct fnum *a);
 uint64_t soft_put64(const struct fnum *a);
 void soft_put80(const struct fnum *a, uint8_t *p);
@@ -61,6 +63,8 @@ struct fnum soft_round(struct soft_env *e, const struct fmt *f, bool sign, int e
 /* On finite or infinite operands without an invalid combination: */
 struct fnum soft_add(struct soft_env *e, const struct fmt *f, struct fnum a, struct fnum b);
 struct fnum soft_mul(struct soft_env *e, const struct fmt *f, struct fnum a, struct fnum b);
+/* soft_fma() - a * b + c rounded once; @f has 53 bits or fewer, and so have the operands */
+struct fnum soft_fma(struct soft_env *e, const struct fmt *f, struct fnum a, struct fnum b, struct fnum c);
 struct fnum soft_div(struct soft_env *e, const struct fmt *f, struct fnum a, struct fnum b);
 struct fnum soft_sqrt(struct soft_env *e, const struct fmt *f, struct fnum a);
 /* soft_cmp() - -1, 0, 1; no NaNs */

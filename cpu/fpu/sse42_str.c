@@ -45,7 +45,7 @@ static unsigned implicit_length(const int32_t *e, unsigned n)
 static unsigned explicit_length(const struct simd *x, unsigned reg, unsigned n)
 {
 	uint64_t raw = x->cpu->gpr[reg];
-	int64_t v = x->in->rex & 8 ? (int64_t)raw : (int32_t)raw;
+	int64_t v = x->in->code == 8 && (x->in->rex & 8) ? (int64_t)raw : (int32_t)raw;
 	uint64_t mag = v < 0 ? -(uint64_t)v : (uint64_t)v;
 
 	return mag > n ? n : (unsigned)mag;
@@ -148,6 +148,8 @@ static void mask_result(struct simd *x, bool explicit_len)
 		}
 	}
 	memcpy(x->cpu->fpu.xmm[0], &m, 16);
+	if (x->in->vex)
+		memset(x->cpu->fpu.ymmh[0], 0, 16);
 }
 
 void simd_pcmpestri(struct simd *x)

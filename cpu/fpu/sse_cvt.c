@@ -117,7 +117,7 @@ static void gpr_to_float(struct simd *x, bool dbl)
 {
 	struct sfp p = sfp_begin(x, dbl);
 
-	vec_set(&x->d, dbl, 0, from_int(&p, x->in->op[1].size == 8 ? x->s.sq[0] : x->s.sd[0]));
+	vec_set(&x->d, dbl, 0, from_int(&p, x->in->op[x->in->nops - 1].size == 8 ? x->s.sq[0] : x->s.sd[0]));
 	sfp_end(x, &p);
 }
 

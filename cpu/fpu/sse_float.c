@@ -147,19 +147,24 @@ static unsigned compare(struct sfp *p, uint64_t ra, uint64_t rb, bool signal)
 	return c < 0 ? CMP_LT : c ? CMP_GT : CMP_EQ;
 }
 
+/*
+ * Predicates: EQ LT LE UNORD NEQ NLT NLE ORD, and with VEX EQ_UQ NGE NGT FALSE NEQ_OQ GE GT TRUE. LT, LE and the like
+ * signal on quiet NaNs; with bit 4 of a VEX form's immediate it is the others that do. SDM Vol. 2A CMPPD, table 3-1.
+ */
 static void cmp_elements(struct simd *x, bool dbl, unsigned count)
 {
-	/* EQ LT LE UNORD NEQ NLT NLE ORD; LT, LE and their negations signal on quiet NaNs */
-	static const uint8_t want[8] = {CMP_EQ, CMP_LT, CMP_LT | CMP_EQ, CMP_UN, CMP_LT | CMP_GT | CMP_UN,
-		CMP_EQ | CMP_GT | CMP_UN, CMP_GT | CMP_UN, CMP_LT | CMP_EQ | CMP_GT};
+	static const uint8_t want[16] = {CMP_EQ, CMP_LT, CMP_LT | CMP_EQ, CMP_UN, CMP_LT | CMP_GT | CMP_UN,
+		CMP_EQ | CMP_GT | CMP_UN, CMP_GT | CMP_UN, CMP_LT | CMP_EQ | CMP_GT, CMP_EQ | CMP_UN, CMP_LT | CMP_UN,
+		CMP_LT | CMP_EQ | CMP_UN, 0, CMP_LT | CMP_GT, CMP_EQ | CMP_GT, CMP_GT,
+		CMP_LT | CMP_EQ | CMP_GT | CMP_UN};
 	struct sfp p = sfp_begin(x, dbl);
-	unsigned pred = x->imm & 7;
-	bool signal = (pred & 3) == 1 || (pred & 3) == 2;
+	unsigned pred = x->imm & (x->in->vex ? 31 : 7);
+	bool signal = ((pred & 3) == 1 || (pred & 3) == 2) != (pred > 15);
 
 	for (unsigned i = 0; i < count; i++) {
 		unsigned c = compare(&p, vec_get(&x->d, dbl, i), vec_get(&x->s, dbl, i), signal);
 
-		vec_set(&x->d, dbl, i, want[pred] & c ? UINT64_MAX : 0);
+		vec_set(&x->d, dbl, i, want[pred & 15] & c ? UINT64_MAX : 0);
 	}
 	sfp_end(x, &p);
 }

@@ -123,10 +123,6 @@ void simd_palignr(struct simd *x)
 #define BLEND(name, field, count, select)                                                          \
 	void simd_##name(struct simd *x)                                                           \
 	{                                                                                          \
-		union vec m;                                                                       \
-                                                                                                   \
-		__builtin_memcpy(&m, x->cpu->fpu.xmm[0], 16);                                      \
-		(void)m;                                                                           \
 		for (unsigned i = 0; i < (count); i++)                                             \
 			if (select)                                                                \
 				x->d.field[i] = x->s.field[i];                                     \
@@ -134,6 +130,6 @@ void simd_palignr(struct simd *x)
 BLEND(blendps, d, 4, x->imm >> i & 1)
 BLEND(blendpd, q, 2, x->imm >> i & 1)
 BLEND(pblendw, w, 8, x->imm >> i & 1)
-BLEND(blendvps, d, 4, m.sd[i] < 0)
-BLEND(blendvpd, q, 2, m.sq[i] < 0)
-BLEND(pblendvb, b, 16, m.sb[i] < 0)
+BLEND(blendvps, d, 4, x->m.sd[i] < 0)
+BLEND(blendvpd, q, 2, x->m.sq[i] < 0)
+BLEND(pblendvb, b, 16, x->m.sb[i] < 0)

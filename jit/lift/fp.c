@@ -143,9 +143,22 @@ void lift_sse(struct lift *l)
 	fp(l, UNIT_SSE);
 }
 
+/* Gathers and masked moves: each selected element is an access of its own, the helper makes them. */
+static bool addresses_elements(const struct insn *in)
+{
+	return in->map == 2 && in->has_mem && ((in->opcode >= 0x2C && in->opcode <= 0x2F) || in->opcode == 0x8C ||
+		in->opcode == 0x8E || (in->opcode >= 0x90 && in->opcode <= 0x93));
+}
+
 void lift_avx(struct lift *l)
 {
-	fp(l, UNIT_AVX);
+	/* unavailable: the helper raises #UD or #NM before anything about the operand is judged */
+	if ((l->mode & MODE_NOAVX) || addresses_elements(l->in))
+		ir_helper(l->b, HELPER_fpu, IR_NONE, IR_IMM, IR_NONE, IR_NONE, l->b->ninsns - 1)->cc = 1;
+	else if (l->in->map == 1 && l->in->opcode == 0xAE) /* VLDMXCSR may unmask */
+		by_helper(l, (l->in->reg & 7) == 2);
+	else
+		fp(l, UNIT_AVX);
 }
 
 void lift_fxsave(struct lift *l)

@@ -9,9 +9,9 @@
 #include "cpu/fpu/fpu.h"
 #include "tests/unit/ring0_fix.h"
 #include "cpu/insn/rows.h"
+#include "tests/diff/support/values.h"
 #include "mmu/base/log.h"
 #include <check.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,98 +38,32 @@ struct native {
 	struct state s;
 };
 
-static uint64_t seed = 0x9E3779B97F4A7C15ull;
-
-static uint64_t rnd(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed * 0x2545F4914F6CDD1Dull;
-}
-
-static uint32_t special32(void)
-{
-	static const uint32_t t[] = {0, 1, 0x7FFFFF, 0x800000, 0x800001, 0x3F800000, 0x3F800001, 0x3F7FFFFF, 0x7F7FFFFF,
-		0x7F800000, 0x7F800001, 0x7FC00000, 0x7FFFFFFF, 0x4F000000, 0x4EFFFFFF, 0x5F000000, 0x3F000000,
-		0x3FC00000, 0x40200000, 0x4B000000, 0x4B000001, 0x34000000, 0x00400000, 0x7FA12345, 0x7FD54321};
-	uint32_t v = t[rnd() % ARRAY_SIZE(t)];
-
-	return v ^ (uint32_t)(rnd() & 1) << 31;
-}
-
-static uint64_t special64(void)
-{
-	static const uint64_t t[] = {0, 1, 0xFFFFFFFFFFFFF, 0x10000000000000, 0x10000000000001, 0x3FF0000000000000,
-		0x3FF0000000000001, 0x3FEFFFFFFFFFFFFF, 0x7FEFFFFFFFFFFFFF, 0x7FF0000000000000, 0x7FF0000000000001,
-		0x7FF8000000000000, 0x7FFFFFFFFFFFFFFF, 0x41E0000000000000, 0x41DFFFFFFFC00000, 0x43E0000000000000,
-		0x3FE0000000000000, 0x3FF8000000000000, 0x4004000000000000, 0x4330000000000000, 0x41DFFFFFFFE00000,
-		0x380FFFFFFFFFFFFF, 0x36A0000000000000, 0x369FFFFFFFFFFFFF, 0x47EFFFFFE0000000, 0x47EFFFFFF0000000,
-		0x7FF4123456789ABC, 0x3810000000000000, 0x47EFFFFFEFFFFFFF};
-	uint64_t v = t[rnd() % ARRAY_SIZE(t)];
-
-	return v ^ (rnd() & 1) << 63;
-}
-
-/* A quadword of one of several natures; a vector usually keeps to one, so that elements meet their like. */
-static uint64_t operand(unsigned kind)
-{
-	uint64_t v;
-
-	switch (kind) {
-	case 0: return rnd();
-	case 1: return special64();
-	case 2: v = special32(); return v << 32 | special32();
-	case 3: /* doubles of moderate size, few significant bits */
-		v = rnd();
-		return (v & 0x800FC00000000000ull) | (0x3FF0ull + (v >> 8 & 0x3F0)) << 48;
-	case 4: /* floats around 1..1024 */
-		v = rnd() & 0x80FFFFFF80FFFFFFull;
-		return v + 0x3F0000003F000000ull + ((rnd() & 0x0600000006000000ull) >> 2);
-	case 5: /* small exponents, both widths */
-		v = rnd();
-		return v & 1 ? v & 0x801FFFFFFFFFFFFFull : v & 0x80FFFFFF80FFFFFFull;
-	case 6: v = rnd(); return v & 0xFF ? v % 40 : v; /* shift counts, lengths */
-	case 7: v = rnd(); return v & rnd() & rnd();
-	default: /* doubles within float's range */
-		v = rnd();
-		return (v & 0x800FFFFFFFFFFFFFull) | (0x360ull + (v >> 8 & 0x11F)) << 52;
-	}
-}
-
-static void operand16(uint8_t *p, unsigned kind)
-{
-	uint64_t v[2] = {operand(kind), operand(kind)};
-
-	memcpy(p, v, 16);
-}
-
 static void prepare(struct state *s, bool x87)
 {
-	unsigned kind = rnd() % 10;
+	unsigned kind = value_rnd() % 10;
 
 	memset(s, 0, sizeof(*s));
 	s->f.fcw = 0x37F;
-	s->f.fsw = x87 ? (rnd() & 7) << 11 : 0;
-	s->f.ftw = x87 ? rnd() : 0;
-	s->f.mxcsr = 0x1F80 | (rnd() & 3) << 13 | (rnd() & 3 ? 0 : 0x8040) | (rnd() & 7 ? 0 : rnd() & 0x3F);
+	s->f.fsw = x87 ? (value_rnd() & 7) << 11 : 0;
+	s->f.ftw = x87 ? value_rnd() : 0;
+	s->f.mxcsr = 0x1F80 | (value_rnd() & 3) << 13 | (value_rnd() & 3 ? 0 : 0x8040) | (value_rnd() & 7 ? 0 : value_rnd() & 0x3F);
 	for (unsigned i = 0; i < 8; i++) {
-		uint64_t v = operand(kind < 9 ? kind : rnd() % 9);
-		uint16_t e = rnd() & 1 ? 0xFFFF : rnd();
+		uint64_t v = value_quad(kind < 9 ? kind : value_rnd() % 9);
+		uint16_t e = value_rnd() & 1 ? 0xFFFF : value_rnd();
 
 		memcpy(s->f.st[i], &v, 8);
 		memcpy(s->f.st[i] + 8, &e, 2);
 	}
 	for (unsigned i = 0; i < 16; i++)
-		operand16(s->f.xmm[i], kind < 9 ? kind : rnd() % 9);
-	if (!(rnd() & 3))
+		value_vector(s->f.xmm[i], kind < 9 ? kind : value_rnd() % 9);
+	if (!(value_rnd() & 3))
 		memcpy(s->f.xmm[2], s->f.xmm[1], 16);
 	for (unsigned i = 0; i < 64; i += 16)
-		operand16(s->mem + i, kind < 9 ? kind : rnd() % 9);
-	s->rax = rnd();
-	s->rcx = operand(rnd() & 1 ? 6 : 0);
-	s->rdx = operand(rnd() & 1 ? 6 : kind % 9);
-	s->flags = rnd() & FL_ARITH;
+		value_vector(s->mem + i, kind < 9 ? kind : value_rnd() % 9);
+	s->rax = value_rnd();
+	s->rcx = value_quad(value_rnd() & 1 ? 6 : 0);
+	s->rdx = value_quad(value_rnd() & 1 ? 6 : kind % 9);
+	s->flags = value_rnd() & FL_ARITH;
 }
 
 static uint8_t *put(uint8_t *p, const char *hex)
@@ -198,7 +132,7 @@ static unsigned encode(const struct insn_row *r, enum form f, uint8_t *b)
 	if (r->match & 8)
 		m = (m & 0xC7) | (r->match & 7) << 3;
 	b[n++] = m;
-	b[n++] = rnd();
+	b[n++] = value_rnd();
 	return n;
 }
 
@@ -237,16 +171,6 @@ static bool is_approximate(const struct insn_row *r)
 	return !strncmp(r->mnemonic, "rcp", 3) || !strncmp(r->mnemonic, "rsqrt", 5);
 }
 
-/* Two results within 1.5 * 2^-12 of the same value; near the smallest normal number one may be flushed to zero. */
-static bool close_enough(float a, float b)
-{
-	if (isnan(a) || isnan(b) || isinf(a) || isinf(b) || (a == 0 && b == 0))
-		return !memcmp(&a, &b, sizeof(a));
-	if (a == 0 || b == 0)
-		return fabsf(a + b) <= 0x1.01p-126f;
-	return fabs((double)a - b) <= 3.01 * 0x1p-12 * fabs((double)a);
-}
-
 /* Make our result the host's where they agree within the manual's bound. */
 static void settle_approximate(const struct state *host, struct state *ours)
 {
@@ -256,7 +180,7 @@ static void settle_approximate(const struct state *host, struct state *ours)
 		memcpy(a, &host->f.xmm[r], 16);
 		memcpy(b, &ours->f.xmm[r], 16);
 		for (unsigned i = 0; i < 4; i++)
-			if (close_enough(a[i], b[i]))
+			if (value_close(a[i], b[i]))
 				b[i] = a[i];
 		memcpy(&ours->f.xmm[r], b, 16);
 	}
@@ -296,11 +220,11 @@ static void show(const char *what, const struct state *s)
 static void one(struct run *t, const struct insn_row *r, const uint8_t *code, const struct insn *in)
 {
 	bool whole = in->has_mem && (in->op[0].kind == OPND_MEM ? in->op[0].size : in->op[1].size) == 16;
-	unsigned off = 16 + (whole ? 0 : rnd() & 15);
+	unsigned off = 16 + (whole ? 0 : value_rnd() & 15);
 	struct state in_s, emu;
 	const char *why;
 
-	prepare(&in_s, rnd() & 1);
+	prepare(&in_s, value_rnd() & 1);
 	emu = in_s;
 	t->n->s = in_s;
 	t->n->s.at = (uintptr_t)t->n->s.mem + off;

@@ -15,7 +15,7 @@ enum mode { P0, P3, L0, L3, R, V };
 
 /* Preparations: kind, where, what. */
 enum prep_kind { PREP_END, PREP_MEM, PREP_REG, PREP_CR0, PREP_CR4, PREP_CR3, PREP_EFER, PREP_EFL, PREP_DR, PREP_FPU,
-	PREP_MXCSR, PREP_SEG, PREP_IDTLIM, PREP_TRLIM, PREP_TASK2, PREP_TASKGATE, PREP_NMI, PREP_LOST };
+	PREP_MXCSR, PREP_XCR0, PREP_SEG, PREP_IDTLIM, PREP_TRLIM, PREP_TASK2, PREP_TASKGATE, PREP_NMI, PREP_LOST };
 
 struct prep {
 	uint8_t kind, n;
@@ -53,6 +53,7 @@ struct raise {
 #define DR(r, x) {PREP_DR, 0, (r), (x)}
 #define FPU(cw, sw) {PREP_FPU, 0, (cw), (sw)}
 #define MXCSR(x) {PREP_MXCSR, 0, 0, (x)}
+#define XCR0_(x) {PREP_XCR0, 0, 0, (x)}
 #define SEG_(s, sel) {PREP_SEG, 0, SEG_##s, (sel)}
 #define IDTLIM(x) {PREP_IDTLIM, 0, 0, (x)}
 #define TRLIM(x) {PREP_TRLIM, 0, 0, (x)}
@@ -155,6 +156,10 @@ static void prepare(struct fix *f, const struct prep *p)
 		c->fpu.fsw = p->v;
 		break;
 	case PREP_MXCSR: c->fpu.mxcsr = p->v; break;
+	case PREP_XCR0:
+		feature_put(&c->features, FEAT_AVX, true);
+		c->xcr0 = p->v;
+		break;
 	case PREP_SEG:
 		ck_assert_int_eq(h_load_seg(c, p->at, p->v, 1), EXIT_NONE);
 		break;

@@ -1,0 +1,435 @@
+/*
+ * test_avx_native.c - every VEX row: fpu_exec() against the host's own instruction.
+ *
+ * For each case an encoding with random registers, vector length and operand form is built; the same prepared state
+ * is run natively (XRSTOR, the instruction, XSAVE, in an executable page; a signal handler catches what it raises) and
+ * by fpu_exec(), and YMM registers, MXCSR, EFLAGS, general registers, memory and the exception are compared.
+ * Arguments: cases per row (default 400), then the start of the row ids to run (default all).
+ */
+#define _GNU_SOURCE /* REG_RIP */
+#include "cpu/fpu/fpu.h"
+#include "tests/unit/ring0_fix.h"
+#include "cpu/insn/rows.h"
+#include "mmu/base/log.h"
+#include "tests/diff/support/values.h"
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int cases = 400;
+static const char *only = "";
+
+#if defined(__x86_64__)
+#include <signal.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <cpuid.h>
+
+#define MEM_AT 0x10000u
+#define MEM_SIZE 192
+#define MEM_MID 64 /* the operand starts from here on; gathers reach 64 bytes to both sides */
+
+struct state {
+	struct fpu_state f;
+	uint64_t rax, rcx, rdx, flags;
+	uint64_t at;  /* native: address of the memory operand */
+	uint64_t vec; /* exception raised, 0: none */
+	uint8_t mem[MEM_SIZE] __attribute__((aligned(64)));
+};
+
+/* What the generated code works on; addressed from RBX inside. */
+struct native {
+	uint8_t host[1024] __attribute__((aligned(64)));
+	struct state s;
+	uint64_t after; /* where to go on when the instruction faults */
+};
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *u = context;
+	struct native *n = (struct native *)u->uc_mcontext.gregs[REG_RBX];
+
+	(void)info;
+	n->s.vec = sig == SIGFPE ? 19 : sig == SIGILL ? 6 : 13;
+	u->uc_mcontext.gregs[REG_RIP] = (greg_t)n->after;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction a = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGFPE, &a, NULL);
+	sigaction(SIGILL, &a, NULL);
+	sigaction(SIGSEGV, &a, NULL);
+	sigaction(SIGBUS, &a, NULL);
+}
+
+static void prepare(struct state *s)
+{
+	unsigned kind = value_rnd() % 10;
+
+	memset(s, 0, sizeof(*s));
+	s->f.fcw = 0x37F;
+	s->f.xstate_bv = 7;
+	s->f.mxcsr = 0x1F80 | (value_rnd() & 3) << 13 | (value_rnd() & 3 ? 0 : 0x8040) | (value_rnd() & 7 ? 0 : value_rnd() & 0x3F);
+	if (!(value_rnd() & 3))
+		s->f.mxcsr &= ~(value_rnd() & 0x1F80);
+	if (!(value_rnd() & 7)) /* DAZ and FTZ one by one */
+		s->f.mxcsr ^= value_rnd() & 0x8040;
+	for (unsigned i = 0; i < 16; i++) {
+		value_vector(s->f.xmm[i], kind < 9 ? kind : value_rnd() % 9);
+		value_vector(s->f.ymmh[i], kind < 9 ? kind : value_rnd() % 9);
+	}
+	for (unsigned i = 0; i < MEM_SIZE; i += 16)
+		value_vector(s->mem + i, kind < 9 ? kind : value_rnd() % 9);
+	s->rax = value_rnd();
+	s->rcx = value_quad(value_rnd() & 1 ? 6 : 0);
+	s->rdx = value_quad(value_rnd() & 1 ? 6 : kind % 9);
+	s->flags = value_rnd() & FL_ARITH;
+}
+
+static uint8_t *put(uint8_t *p, const char *hex)
+{
+	for (unsigned v; sscanf(hex, "%2x", &v) == 1; hex += hex[2] ? 3 : 2)
+		*p++ = v;
+	return p;
+}
+
+static uint8_t *put_off(uint8_t *p, const char *hex, size_t off)
+{
+	uint32_t d = off;
+
+	p = put(p, hex);
+	memcpy(p, &d, 4);
+	return p + 4;
+}
+
+/* The instruction between loading and saving of the state. RSI and RDI: memory operand. */
+static void build(struct native *n, uint8_t *p, const uint8_t *code, unsigned len)
+{
+	p = put(p, "53 48 89 FB B8 07 00 00 00 31 D2");		 /* push rbx; mov rbx, rdi; EDX:EAX = 7 */
+	p = put_off(p, "0F AE A3", offsetof(struct native, host)); /* xsave */
+	p = put_off(p, "0F AE AB", offsetof(struct native, s.f));  /* xrstor */
+	p = put_off(p, "48 8B B3", offsetof(struct native, s.at));
+	p = put(p, "48 89 F7");
+	p = put_off(p, "FF B3", offsetof(struct native, s.flags));
+	p = put(p, "9D");
+	p = put_off(p, "48 8B 83", offsetof(struct native, s.rax));
+	p = put_off(p, "48 8B 8B", offsetof(struct native, s.rcx));
+	p = put_off(p, "48 8B 93", offsetof(struct native, s.rdx));
+	memcpy(p, code, len);
+	p += len;
+	n->after = (uintptr_t)p;
+	p = put_off(p, "48 89 83", offsetof(struct native, s.rax));
+	p = put_off(p, "48 89 8B", offsetof(struct native, s.rcx));
+	p = put_off(p, "48 89 93", offsetof(struct native, s.rdx));
+	p = put(p, "9C");
+	p = put_off(p, "8F 83", offsetof(struct native, s.flags));
+	p = put(p, "B8 07 00 00 00 31 D2");
+	p = put_off(p, "0F AE A3", offsetof(struct native, s.f));
+	p = put_off(p, "0F AE AB", offsetof(struct native, host));
+	put(p, "5B C3");
+}
+
+static bool is_gather(const struct insn_row *r)
+{
+	return opnd_specs[r->op[1]].method == METHOD_VM;
+}
+
+/* A register number: 1 to 3 more often than others, so that operands are the same at times. */
+static unsigned some_reg(void)
+{
+	uint64_t v = value_rnd();
+
+	return v & 0x30 ? 1 + (v >> 6) % 3 : v & 15;
+}
+
+static bool has_method(const struct insn_row *r, unsigned method)
+{
+	for (unsigned i = 0; i < 3; i++)
+		if (opnd_specs[r->op[i]].method == method)
+			return true;
+	return false;
+}
+
+/* An encoding of the row with random operands, or of another row of the same opcode: the caller decodes it. */
+static unsigned encode(const struct insn_row *r, uint8_t *b)
+{
+	uint64_t v = value_rnd();
+	unsigned l = r->match & MATCH_L0 ? 0 : r->match & MATCH_L1 ? 1 : v & 1;
+	unsigned w = r->match & MATCH_W0 ? 0 : r->match & MATCH_W1 ? 1 : v >> 1 & 1;
+	unsigned pp = r->match & MATCH_PFX66 ? 1 : r->match & MATCH_PFXF3 ? 2 : r->match & MATCH_PFXF2 ? 3 : 0;
+	bool mem = (v & 4) || is_gather(r);
+	unsigned reg = r->match & 8 ? r->match & 7 : some_reg(), rm = mem ? 6 : some_reg(), n = 0;
+	unsigned vvvv = has_method(r, METHOD_H) || has_method(r, METHOD_B) ? some_reg() : 0, x = is_gather(r) ? some_reg() : 0;
+
+	b[n++] = 0xC4;
+	b[n++] = r->map | (reg & 8 ? 0 : 0x80) | (x & 8 ? 0 : 0x40) | (rm & 8 ? 0 : 0x20);
+	b[n++] = w << 7 | (~vvvv & 15) << 3 | l << 2 | pp;
+	b[n++] = r->opcode;
+	b[n++] = (mem ? 0 : 0xC0) | (reg & 7) << 3 | (is_gather(r) ? 4 : rm & 7);
+	if (is_gather(r))
+		b[n++] = (v >> 3 & 3) << 6 | (x & 7) << 3 | 6;
+	b[n++] = value_rnd();
+	return n;
+}
+
+/* General registers other than RAX, RCX and RDX are not part of the state. */
+static bool usable(const struct insn *in)
+{
+	for (unsigned i = 0; i < in->nops; i++)
+		if (in->op[i].kind == OPND_GPR && in->op[i].reg > 2)
+			return false;
+	return true;
+}
+
+struct run {
+	struct fix *fix;
+	struct native *n;
+	uint8_t *page;
+	unsigned cases, bad;
+};
+
+static void emulate(struct run *t, const struct insn *in, struct state *s, unsigned off)
+{
+	struct vcpu *c = t->fix->cpu;
+
+	c->fpu = s->f;
+	c->gpr[GPR_RAX] = s->rax;
+	c->gpr[GPR_RCX] = s->rcx;
+	c->gpr[GPR_RDX] = s->rdx;
+	c->gpr[GPR_RSI] = c->gpr[GPR_RDI] = MEM_AT + off;
+	c->eflags = s->flags | FL_1;
+	mmu_write_buf(&c->mmu, MEM_AT, s->mem, MEM_SIZE, vcpu_mmu_idx(c));
+	s->vec = 0;
+	if (fpu_exec(c, in, MEM_AT + off) != EXIT_NONE)
+		s->vec = c->event.vec;
+	c->event.pending = false;
+	s->flags = c->eflags & FL_ARITH;
+	s->f = c->fpu;
+	s->rax = c->gpr[GPR_RAX];
+	s->rcx = c->gpr[GPR_RCX];
+	s->rdx = c->gpr[GPR_RDX];
+	mmu_read_buf(&c->mmu, MEM_AT, s->mem, MEM_SIZE, vcpu_mmu_idx(c));
+}
+
+/* RCPxS, RSQRTxS: the manual gives a bound, not bits. */
+static bool is_approximate(const struct insn_row *r)
+{
+	return !strncmp(r->mnemonic, "vrcp", 4) || !strncmp(r->mnemonic, "vrsqrt", 6);
+}
+
+/* Make our result the host's where they agree within the manual's bound. */
+static void settle_approximate(const struct state *host, struct state *ours)
+{
+	float a[8], b[8];
+
+	for (unsigned r = 0; r < 16; r++) {
+		memcpy(a, host->f.xmm[r], 16);
+		memcpy(a + 4, host->f.ymmh[r], 16);
+		memcpy(b, ours->f.xmm[r], 16);
+		memcpy(b + 4, ours->f.ymmh[r], 16);
+		for (unsigned i = 0; i < 8; i++)
+			if (value_close(a[i], b[i]))
+				b[i] = a[i];
+		memcpy(ours->f.xmm[r], b, 16);
+		memcpy(ours->f.ymmh[r], b + 4, 16);
+	}
+}
+
+static const char *difference(const struct state *a, const struct state *b)
+{
+	if (a->vec != b->vec)
+		return "the exception";
+	if (a->flags != b->flags)
+		return "EFLAGS";
+	if (memcmp(a->f.xmm, b->f.xmm, 256))
+		return "a lower half";
+	if (memcmp(a->f.ymmh, b->f.ymmh, 256))
+		return "an upper half";
+	if (a->f.mxcsr != b->f.mxcsr)
+		return "MXCSR";
+	if (a->rax != b->rax || a->rcx != b->rcx || a->rdx != b->rdx)
+		return "general registers";
+	return memcmp(a->mem, b->mem, MEM_SIZE) ? "memory" : NULL;
+}
+
+static void show_vector(const char *name, const uint8_t *hi, const uint8_t *lo)
+{
+	fprintf(stderr, " %s ", name);
+	for (unsigned i = 0; i < 32; i++)
+		fprintf(stderr, "%02x%s", i < 16 ? hi[15 - i] : lo[31 - i], i % 8 == 7 && i < 31 ? "_" : "");
+}
+
+static void show(const char *what, const struct state *s, const struct insn *in, unsigned off)
+{
+	fprintf(stderr, "  %-6s vec %u mxcsr %04x fl %03x", what, (unsigned)s->vec, s->f.mxcsr, (unsigned)s->flags);
+	for (unsigned i = 0; i < in->nops; i++) {
+		const struct opnd *o = &in->op[i];
+		char name[8];
+
+		snprintf(name, sizeof(name), "y%u", o->reg);
+		if (o->kind == OPND_XMM || o->kind == OPND_YMM)
+			show_vector(name, s->f.ymmh[o->reg], s->f.xmm[o->reg]);
+		else if (o->kind == OPND_MEM)
+			show_vector("mem", s->mem + off + 16, s->mem + off);
+		else if (o->kind == OPND_GPR)
+			fprintf(stderr, " gpr %llx", (unsigned long long)(&s->rax)[o->reg]);
+	}
+	fprintf(stderr, "\n");
+}
+
+/* Selected elements within reach; what is not selected may point anywhere. */
+static void tame_indices(struct state *s, const struct insn *in)
+{
+	const struct insn_row *r = &insn_rows[in->id];
+	unsigned isize = strstr(r->mnemonic, "gatherq") ? 8 : 4, esize = in->rex & 8 ? 8 : 4;
+	unsigned x = in->mem.index, m = in->op[2].reg;
+
+	for (unsigned i = 0; i < 32 / isize; i++) {
+		int64_t v = (int64_t)(value_rnd() % 16) - 8;
+		uint8_t *p = i * isize < 16 ? s->f.xmm[x] + i * isize : s->f.ymmh[x] + i * isize - 16;
+		unsigned at = i * esize + esize - 1;
+		bool on = at < 32 && ((at < 16 ? s->f.xmm[m][at] : s->f.ymmh[m][at - 16]) & 0x80);
+
+		v = v * 8 / (1 << in->mem.scale);
+		if (on || (value_rnd() & 1))
+			memcpy(p, &v, isize);
+	}
+}
+
+static void one(struct run *t, const struct insn_row *r, const uint8_t *code, const struct insn *in)
+{
+	unsigned off = MEM_MID + (value_rnd() & 1 ? 0 : value_rnd() & 31);
+	struct state in_s, emu;
+	const char *why;
+
+	prepare(&in_s);
+	if (is_gather(r))
+		tame_indices(&in_s, in);
+	if (!strcmp(r->mnemonic, "vldmxcsr")) /* bit 17 exists on AMD's processors only */
+		in_s.mem[off + 2] &= ~2;
+	emu = in_s;
+	t->n->s = in_s;
+	t->n->s.at = (uintptr_t)t->n->s.mem + off;
+	build(t->n, t->page, code, in->len);
+	((void (*)(struct native *))(uintptr_t)t->page)(t->n);
+	t->n->s.flags &= FL_ARITH;
+	if (!(t->n->s.f.xstate_bv & 4))
+		memset(t->n->s.f.ymmh, 0, sizeof(t->n->s.f.ymmh));
+	emulate(t, in, &emu, off);
+	if (is_approximate(r))
+		settle_approximate(&t->n->s, &emu);
+	why = difference(&t->n->s, &emu);
+	if (why && !t->bad++) {
+		char text[128];
+
+		insn_text(in, 0, text, sizeof(text));
+		fprintf(stderr, "%s: %s differs; %s; bytes", r->id, why, text);
+		for (unsigned i = 0; i < in->len; i++)
+			fprintf(stderr, " %02x", code[i]);
+		fprintf(stderr, "\n");
+		show("before", &in_s, in, off);
+		show("native", &t->n->s, in, off);
+		show("ours", &emu, in, off);
+	}
+	t->cases++;
+}
+
+/* What the row's feature needs of the host, and the operating system's consent to YMM state. */
+static bool host_has(unsigned feature)
+{
+	switch (feature) {
+	case FEAT_AVX: return __builtin_cpu_supports("avx");
+	case FEAT_AVX2: return __builtin_cpu_supports("avx2");
+	case FEAT_FMA: return __builtin_cpu_supports("fma");
+	case FEAT_AES: return __builtin_cpu_supports("aes") && __builtin_cpu_supports("avx");
+	case FEAT_PCLMUL: return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("avx");
+	case FEAT_F16C: {
+		unsigned a, b, c, d;
+
+		return __builtin_cpu_supports("avx") && __get_cpuid(1, &a, &b, &c, &d) && c >> 29 & 1;
+	}
+	default: return false;
+	}
+}
+
+static void row(struct run *t, const struct insn_row *r)
+{
+	uint8_t code[16] = {0};
+	struct insn in;
+
+	for (int tries = 0; tries < 40 * cases && t->cases < (unsigned)cases; tries++) {
+		encode(r, code);
+		if (insn_decode(t->fix->cpu->index, code, 15, 8, &in) == DECODE_OK && &insn_rows[in.id] == r && usable(&in))
+			one(t, r, code, &in);
+	}
+	ck_assert_msg(t->cases == (unsigned)cases, "%s: %u encodings found", r->id, t->cases);
+}
+
+START_TEST(every_row)
+{
+	struct run t = {.fix = fix_prot(0)};
+	unsigned rows = 0, failed = 0, total = 0;
+
+	t.fix->cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+	t.fix->cpu->xcr0 = 7;
+	vcpu_update(t.fix->cpu);
+	t.n = aligned_alloc(64, (sizeof(*t.n) + 63) & ~63ul);
+	memset(t.n, 0, sizeof(*t.n));
+	t.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert(t.page != MAP_FAILED && t.n);
+	catch_signals();
+	for (unsigned id = 0; id < INSN_COUNT; id++) {
+		const struct insn_row *r = &insn_rows[id];
+
+		if (!r->id || strcmp(r->semantics, "avx") || !host_has(r->feature) || strncmp(r->id, only, strlen(only)))
+			continue;
+		t.cases = t.bad = 0;
+		row(&t, r);
+		rows++;
+		total += t.cases;
+		if (t.bad)
+			fprintf(stderr, "%s: %u of %u cases differ\n", r->id, t.bad, t.cases);
+		failed += t.bad != 0;
+	}
+	munmap(t.page, 4096);
+	free(t.n);
+	fix_free(t.fix);
+	printf("%u rows, %u cases, %u rows differ\n", rows, total, failed);
+	ck_assert_uint_gt(rows, 0);
+	ck_assert_uint_eq(failed, 0);
+}
+END_TEST
+#endif
+
+int main(int argc, char **argv)
+{
+	Suite *s = suite_create("avx_native");
+	TCase *c = tcase_create("rows");
+	SRunner *r;
+	int bad;
+
+	if (argc > 1)
+		cases = atoi(argv[1]);
+	if (argc > 2)
+		only = argv[2];
+#if defined(__x86_64__)
+	if (!__builtin_cpu_supports("avx2")) {
+		printf("skipped: the host has no AVX2\n");
+		return 77;
+	}
+	tcase_set_timeout(c, 600);
+	tcase_add_test(c, every_row);
+#else
+	printf("skipped: the host is no x86-64\n");
+	return 77;
+#endif
+	suite_add_tcase(s, c);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	bad = srunner_ntests_failed(r);
+	srunner_free(r);
+	return bad != 0;
+}
