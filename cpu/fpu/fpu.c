@@ -43,6 +43,20 @@ static enum exit x87_ready(struct vcpu *cpu)
 	return EXIT_NONE;
 }
 
+/* FXSAVE, FXRSTOR: If CR0.EM[bit 2] = 1: #UD; if CR0.TS[bit 3] = 1: #NM. */
+static enum exit fx_ready(struct vcpu *cpu)
+{
+	return cpu->cr0 & CR0_EM ? cpu_raise(cpu, CHECK_UD_EM, 0) : x87_ready(cpu);
+}
+
+static enum exit mxcsr_ready(struct vcpu *cpu)
+{
+	/* If CR0.EM = 1; if CR4.OSFXSR = 0; if CR0.TS = 1. */
+	if (!(cpu->cr0 & CR0_EM) && !(cpu->cr4 & CR4_OSFXSR))
+		return cpu_raise(cpu, CHECK_UD_OSFXSR, 0);
+	return fx_ready(cpu);
+}
+
 enum exit fpu_load_mxcsr(struct vcpu *cpu, gla_t gla)
 {
 	uint64_t v;
@@ -58,12 +72,7 @@ enum exit fpu_load_mxcsr(struct vcpu *cpu, gla_t gla)
 
 static enum exit ldmxcsr(struct vcpu *cpu, gla_t gla)
 {
-	/* If CR0.EM = 1; if CR4.OSFXSR = 0; if CR0.TS = 1. */
-	if (cpu->cr0 & CR0_EM)
-		return cpu_raise(cpu, CHECK_UD_EM, 0);
-	if (!(cpu->cr4 & CR4_OSFXSR))
-		return cpu_raise(cpu, CHECK_UD_OSFXSR, 0);
-	TRY(x87_ready(cpu));
+	TRY(mxcsr_ready(cpu));
 	return fpu_load_mxcsr(cpu, gla);
 }
 
@@ -75,7 +84,7 @@ static unsigned fx_size(const struct insn *in)
 
 static enum exit fxsave(struct vcpu *cpu, const struct insn *in, gla_t gla)
 {
-	TRY(x87_ready(cpu));
+	TRY(fx_ready(cpu));
 	/* If the memory operand is not aligned on a 16-byte boundary. */
 	if (gla & 15)
 		return cpu_raise_aux(cpu, CHECK_GP_ALIGN16, 0, gla, 0);
@@ -88,7 +97,7 @@ static enum exit fxrstor(struct vcpu *cpu, const struct insn *in, gla_t gla)
 {
 	struct fpu_state s = cpu->fpu;
 
-	TRY(x87_ready(cpu));
+	TRY(fx_ready(cpu));
 	if (gla & 15)
 		return cpu_raise_aux(cpu, CHECK_GP_ALIGN16, 0, gla, 0);
 	if (mmu_read_buf(&cpu->mmu, gla, &s, fx_size(in), vcpu_mmu_idx(cpu)) != EXIT_NONE)
@@ -123,7 +132,7 @@ enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla)
 		case 2:
 			return ldmxcsr(cpu, gla);
 		case 3:
-			TRY(x87_ready(cpu));
+			TRY(mxcsr_ready(cpu));
 			return lin_write(cpu, gla, 4, vcpu_mmu_idx(cpu), cpu->fpu.mxcsr);
 		case 4:
 		case 6:

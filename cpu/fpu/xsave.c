@@ -109,18 +109,15 @@ static enum exit read_area(struct vcpu *cpu, const struct insn *in, gla_t gla, u
 
 enum exit fpu_xrstor(struct vcpu *cpu, const struct insn *in, gla_t gla)
 {
-	uint64_t rfbm = requested(cpu), bv, comp;
+	uint64_t rfbm = requested(cpu), bv;
 	struct fpu_state area, s = cpu->fpu;
 	uint8_t *d = (uint8_t *)&s;
 
 	TRY(available(cpu, gla));
 	TRY(read_area(cpu, in, gla, rfbm, &area));
 	bv = area.xstate_bv;
-	/* #GP: XSTATE_BV sets a bit that XCR0 does not, or the header's other bytes are not zero */
-	comp = area.xcomp_bv;
-	for (unsigned i = 0; i < ARRAY_SIZE(area.xres); i++)
-		comp |= area.xres[i];
-	if ((bv & ~cpu->xcr0) || comp)
+	/* #GP: XSTATE_BV sets a bit that XCR0 does not, or bytes 23:8 of the header are not zero */
+	if ((bv & ~cpu->xcr0) || area.xcomp_bv || area.xres[0])
 		return cpu_raise_aux(cpu, CHECK_GP_XSTATE, 0, bv, cpu->xcr0);
 	if (rfbm & (COMP_SSE | COMP_AVX)) {
 		/* #GP: reserved bits in MXCSR */

@@ -41,7 +41,7 @@ enum exit h_syscall(struct vcpu *cpu, uint64_t len, uint64_t b, uint64_t c)
 	cpu->rip = cpu->msr.lstar;
 	cpu->eflags = (cpu->eflags & ~(uint32_t)(cpu->msr.fmask | FL_RF)) | FL_1;
 	flat_cs(cpu, sel, 0, true);
-	flat_ss(cpu, sel + 8, 0);
+	flat_ss(cpu, (cpu->msr.star >> 32) + 8, 0); /* with the low bits as they are */
 	return done(cpu, TR_SYSCALL);
 }
 

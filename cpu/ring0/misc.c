@@ -24,6 +24,12 @@ enum exit h_hlt(struct vcpu *cpu, uint64_t len, uint64_t b, uint64_t c)
 	return EXIT_STOP;
 }
 
+/* CLFLUSH, CLFLUSHOPT, CLWB: no cache is modelled, but they are subject to the checks of a byte load. */
+enum exit h_clflush(struct vcpu *cpu, uint64_t gla, uint64_t b, uint64_t c)
+{
+	return mmu_probe(&cpu->mmu, gla, 1, MMU_READ, vcpu_mmu_idx(cpu)) ? cpu_page_fault(cpu) : EXIT_NONE;
+}
+
 enum exit h_monitor(struct vcpu *cpu, uint64_t gla, uint64_t b, uint64_t c)
 {
 	uint64_t v;

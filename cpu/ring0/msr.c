@@ -88,12 +88,40 @@ static uint64_t *banked(struct vcpu *cpu, uint32_t n)
 	return NULL;
 }
 
+/*
+ * Performance monitoring by model: P6's counters and their event selectors; the uncore's of the later models. CPUID leaf 0AH
+ * promises none, but drivers go by family and model.
+ */
+static bool is_perf_msr(const struct vcpu *cpu, uint32_t n)
+{
+	static const struct {
+		uint32_t first, last;
+		uint8_t model; /* 0: every one of family 6 */
+	} t[] = {{0xC1, 0xC2, 0}, {0x186, 0x187, 0}, {0x391, 0x396, 26}, {0x3B0, 0x3CF, 26}, {0x391, 0x396, 44},
+		{0x3B0, 0x3CF, 44}, {0x391, 0x397, 60}, {0x700, 0x73F, 60}};
+	uint32_t sig = cpuid_signature(cpu), model = (sig >> 4 & 15) | (sig >> 12 & 0xF0);
+
+	if ((sig >> 8 & 15) != 6)
+		return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(t); i++)
+		if (n >= t[i].first && n <= t[i].last && (!t[i].model || t[i].model == model))
+			return true;
+	return false;
+}
+
 static bool read_special(struct vcpu *cpu, uint32_t n, uint64_t *v)
 {
 	bool lm = feature_has(&cpu->features, FEAT_LM);
 
 	*v = 0;
+	if (is_perf_msr(cpu, n)) {
+		UNIMP(cpu->log, "RDMSR %#x: performance monitoring: 0\n", n);
+		return true;
+	}
 	switch (n) {
+	case 0x0: /* IA32_P5_MC_ADDR, IA32_P5_MC_TYPE: no machine check has been */
+	case 0x1:
+		return feature_has(&cpu->features, FEAT_MCE);
 	case 0x10:
 		*v = vcpu_tsc(cpu);
 		return feature_has(&cpu->features, FEAT_TSC);
@@ -257,7 +285,16 @@ static enum exit write_special(struct vcpu *cpu, uint32_t n, uint64_t v, bool *k
 	bool lm = feature_has(&cpu->features, FEAT_LM);
 
 	*known = true;
+	if (is_perf_msr(cpu, n)) {
+		UNIMP(cpu->log, "WRMSR %#x: performance monitoring: ignored\n", n);
+		return EXIT_NONE;
+	}
 	switch (n) {
+	case 0x0:
+	case 0x1:
+		if (!feature_has(&cpu->features, FEAT_MCE))
+			break;
+		return EXIT_NONE;
 	case 0x10:
 		write_tsc(cpu, v);
 		return EXIT_NONE;
@@ -288,6 +325,12 @@ static enum exit write_special(struct vcpu *cpu, uint32_t n, uint64_t v, bool *k
 	return EXIT_NONE;
 }
 
+/* Of IA32_APIC_BASE, by this model: the address above its width, and x2APIC mode where there is none. */
+static uint64_t apic_base_reserved(const struct vcpu *cpu)
+{
+	return ~(BIT(cpu->maxphyaddr) - 1) | (feature_has(&cpu->features, FEAT_X2APIC) ? 0 : BIT(10));
+}
+
 enum exit h_wrmsr(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 {
 	uint32_t n = cpu->gpr[GPR_RCX];
@@ -298,7 +341,10 @@ enum exit h_wrmsr(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 
 	TRY(ring0_gate(cpu, GATE_WRMSR));
 	if (is_apic_msr(cpu, n)) {
-		if (!cpu->wires.apic_write || !cpu->wires.apic_write(cpu->wires.opaque, n, v))
+		uint64_t reserved = n == 0x1B ? apic_base_reserved(cpu) : 0;
+
+		/* If an attempt is made to set reserved bits. */
+		if ((v & reserved) || !cpu->wires.apic_write || !cpu->wires.apic_write(cpu->wires.opaque, n, v))
 			return cpu_raise_aux(cpu, CHECK_GP_MSR_RESERVED, 0, n, v);
 		if (n == 0x1B)
 			cpu->msr.apic_base = v;

@@ -140,7 +140,7 @@ enum exit desc_fetch(struct vcpu *cpu, uint16_t sel, struct desc *d, enum check_
 	return ex;
 }
 
-/* Upper half of a 16-byte system descriptor. */
+/* Upper half of a 16-byte system descriptor; its type field is the caller's. */
 enum exit desc_fetch_high(struct vcpu *cpu, struct desc *d, uint16_t sel, enum check_id limit)
 {
 	gla_t at;

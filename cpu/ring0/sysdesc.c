@@ -25,6 +25,9 @@ enum exit h_lldt(struct vcpu *cpu, uint64_t sel, uint64_t b, uint64_t c)
 	/* ... or if the entry in the GDT is not a Local Descriptor Table. */
 	if (desc_s(&d) || desc_type(&d) != SYS_LDT)
 		return cpu_raise_desc(cpu, CHECK_GP_LLDT_TYPE, sel, &d);
+	/* If the descriptor type of the upper 8 bytes of the 16-byte descriptor is not zero. */
+	if (d.hi >> 40 & 0x1F)
+		return cpu_raise_desc(cpu, CHECK_GP_SYS_UPPER, sel, &d);
 	/* If the LDT descriptor is not present. */
 	if (!desc_present(&d))
 		return cpu_raise_desc(cpu, CHECK_NP_LDT, sel, &d);
@@ -56,9 +59,13 @@ enum exit h_ltr(struct vcpu *cpu, uint64_t sel, uint64_t b, uint64_t c)
 	 * already busy. */
 	if (desc_s(&d) || !(type == SYS_TSS32 || (type == SYS_TSS16 && !vcpu_long(cpu))))
 		return cpu_raise_desc(cpu, CHECK_GP_LTR_TYPE, sel, &d);
+	/* If the descriptor type of the upper 8 bytes of the 16-byte descriptor is not zero. */
+	if (d.hi >> 40 & 0x1F)
+		return cpu_raise_desc(cpu, CHECK_GP_SYS_UPPER, sel, &d);
 	/* If the TSS is marked not present. */
 	if (!desc_present(&d))
 		return cpu_raise_desc(cpu, CHECK_NP_TSS, sel, &d);
+	/* If its base address is not canonical. */
 	if (!canonical(desc_base(&d)) && vcpu_long(cpu))
 		return cpu_raise_desc(cpu, CHECK_GP_SYS_BASE, sel, &d);
 	TRY(lin_write(cpu, d.at + 5, 1, sys_idx(cpu), (d.lo >> 40 & 0xFF) | 2));

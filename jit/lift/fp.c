@@ -93,15 +93,20 @@ static unsigned area_size(const struct insn *in)
 	return 0;
 }
 
-/* @ends: the instruction may change what the mode key says (masks, pending exceptions) */
-static void by_helper(struct lift *l, bool ends)
+/*
+ * @ends: the instruction may change what the mode key says (masks, pending exceptions). @gone: mode bits with which it is
+ * not available; it raises that before it looks at its operand, whose address is not judged then.
+ */
+static void by_helper(struct lift *l, bool ends, uint32_t gone)
 {
 	const struct opnd *mem = memory_operand(l->in);
 	ir_val at = IR_NONE;
 	struct ir_mem m;
 	struct ir_op *o;
 
-	if (mem || l->in->has_mem) {
+	if ((mem || l->in->has_mem) && (l->mode & gone)) {
+		at = lift_const(l, 0);
+	} else if (mem || l->in->has_mem) {
 		unsigned w = mem ? mem->size : 0;
 
 		if (!w && area_size(l->in)) { /* its last byte, then its first */
@@ -120,10 +125,13 @@ static void by_helper(struct lift *l, bool ends)
 
 static void fp(struct lift *l, unsigned units)
 {
+	uint32_t gone;
+
 	if (has_mmx_operand(l->in))
 		units |= UNIT_X87;
+	gone = blocking_modes(units) & (MODE_NOX87 | MODE_NOSSE | MODE_NOAVX);
 	if (l->no_native || (l->mode & blocking_modes(units)))
-		by_helper(l, true);
+		by_helper(l, true, gone);
 	else
 		native(l, units);
 }
@@ -156,42 +164,42 @@ void lift_avx(struct lift *l)
 	if ((l->mode & MODE_NOAVX) || addresses_elements(l->in))
 		ir_helper(l->b, HELPER_fpu, IR_NONE, IR_IMM, IR_NONE, IR_NONE, l->b->ninsns - 1)->cc = 1;
 	else if (l->in->map == 1 && l->in->opcode == 0xAE) /* VLDMXCSR may unmask */
-		by_helper(l, (l->in->reg & 7) == 2);
+		by_helper(l, (l->in->reg & 7) == 2, MODE_NOAVX);
 	else
 		fp(l, UNIT_AVX);
 }
 
 void lift_fxsave(struct lift *l)
 {
-	by_helper(l, false);
+	by_helper(l, false, MODE_NOX87);
 }
 
 void lift_fxrstor(struct lift *l)
 {
-	by_helper(l, true);
+	by_helper(l, true, MODE_NOX87);
 }
 
 void lift_xsave(struct lift *l)
 {
-	by_helper(l, false);
+	by_helper(l, false, 0);
 }
 
 void lift_xsaveopt(struct lift *l)
 {
-	by_helper(l, false);
+	by_helper(l, false, 0);
 }
 
 void lift_xrstor(struct lift *l)
 {
-	by_helper(l, true);
+	by_helper(l, true, 0);
 }
 
 void lift_ldmxcsr(struct lift *l)
 {
-	by_helper(l, true);
+	by_helper(l, true, MODE_NOSSE);
 }
 
 void lift_stmxcsr(struct lift *l)
 {
-	by_helper(l, false);
+	by_helper(l, false, MODE_NOSSE);
 }

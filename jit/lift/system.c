@@ -35,6 +35,7 @@ void lift_serialize(struct lift *l)
 
 void lift_clflush(struct lift *l)
 {
+	lift_do(l, HELPER_clflush, VAL(lift_linear(l, 1, false)), NO, NO);
 }
 
 void lift_hlt(struct lift *l)
@@ -127,9 +128,12 @@ void lift_invlpg(struct lift *l)
 
 void lift_invpcid(struct lift *l)
 {
-	ir_val type = lift_value(l, 0);
-
-	lift_do(l, HELPER_invpcid, VAL(type), VAL(linear(l)), NO);
+	/* #GP(0): CPL is not 0; judged before the operand is touched */
+	if (mode_cpl(l->mode)) {
+		lift_raise(l, CHECK_GP_CPL0);
+		return;
+	}
+	lift_do(l, HELPER_invpcid, VAL(lift_value(l, 0)), VAL(lift_linear(l, 16, false)), NO);
 	lift_stop(l);
 }
 
@@ -175,9 +179,16 @@ void lift_monitor(struct lift *l)
 	unsigned seg = l->in->seg_override == MEM_NONE ? SEG_DS : l->in->seg_override;
 	struct ir_mem m = {.base = IR_G(GPR_RAX), .index = IR_NONE, .asize = l->in->asize,
 		.idx = mode_mmu_idx(l->mode)};
-	ir_val t = ir_temp(l->b);
+	ir_val t = ir_temp(l->b), ea = ir_temp(l->b);
 
-	lift_segment(l, &m, seg, 1, false);
+	/* #UD: CPL is not 0; judged before the address */
+	if (mode_cpl(l->mode)) {
+		lift_raise(l, CHECK_UD_CPL0);
+		return;
+	}
+	ir_memop(l->b, IR_LEA, m.asize, ea, &m, IR_NONE);
+	lift_do(l, HELPER_seg_check, IMM(seg), VAL(ea), IMM(1));
+	lift_segment(l, &m, seg, 0, false);
 	ir_memop(l->b, IR_LIN, 8, t, &m, IR_NONE);
 	lift_do(l, HELPER_monitor, VAL(t), NO, NO);
 }

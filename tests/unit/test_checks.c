@@ -15,7 +15,8 @@ enum mode { P0, P3, L0, L3, R, V };
 
 /* Preparations: kind, where, what. */
 enum prep_kind { PREP_END, PREP_MEM, PREP_REG, PREP_CR0, PREP_CR4, PREP_CR3, PREP_EFER, PREP_EFL, PREP_DR, PREP_FPU,
-	PREP_MXCSR, PREP_XCR0, PREP_SEG, PREP_IDTLIM, PREP_TRLIM, PREP_TASK2, PREP_TASKGATE, PREP_NMI, PREP_LOST };
+	PREP_MXCSR, PREP_XCR0, PREP_SEG, PREP_IDTLIM, PREP_TRLIM, PREP_TASK2, PREP_TASKGATE, PREP_NMI, PREP_SYSENTER,
+	PREP_LOST };
 
 struct prep {
 	uint8_t kind, n;
@@ -170,6 +171,7 @@ static void prepare(struct fix *f, const struct prep *p)
 		fill_task2(f, HANDLERS + p->at * 16);
 		fix_idt(f, p->at, mk_gate(S_TSS2, 0, 0x85, 0));
 		break;
+	case PREP_SYSENTER: c->msr.sysenter_cs = p->v; break;
 	case PREP_NMI: vcpu_set_nmi(c, 1); break;
 	default: break;
 	}
