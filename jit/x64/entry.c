@@ -19,8 +19,10 @@ static bool keeps_host_flags(const struct ir_op *o)
 	return false;
 }
 
-static enum x64_flags_in flags_in(const struct ir_block *ir)
+static enum x64_flags_in flags_in(const struct emitter *c)
 {
+	const struct ir_block *ir = c->ir;
+
 	for (unsigned i = 0; i < ir->nops; i++) {
 		const struct ir_op *o = &ir->op[i];
 
@@ -32,6 +34,9 @@ static enum x64_flags_in flags_in(const struct ir_block *ir)
 			return IN_HOST;
 		return o->fdef ? IN_DEAD : IN_ENV;
 	}
+	/* the jump cache wants them saved */
+	if (ir->term.kind == TERM_JMP)
+		return c->blk->exit[0].linkable ? IN_HOST : IN_ENV;
 	return ir->term.kind == TERM_IND || ir->term.kind == TERM_JNZ ? IN_ENV : IN_HOST;
 }
 
@@ -49,7 +54,7 @@ void emit_entries(struct emitter *c)
 	struct x64_block *xb = c->xb;
 	uint8_t *over;
 
-	xb->in = flags_in(c->ir);
+	xb->in = flags_in(c);
 	jump_cache_entry(c);
 	switch (xb->in) {
 	case IN_ENV:
