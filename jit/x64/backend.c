@@ -131,8 +131,8 @@ static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 	if (n)
 		return n;
 	mark(c, &m);
-	if (o->op == IR_LDX) {
-		n = fold_rmw(c);
+	if (o->op == IR_LDX || o->op == IR_LD) {
+		n = o->op == IR_LDX ? fold_rmw(c) : fold_load(c);
 		if (n && !c->starved)
 			return n;
 		take_back(c, &m);

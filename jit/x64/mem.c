@@ -355,3 +355,54 @@ unsigned fold_rmw(struct emitter *c)
 	flags_made(c);
 	return 3;
 }
+
+/* CMP or TEST with memory on the left: by a register or an immediate. */
+static void compare_memory(struct emitter *c, const struct ir_op *op, const struct x_mem *m)
+{
+	int32_t imm = (int32_t)op->imm;
+
+	if (IR_KIND(op->b) != IR_KIND_IMM) {
+		unsigned b = use_spare(c, op->b, 0, X_R11);
+
+		if (op->op == IR_CMP)
+			x_alu_mr(&c->cb, X_CMP, op->w, m, b);
+		else
+			x_rm(&c->cb, op->w == 1 ? 0x84 : 0x85, op->w, b, m);
+	} else if (op->op == IR_CMP) {
+		x_alu_mi(&c->cb, X_CMP, op->w, m, imm);
+	} else {
+		x_rm(&c->cb, op->w == 1 ? 0xF6 : 0xF7, op->w, 0, m);
+		codebuf_bytes(&c->cb, &imm, op->w == 8 ? 4 : op->w);
+	}
+}
+
+static bool in_host_reg(ir_val v)
+{
+	return IR_KIND(v) == IR_KIND_G && host_reg(IR_NUM(v)) != X_NONE;
+}
+
+unsigned fold_load(struct emitter *c)
+{
+	const struct ir_op *ld = &c->ir->op[c->i], *op = ld + 1;
+	bool compare = op->op == IR_CMP || op->op == IR_TEST, left;
+	int digit = compare ? X_CMP : alu_digit(op->op);
+	struct x_mem m;
+
+	if (c->i + 1 >= c->ir->nops || ld->op != IR_LD || IR_KIND(ld->d) != IR_KIND_T || !op->fdef || op->w != ld->w ||
+		digit < 0 || digit >= 0x10 || used_later(c, c->i + 2, ld->d))
+		return 0;
+	left = compare && op->a == ld->d;
+	if (left ? op->b == ld->d || (IR_KIND(op->b) == IR_KIND_IMM && !imm_fits(op, op->b))
+		 : op->b != ld->d || !in_host_reg(op->a) || (!compare && op->d != op->a))
+		return 0;
+	m = probe(c, ld, SITE_LD, IR_NONE, false);
+	flags_before(c, op);
+	if (left)
+		compare_memory(c, op, &m);
+	else if (op->op == IR_TEST)
+		x_rm(&c->cb, op->w == 1 ? 0x84 : 0x85, op->w, host_reg(IR_NUM(op->a)), &m);
+	else
+		x_alu_rm(&c->cb, (enum x_alu)digit, op->w, host_reg(IR_NUM(op->a)), &m);
+	flags_after(c, op);
+	return 2;
+}

@@ -222,6 +222,7 @@ bool lower_ld(struct emitter *c, const struct ir_op *o);
 bool lower_st(struct emitter *c, const struct ir_op *o);
 void cold_eval(struct emitter *c, struct cold *k);
 unsigned fold_rmw(struct emitter *c); /* ops consumed from the current one: 0 or 3 */
+unsigned fold_load(struct emitter *c); /* the same: 0 or 2 */
 bool lower_stx(struct emitter *c, const struct ir_op *o);
 bool lower_segchk(struct emitter *c, const struct ir_op *o);
 bool lower_canon(struct emitter *c, const struct ir_op *o);

@@ -273,7 +273,20 @@ static void near_base(struct run *r, unsigned base, unsigned asize)
 	if (!r->long_mode && w == 8)
 		w = 4;
 	m.disp = (int64_t)(rnd() % 64) - 32;
-	switch (rnd() % 8) {
+	switch (rnd() % 10) {
+	case 8: /* compare with memory */
+		t = ir_temp(&r->ir);
+		ir_ld(&r->ir, w, t, &m);
+		if (rnd() & 1)
+			ir_emit_imm(&r->ir, rnd() & 1 ? IR_CMP : IR_TEST, w, IR_NONE, t, (int32_t)rnd() >> rnd() % 32);
+		else
+			ir_emit(&r->ir, rnd() & 1 ? IR_CMP : IR_TEST, w, IR_NONE, t, IR_G(rnd() % nregs));
+		break;
+	case 9:
+		t = ir_temp(&r->ir);
+		ir_ld(&r->ir, w, t, &m);
+		ir_emit(&r->ir, rnd() & 1 ? IR_CMP : IR_TEST, w, IR_NONE, IR_G(rnd() % nregs), t);
+		break;
 	case 0:
 		ir_st(&r->ir, w, &m, IR_G(rnd() % nregs));
 		break;
