@@ -8,6 +8,7 @@ import argparse
 import csv
 import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -16,10 +17,19 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import chart  # noqa: E402  (found by the line above)
 import expect  # noqa: E402
 
-CLASSES = {'boot': ['boot'], 'integer': ['integer'], 'branches, calls': ['calls', 'indirect'],
-           'memory': ['sieve', 'chase'], 'strings': ['strings'], 'x87': ['x87'], 'SSE': ['sse', 'sseint']}
-SUMS = {'integer, branches, memory, strings': ['integer', 'calls', 'indirect', 'sieve', 'chase', 'strings'],
-        'x87, SSE': ['x87', 'sse', 'sseint']}
+# class: (program in the guest, its workloads)
+CLASSES = {'boot': (None, ['boot']), 'integer': ('work', ['integer']), 'calls': ('work', ['calls', 'indirect']),
+           'memory': ('work', ['sieve', 'chase']), 'strings': ('work', ['strings']), 'x87': ('work', ['x87']),
+           'sse': ('work', ['sse', 'sseint']),
+           'os': ('os', ['syscall', 'pipe', 'switch', 'fault', 'fork', 'exec', 'signal']),
+           'newcode': ('os', ['jit', 'patch', 'newcode']), 'devices': ('os', ['port', 'mmio', 'disk']),
+           'real': ('real', ['7z', 'xz', 'openssl', 'python', 'perl', 'lua', 'sqlite', 'gcc', 'awk', 'shell'])}
+SUMS = {'integer, calls, memory, strings': ['integer', 'calls', 'memory', 'strings'], 'x87, sse': ['x87', 'sse']}
+# how each program is started: in the guest; natively, {} being the directory with the guest's files
+IN_GUEST = {'work': 'work', 'os': 'os', 'real': 'chroot /mnt /bin/sh /opt/bench/real'}
+NATIVELY = {'work': '{}/bin/work', 'os': '{}/bin/os', 'real': 'chroot {}/root /bin/sh /opt/bench/real'}
+PREPARE = 'stty -echo; if [ -d /mnt/opt ]; then mkdir -p /mnt/opt/bench; cp /bench/* /mnt/opt/bench; mount -t proc proc /mnt/proc; fi'
+NOT_NATIVE = CLASSES['devices'][1]
 BITS = {'i386': 32, 'amd64': 64}
 QEMU = {'i386': 'qemu-system-i386', 'amd64': 'qemu-system-x86_64'}
 
@@ -41,16 +51,25 @@ def peak_kib(pid):
         return next(int(line.split()[1]) for line in file if line.startswith('VmHWM:'))
 
 
-def run_guest(command, kernel, initrd, timeout):
-    """One boot and all workloads: {workload: (seconds, checksum)}, peak memory in KiB"""
-    vm = expect.Vm(command.split() + ['-m', '256', '-display', 'none', '-serial', 'stdio', '-kernel', kernel,
-                                      '-initrd', initrd, '-append', 'console=ttyS0 quiet'], timeout)
-    begin = {}
+def programs(classes):
+    """[(program, its workloads)], one item for each class"""
+    return [CLASSES[c] for c in classes if CLASSES[c][0]]
+
+
+def run_guest(command, guest, classes, timeout):
+    """One boot and the workloads: {workload: (seconds, checksum)}, peak memory in KiB"""
+    vm = expect.Vm(command.split() + ['-m', '384', '-display', 'none', '-serial', 'stdio', '-kernel', guest['kernel'],
+                                      '-initrd', guest['initrd'], '-drive',
+                                      f'file={guest["disk"]},format=raw,snapshot=on',
+                                      '-append', 'console=ttyS0 quiet disk=/dev/sda1'], timeout)
+    begin, out = {}, {}
     try:
         vm.expect('guest ready')
-        out = {'boot': (cpu_seconds(vm.proc.pid), '')}
+        if 'boot' in classes:
+            out['boot'] = (cpu_seconds(vm.proc.pid), '')
         vm.expect('# ')
-        vm.send('stty -echo; work; echo @do""ne')
+        runs = [f'{IN_GUEST[program]} {" ".join(works)}' for program, works in programs(classes)]
+        vm.send('; '.join([PREPARE, *runs, 'echo @do""ne']))
         while True:
             vm.expect('@')
             vm.expect('\n')
@@ -70,14 +89,17 @@ def run_guest(command, kernel, initrd, timeout):
         vm.close()
 
 
-def run_native(program, works):
+def run_native(directory, classes):
     out = {}
-    for work in works:
-        with subprocess.Popen([program, work], stdout=subprocess.PIPE, text=True) as proc:
-            text = proc.stdout.read()
-            _, status, usage = os.wait4(proc.pid, 0)
-            proc.returncode = os.waitstatus_to_exitcode(status)
-        out[work] = (usage.ru_utime + usage.ru_stime, text.split()[-1])
+    for program, works in programs(classes):
+        for work in works:
+            if work in NOT_NATIVE:
+                continue
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            text = subprocess.run([*NATIVELY[program].format(directory).split(), work], stdout=subprocess.PIPE, text=True,
+                                  check=True).stdout
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            out[work] = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, text.split()[-1])
     return out
 
 
@@ -127,11 +149,14 @@ def report(res, guest, names):
             line += '   DIFFERENT RESULTS'
             bad = True
         print(line)
-    for title, works in list(CLASSES.items()) + list(SUMS.items()):
+    sums = [(c, works) for c, (_, works) in CLASSES.items()]
+    sums += [(title, [w for c in classes for w in CLASSES[c][1]]) for title, classes in SUMS.items()]
+    for title, works in sums:
         gains = [res.ratio(guest, w, ref, ours) for w in works]
         costs = [res.ratio(guest, w, ours, 'native') for w in works]
-        print(f'geometric mean: {title:{36 - 16 + 12 * len(columns)}}' +
-              number(geomean([g for g in gains if g])) + number(geomean([c for c in costs if c]) if all(costs) else None))
+        if all(gains):
+            print(f'geometric mean: {title:{36 - 16 + 12 * len(columns)}}' + number(geomean(gains)) +
+                  number(geomean(costs) if all(costs) else None))
     print('peak memory, MiB: ' + ', '.join(f'{n} {res.peak(guest, n):.0f}' for n in names))
     return bad
 
@@ -139,14 +164,14 @@ def report(res, guest, names):
 def measure(args, guests, emulators):
     res = Results()
     for i in range(args.repeats):
-        for guest, (kernel, initrd, native) in guests.items():
-            for name, command in emulators.items():
-                print(f'run {i + 1}/{args.repeats}: {guest} under {name}', file=sys.stderr)
-                out, peak = run_guest(command.replace('QEMU', QEMU[guest]), kernel, initrd, args.timeout)
-                res.rows += [(i, guest, name, work, *result) for work, result in out.items()]
-                res.peaks.append((i, guest, name, peak))
-            works = [w for w in res.works(guest) if w != 'boot']
-            res.rows += [(i, guest, 'native', work, *result) for work, result in run_native(native, works).items()]
+        for name, guest in guests.items():
+            for emulator, command in emulators.items():
+                print(f'run {i + 1}/{args.repeats}: {name} under {emulator}', file=sys.stderr)
+                out, peak = run_guest(command.replace('QEMU', QEMU[name]), guest, args.classes, args.timeout)
+                res.rows += [(i, name, emulator, work, *result) for work, result in out.items()]
+                res.peaks.append((i, name, emulator, peak))
+            native = run_native(guest['directory'], args.classes)
+            res.rows += [(i, name, 'native', work, *result) for work, result in native.items()]
     return res
 
 
@@ -156,10 +181,13 @@ def main():
     p.add_argument('--timeout', type=float, default=300)
     p.add_argument('--csv')
     p.add_argument('--svg')
-    p.add_argument('--guest', action='append', help='i386|amd64=KERNEL,INITRD,NATIVE-PROGRAM')
+    p.add_argument('--class', dest='classes', default=','.join(CLASSES), help='of ' + ','.join(CLASSES))
+    p.add_argument('--guest', action='append', help='i386|amd64=KERNEL,INITRD,DISK,DIRECTORY')
     p.add_argument('emulator', nargs='+', help='NAME=COMMAND; QEMU in it stands for the emulator of that guest')
     args = p.parse_args()
-    guests = {k: v.split(',') for k, v in (g.split('=', 1) for g in args.guest)}
+    args.classes = args.classes.split(',')
+    guests = {k: dict(zip(('kernel', 'initrd', 'disk', 'directory'), v.split(',')))
+              for k, v in (g.split('=', 1) for g in args.guest)}
     emulators = dict(e.split('=', 1) for e in args.emulator)
     res = measure(args, guests, emulators)
     if args.csv:

@@ -1,34 +1,78 @@
 #!/bin/sh
-# run.sh - how fast are we? Boots the same guests, of both widths, under Dragoman and under QEMU's TCG, in turns, and
-# times the boot and the workloads of bench/guest/work.c from outside by markers on the serial line.
-# Usage: sh bench/run.sh [REPEATS [i386|amd64]]    (default: 5, both). Writes build/bench.csv and build/bench.svg and
-# prints medians, ratios and geometric means by class.
+# run.sh - how fast are we? Boots the same guests, of both widths, under Dragoman, under QEMU's TCG, and runs the same
+# programs natively, in turns, and times the boot and the workloads from outside by markers on the serial line.
+# Usage: sh bench/run.sh [--class NAME,...] [--repeat N] [--arch i386|amd64] [--accel OPTIONS] [--ref COMMAND]
+#   --class   of boot integer calls memory strings x87 sse os newcode devices real (default: all); real needs root
+#   --repeat  default 5          --arch   default: both
+#   --accel   what to give Dragoman for -accel, default jit
+#   --ref     the emulator to compare with, a command with QEMU for QEMU's program; default "QEMU -accel tcg -nic none"
+# Writes build/bench.csv and build/bench.svg and prints medians, ratios and geometric means by class.
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$root/tests/lib.sh"
+classes=boot,integer,calls,memory,strings,x87,sse,os,newcode,devices,real
+repeats=5
+arches="i386 amd64"
+accel=jit
+ref="QEMU -accel tcg -nic none"
+[ "$(id -u)" = 0 ] || { classes=${classes%,real}; say "not root: no real programs"; }
+while [ $# -gt 0 ]; do
+	case $1 in
+	--class) classes=$2 ;;
+	--repeat) repeats=$2 ;;
+	--arch) arches=$2 ;;
+	--accel) accel=$2 ;;
+	--ref) ref=$2 ;;
+	*) die "unknown option: $1 (see the head of this file)" ;;
+	esac
+	shift 2 2>/dev/null || die "an option wants a value"
+done
 need_build
 need_guests
 need python3 qemu-system-x86 gcc-12-multilib
-build_target=dragoman configure_build "$build" -DCMAKE_BUILD_TYPE=Release || die "the build failed"
+[ -n "${BENCH_NO_BUILD:-}" ] || build_target=dragoman configure_build "$build" -DCMAKE_BUILD_TYPE=Release ||
+	die "the build failed"
 t=$(mktemp -d) || exit 1
 trap 'rm -rf "$t"' EXIT
+of_guest() { sh "$tools/guest.sh" "$@" || die "no guest"; }
 
-# guest ARCH FLAVOUR COMPILER-OPTION...: kernel, initramfs with the workloads, native program
+# guest ARCH FLAVOUR COMPILER-OPTION...: kernel, initramfs with the workloads, disk, directory with what runs natively
 guest() {
 	arch=$1
 	flavour=$2
 	shift 2
-	kernel=$(sh "$tools/guest.sh" kernel "$flavour") && initrd=$(sh "$tools/guest.sh" initrd "$flavour") || die "no guest"
-	mkdir -p "$t/$arch/bin"
+	kernel=$(of_guest kernel "$flavour") && initrd=$(of_guest initrd "$flavour") || exit 1
+	d=$t/$arch
+	mkdir -p "$d/bin" "$d/bench"
 	# the kernel's headers by hand: gcc-multilib, which points -m32 to them, cannot be installed beside a cross compiler
-	gcc "$@" -idirafter "/usr/include/$(gcc -print-multiarch)" -O2 -static -fno-math-errno -o "$t/$arch/bin/work" "$root/bench/guest/work.c" || die "cannot build the workloads"
+	for p in work os; do
+		gcc "$@" -idirafter "/usr/include/$(gcc -print-multiarch)" -O2 -static -fno-math-errno -o "$d/bin/$p" \
+			"$root/bench/guest/$p.c" || die "cannot build the workloads"
+	done
+	case ,$classes, in
+	*,real,*)
+		disk=$(of_guest debian "$flavour") || exit 1
+		of_guest package "$flavour" xz-utils lua5.4 >"$t/packages" || exit 1
+		while read -r p; do cp "$p"/usr/bin/xz "$p"/usr/bin/lua5.4 "$d/bench/" 2>/dev/null; done <"$t/packages"
+		cp "$root/bench/guest/real" "$d/bench/"
+		debian=$(dirname "$disk")/root
+		mkdir -p "$debian/opt/bench" && cp "$d"/bench/* "$debian/opt/bench/" && ln -s "$debian" "$d/root" || exit 1
+		;;
+	*) disk=$(of_guest disk "$flavour") || exit 1 ;;
+	esac
 	# The kernel unpacks archives that follow each other.
-	(cd "$t/$arch" && find . | cpio -o -H newc -R 0:0 --quiet | gzip -9n) >"$t/more.gz" || exit 1
-	cat "$initrd" "$t/more.gz" >"$t/$arch.gz" || exit 1
-	echo "$arch=$kernel,$t/$arch.gz,$t/$arch/bin/work"
+	(cd "$d" && find bin bench | cpio -o -H newc -R 0:0 --quiet | gzip -9n) >"$t/more.gz" || exit 1
+	cat "$initrd" "$t/more.gz" >"$d.gz" || exit 1
+	echo "$arch=$kernel,$d.gz,$disk,$d"
 }
 
-set -- "${1:-5}" "${2:-both}"
-[ "$2" = amd64 ] || { i386=$(guest i386 686 -m32 -march=pentium4 -mfpmath=387) || exit 1; }
-[ "$2" = i386 ] || { amd64=$(guest amd64 amd64 -m64) || exit 1; }
-python3 "$root/bench/run.py" --repeats "$1" --csv "$build/bench.csv" --svg "$build/bench.svg" \
-	${i386:+--guest "$i386"} ${amd64:+--guest "$amd64"} dragoman="$DRAGOMAN -accel jit" qemu="QEMU -accel tcg -nic none"
+set --
+for arch in $arches; do
+	case $arch in
+	i386) g=$(guest i386 686 -m32 -march=pentium4 -mfpmath=387) || exit 1 ;;
+	amd64) g=$(guest amd64 amd64 -m64) || exit 1 ;;
+	*) die "unknown architecture: $arch" ;;
+	esac
+	set -- "$@" --guest "$g"
+done
+python3 "$root/bench/run.py" --repeats "$repeats" --class "$classes" --csv "$build/bench.csv" --svg "$build/bench.svg" "$@" \
+	dragoman="$DRAGOMAN -accel $accel" qemu="$ref"

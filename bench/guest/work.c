@@ -1,15 +1,8 @@
 /*
- * work.c - the compute workloads of bench/run.sh: runs inside the guest, or natively. Usage: work
- * NAME [SCALE]
- *
- * Each kernel does a fixed amount of work and returns a checksum, so that a wrong result cannot
- * pass for a fast one. The host takes the time between the two marker lines; nothing here reads a
- * clock.
+ * work.c - the compute workloads of bench/run.sh: runs inside the guest, or natively. Usage: work NAME...
  */
-#include <stdint.h>
-#include <stdio.h>
+#include "run.h"
 #include <stdlib.h>
-#include <string.h>
 #include <emmintrin.h>
 
 static uint32_t integer(unsigned n) /* shifts, adds, multiplications, branches; registers only */
@@ -199,11 +192,7 @@ static uint32_t strings(unsigned n) /* rep movs, stos, scas of a page and of a f
 	return sum;
 }
 
-static const struct {
-	const char *name;
-	uint32_t (*run)(unsigned);
-	unsigned scale;
-} works[] = {
+static const struct work works[] = {
 	{"integer", integer, 60},
 	{"sieve", sieve, 120},
 	{"chase", chase, 30},
@@ -217,14 +206,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	for (unsigned i = 0; i < sizeof(works) / sizeof(works[0]); i++) {
-		if (argc > 1 && strcmp(argv[1], works[i].name))
-			continue;
-		printf("@begin %s\n", works[i].name);
-		fflush(stdout);
-		printf("@end %s %08x\n", works[i].name,
-			works[i].run(argc > 2 ? atoi(argv[2]) : works[i].scale));
-		fflush(stdout);
-	}
-	return 0;
+	return run_works(works, sizeof(works) / sizeof(works[0]), argc, argv);
 }

@@ -10,6 +10,7 @@
 #   disk [FLAVOUR]       hard disk: MBR, GRUB, ext4 with kernel and initramfs
 #   debian [FLAVOUR]     hard disk with a whole Debian: systemd, compilers and the programs of guest-programs. Needs root
 #   reference [FLAVOUR]  what guest-programs prints in that Debian's root on this host, by chroot. Needs root
+#   package FLAVOUR NAME...  Debian packages, unpacked: a directory each
 #   mach                 GNU Mach, a multiboot kernel: path, uncompressed
 #   installer ARCH KIND  directory with linux and initrd.gz of Debian's installer; KIND is text or gtk
 #   data FILE            a fresh ext4 data disk of 64 MiB
@@ -248,6 +249,11 @@ reference() {
 	echo "$out"
 }
 
+package() {
+	fetch "$@"
+	for f; do echo "$cache/pkg/$f"; done
+}
+
 mach() {
 	out=$cache/gnumach
 	if [ ! -s "$out" ]; then
@@ -281,7 +287,7 @@ esac
 cache=$guests/$arch
 mkdir -p "$cache" || exit 1
 case $what in
-drivers) drivers "$@" ;;
+drivers | package) $what "$@" ;;
 kernel | initrd | iso | disk | debian | reference | mach) $what ;;
-*) die "usage: guest.sh kernel|initrd|iso|disk|debian|reference|mach [686|686-pae|amd64] | drivers FLAVOUR FILE MODULE... | data FILE" ;;
+*) die "usage: guest.sh kernel|initrd|iso|disk|debian|reference|mach [686|686-pae|amd64] | drivers FLAVOUR FILE MODULE... | package FLAVOUR NAME... | data FILE" ;;
 esac
