@@ -121,6 +121,7 @@ static void drop_dependents(struct feature_set *s)
 		{FEAT_SSE41, FEAT_SSE42},
 		{FEAT_SSE2, FEAT_AES},
 		{FEAT_SSE2, FEAT_PCLMUL},
+		{FEAT_SSE2, FEAT_SHA},
 		{FEAT_SSE2, FEAT_LM},
 		{FEAT_PAE, FEAT_LM},
 		{FEAT_LM, FEAT_SYSCALL},

@@ -32,7 +32,7 @@ static inline struct fix *fix_long(const char *model, unsigned cpl)
 	ck_assert_int_eq(h_mov_cr_to(c, 3, PML4, 0), EXIT_NONE);
 	c->gpr[GPR_RCX] = 0xC0000080;
 	c->gpr[GPR_RDX] = 0;
-	c->gpr[GPR_RAX] = EFER_LME | EFER_SCE;
+	c->gpr[GPR_RAX] = EFER_LME | (feature_has(&c->features, FEAT_SYSCALL) ? EFER_SCE : 0);
 	ck_assert_int_eq(h_wrmsr(c, 0, 0, 0), EXIT_NONE);
 	ck_assert_int_eq(h_mov_cr_to(c, 0, c->cr0 | CR0_PG, 0), EXIT_NONE);
 	ck_assert_int_eq(h_jmp_far(c, S_KCODE64, KCODE_AT, 4 | 7 << 8), EXIT_NONE);
