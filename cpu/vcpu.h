@@ -162,11 +162,12 @@ struct vcpu {
 	uint64_t rip;
 	uint64_t ret;		  /* result of the last helper that has one */
 	uint64_t jc_key;	  /* tag modifier of the jump cache (jit/cache) */
-	uint8_t fp_live;	  /* guest FP state is in host registers (host backends only) */
+	uint8_t fp_live;	  /* guest XMM registers and MXCSR are in host registers (host backends only) */
 	uint8_t shadow;		  /* interrupt shadow: 1 STI, 2 MOV/POP SS; the next instruction only */
 	uint8_t halted;		  /* in HLT */
 	uint8_t one;		  /* run the next instruction alone (debug, replay) */
 	uint16_t fl_save;	  /* host backends: arithmetic flags of running code, in the host's form */
+	uint8_t x87_live, avx_live; /* the x87 stack, the upper halves of YMM registers are there, too */
 	uint32_t mode;		  /* translation mode key; mode.h; current whenever a block is looked up */
 	uint64_t scratch[8];	  /* spill slots of translated code */
 	/* ---- warm ---- */

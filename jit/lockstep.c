@@ -329,6 +329,8 @@ static void compare_rest(struct lockstep *k, const struct vcpu *a, const struct 
 		report(k, "x87 state", a->fpu.fsw, b->fpu.fsw);
 	if (memcmp(a->fpu.xmm, b->fpu.xmm, sizeof(a->fpu.xmm)) || a->fpu.mxcsr != b->fpu.mxcsr)
 		report(k, "SSE state", a->fpu.mxcsr, b->fpu.mxcsr);
+	if (memcmp(a->fpu.ymmh, b->fpu.ymmh, sizeof(a->fpu.ymmh)))
+		report(k, "upper halves of YMM", 0, 0);
 }
 
 static void compare(struct lockstep *k, const struct block *twin, enum run_exit ri, enum run_exit rh)

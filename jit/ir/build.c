@@ -24,7 +24,7 @@ void ir_block_init(struct ir_block *b, uint32_t mode, unsigned start_off)
 	b->mode = mode;
 	b->start_off = b->end_off = start_off;
 	b->ninsns = 0;
-	b->uses_x87 = b->uses_sse = false;
+	b->uses_x87 = b->uses_sse = b->uses_avx = false;
 }
 
 static struct ir_op *append(struct ir_block *b, enum ir_opcode op, unsigned w)

@@ -111,7 +111,7 @@ struct ir_block {
 	unsigned end_off;	 /* page offset behind the last; > 4096 if that one straddles */
 	unsigned ninsns;
 	struct insn insns[IR_MAX_INSNS]; /* decoded, in order; NATIVE's imm indexes it */
-	bool uses_x87, uses_sse; /* has NATIVE ops of that kind */
+	bool uses_x87, uses_sse, uses_avx; /* has NATIVE ops of that kind */
 };
 
 struct ir_op_info {

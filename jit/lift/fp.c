@@ -78,7 +78,8 @@ static void native(struct lift *l, unsigned units)
 	o->fdef = row->f_write & IRF_ALL;
 	o->fuse = row->f_read & IRF_ALL;
 	l->b->uses_x87 |= !!(units & UNIT_X87);
-	l->b->uses_sse |= !!(units & (UNIT_SSE | UNIT_AVX));
+	l->b->uses_sse |= !!(units & UNIT_SSE);
+	l->b->uses_avx |= !!(units & UNIT_AVX);
 }
 
 /* Bytes of an operand the table gives no size: environments and save areas. 0: not one */

@@ -202,7 +202,7 @@ static void make_priv(struct emitter *c)
 	BUG_ON(!xb);
 	*xb = *c->xb;
 	xb->mode = ir->mode;
-	xb->fp = ir->uses_x87 || ir->uses_sse;
+	xb->fp = x64_fp_needs(ir);
 	site = (struct x64_site *)(xb + 1);
 	op = (struct ir_op *)(site + c->nsites);
 	xb->insns = (struct insn *)(op + nops);
@@ -266,7 +266,7 @@ static enum run_exit x64_run(void *priv, struct vcpu *cpu, struct block *blk,
 	cpu->fl_save = flags_pack(cpu->eflags);
 	/* The flags are in both places: every entry is good, and each is to be seen by lockstep. */
 	r = enter(cpu, blk->code + (x->entries++ & 1 ? xb->body : xb->env), x, last);
-	x64_fp_save(cpu);
+	x64_fp_save(x);
 	cpu->eflags = (cpu->eflags & ~IRF_ALL) | flags_unpack(cpu->fl_save);
 	return (enum run_exit)r;
 }

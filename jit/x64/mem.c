@@ -158,7 +158,7 @@ void load_addend(struct emitter *c, unsigned b, unsigned idx)
 }
 
 /* The host's operand for the access. @val: what a store will write. */
-struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, bool align)
+struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align)
 {
 	struct x64_site *s;
 	unsigned a, b;
@@ -169,12 +169,12 @@ struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_v
 	flags_lost(c);
 	b = scratch(c);
 	s = new_site(c, o, kind);
-	s->align = align;
+	s->align = (uint8_t)align;
 	s->gla_reg = (uint8_t)a;
 	s->delta_reg = (uint8_t)b;
 	s->val = value_at(c, val);
 	if (align) {
-		x_testi(&c->cb, 1, a, 15);
+		x_testi(&c->cb, 1, a, (int32_t)align - 1);
 		miss(c, s, 5);
 	}
 	compare_tag(c, a, b, o->w, o->m.idx, kind != SITE_LD && kind != SITE_NLD);
@@ -208,7 +208,7 @@ static void keep_host(struct emitter *c, struct x_mem *m)
 
 bool lower_ld(struct emitter *c, const struct ir_op *o)
 {
-	struct x_mem m = probe(c, o, o->op == IR_LDX ? SITE_LDX : SITE_LD, IR_NONE, false);
+	struct x_mem m = probe(c, o, o->op == IR_LDX ? SITE_LDX : SITE_LD, IR_NONE, 0);
 	unsigned d;
 
 	if (o->op == IR_LDX)
@@ -239,7 +239,7 @@ static bool imm_fits(const struct ir_op *o, ir_val v)
 
 bool lower_st(struct emitter *c, const struct ir_op *o)
 {
-	struct x_mem m = probe(c, o, SITE_ST, o->a, false);
+	struct x_mem m = probe(c, o, SITE_ST, o->a, 0);
 
 	if (imm_fits(o, o->a))
 		x_store_imm(&c->cb, o->w, &m, (int32_t)o->imm);
@@ -343,7 +343,7 @@ unsigned fold_rmw(struct emitter *c)
 		return 0;
 	if (!incdec && !imm_fits(op, op->b) && IR_KIND(op->b) == IR_KIND_IMM)
 		return 0;
-	m = probe(c, ld, SITE_LDX, IR_NONE, false);
+	m = probe(c, ld, SITE_LDX, IR_NONE, 0);
 	if (carry || (incdec && op->fobs & IRF_C))
 		flags_need(c);
 	if (incdec)

@@ -1,10 +1,13 @@
 /*
- * native.c - x87, MMX and SSE instructions run on the host's own unit.
+ * native.c - x87, MMX, SSE and AVX instructions run on the host's own unit.
  *
- * The guest's instruction is encoded again: same opcode, same XMM, MMX and ST registers, general registers mapped,
+ * The guest's instruction is encoded again: same opcode, same XMM, YMM, MMX and ST registers, general registers mapped,
  * the memory operand replaced by the host address a TLB probe gives. The guest's FP state is in the host's registers
- * while cpu->fp_live; a block with such instructions loads it at its entry if it is not. C code never sees it live
+ * then: a block with such instructions loads what it needs at its entry (fpstate.c). C code never sees it live
  * (slow.c). A store that cannot be made in place goes to a bounce buffer and is committed by C.
+ *
+ * Not native though the host may have them: what reads or writes memory under a mask or by several addresses (gathers,
+ * VMASKMOVx), because a fault in the middle is part of what they do; and control words.
  */
 #include "jit/x64/x64.h"
 #include "cpu/insn/rows.h"
@@ -47,18 +50,33 @@ static bool stores(const struct insn *in)
 	return is_x87(in) ? x87_stores(in) : in->op[0].kind == OPND_MEM;
 }
 
+/* Only these VEX instructions ask for alignment: to the size of their operand. SDM Vol. 2A tables 2-19 to 2-21. */
+static bool vex_aligned(const struct insn *in)
+{
+	switch (in->map << 8 | in->opcode) {
+	case 0x128: case 0x129:			  /* VMOVAPS, VMOVAPD */
+	case 0x12B: case 0x1E7: case 0x22A:	  /* VMOVNTPS, VMOVNTPD, VMOVNTDQ, VMOVNTDQA */
+		return true;
+	case 0x16F: case 0x17F:			  /* VMOVDQA, not VMOVDQU */
+		return in->pp == 0x66;
+	}
+	return false;
+}
+
 /* A 16-byte operand of a legacy SSE instruction must be aligned, but for the few made not to. */
-static bool must_align(const struct insn *in, unsigned size)
+static unsigned alignment(const struct insn *in, unsigned size)
 {
 	static const char *const loose[] = {"movups", "movupd", "movdqu", "lddqu", "pcmpestri", "pcmpestrm",
 		"pcmpistri", "pcmpistrm"};
 
+	if (in->vex)
+		return vex_aligned(in) ? size : 0;
 	if (size != 16 || is_x87(in))
-		return false;
+		return 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(loose); i++)
 		if (!strcmp(insn_rows[in->id].mnemonic, loose[i]))
-			return false;
-	return true;
+			return 0;
+	return 16;
 }
 
 static bool x87_native(const struct insn *in)
@@ -87,6 +105,10 @@ static bool host_has(const struct x64 *x, unsigned feature)
 	case FEAT_AES: return x->feat & HOSTF_AES;
 	case FEAT_PCLMUL: return x->feat & HOSTF_PCLMUL;
 	case FEAT_SHA: return x->feat & HOSTF_SHA;
+	case FEAT_AVX: return x->feat & HOSTF_AVX;
+	case FEAT_AVX2: return x->feat & HOSTF_AVX2;
+	case FEAT_FMA: return x->feat & HOSTF_FMA;
+	case FEAT_F16C: return x->feat & HOSTF_F16C;
 	}
 	return false;
 }
@@ -97,24 +119,51 @@ static bool is_approximate(const struct insn *in)
 	return in->map == 1 && (in->opcode == 0x52 || in->opcode == 0x53);
 }
 
+/* Faults in the middle of it, implied operands, control words: not by the host. */
+static bool is_special(const struct insn *in)
+{
+	if (in->map == 1) /* MASKMOVx; group 15 is state */
+		return in->opcode == 0xF7 || in->opcode == 0xAE;
+	if (in->map == 2 && in->vex) /* VMASKMOVx, VPMASKMOVx, gathers */
+		return (in->opcode >= 0x2C && in->opcode <= 0x2F) || in->opcode == 0x8C || in->opcode == 0x8E ||
+			(in->opcode >= 0x90 && in->opcode <= 0x93);
+	return false;
+}
+
 bool x64_can_native(void *priv, const struct insn *in)
 {
 	const struct insn_row *row = &insn_rows[in->id];
 	const struct x64 *x = priv;
 	const struct opnd *mem = memory(in);
 
-	if (in->vex || in->lock || !host_has(priv, row->feature))
+	if (in->lock || !host_has(priv, row->feature) || (in->vex && !(x->feat & HOSTF_AVX)))
 		return false;
 	if (x->lockstep && is_approximate(in))
 		return false;
-	if (in->has_mem && (!mem || mem->size < 2 - !is_x87(in) || mem->size > 16))
+	if (in->has_mem && (!mem || mem->size < 2 - !is_x87(in) || mem->size > (in->vex ? 32 : 16)))
 		return false;
 	if (!strcmp(row->semantics, "x87"))
 		return x87_native(in);
-	if (strcmp(row->semantics, "sse") && strcmp(row->semantics, "mmx"))
+	if (strcmp(row->semantics, "sse") && strcmp(row->semantics, "mmx") && strcmp(row->semantics, "avx"))
 		return false;
-	/* MASKMOVx have an implied memory operand; group 15 is state */
-	return in->map >= 1 && in->map <= 3 && !(in->map == 1 && (in->opcode == 0xF7 || in->opcode == 0xAE));
+	return in->map >= 1 && in->map <= 3 && !is_special(in);
+}
+
+/*
+ * The moves that ask for alignment of 32 bytes as those that do not: the guest's address has been looked at, the bounce buffer
+ * is aligned to 16.
+ */
+static uint32_t loose_move(const struct insn *in)
+{
+	uint32_t pd = in->pp == 0x66 ? X_P66 : 0;
+
+	switch (in->map << 8 | in->opcode) {
+	case 0x128: return pd | X_0F(0x10);
+	case 0x129: case 0x12B: return pd | X_0F(0x11);
+	case 0x16F: return X_PF3 | X_0F(0x6F);
+	case 0x17F: case 0x1E7: return X_PF3 | X_0F(0x7F);
+	default: return X_PF3 | X_0F(0x6F); /* VMOVNTDQA */
+	}
 }
 
 static uint32_t opcode(const struct insn *in)
@@ -123,6 +172,8 @@ static uint32_t opcode(const struct insn *in)
 
 	if (is_x87(in))
 		return op;
+	if (in->vex && in->vex_l && in->has_mem && vex_aligned(in))
+		return loose_move(in);
 	return op | (in->pp == 0x66 ? X_P66 : in->pp == 0xF3 ? X_PF3 : in->pp == 0xF2 ? X_PF2 : 0);
 }
 
@@ -169,25 +220,65 @@ static void fields(struct emitter *c, const struct insn *in, struct enc *e)
 	}
 }
 
+/* VEX.W: it says the size of a general-register operand, else it is part of the opcode or ignored. */
+static unsigned vex_w(const struct insn *in)
+{
+	for (unsigned i = 0; i < in->nops && i < 3; i++)
+		switch (opnd_specs[insn_rows[in->id].op[i]].method) {
+		case METHOD_E: case METHOD_EB: case METHOD_EW: case METHOD_G:
+			return in->op[i].size == 8 ? 8 : 4;
+		}
+	return in->rex & 8 ? 8 : 4;
+}
+
+/* The immediate byte, if there is one: a number, or a fourth register. */
+static void immediate(struct codebuf *cb, const struct insn *in)
+{
+	for (unsigned i = 0; i < in->nops; i++)
+		if (in->op[i].kind == OPND_IMM) {
+			codebuf_u8(cb, (uint8_t)in->imm);
+			return;
+		}
+	if (insn_rows[in->id].match & MATCH_IS4)
+		codebuf_u8(cb, (uint8_t)(in->op[in->nops - 1].reg << 4));
+}
+
+/* VZEROUPPER, VZEROALL: outside 64-bit mode the upper eight registers keep their values. */
+static void vzero(struct codebuf *cb, const struct insn *in)
+{
+	if (in->code == 8) {
+		codebuf_u8(cb, 0xC5);
+		codebuf_u8(cb, in->vex_l ? 0xFC : 0xF8);
+		codebuf_u8(cb, 0x77);
+		return;
+	}
+	for (unsigned i = 0; i < 8; i++)
+		x_vex_rr(cb, in->vex_l ? X_0F(0x57) : X_0F(0x28), 4, 0, i, in->vex_l ? i : 0, i); /* vxorps, vmovaps */
+}
+
 static void encode(struct emitter *c, const struct insn *in, const struct enc *e, const struct x_mem *m)
 {
 	unsigned w = in->rex & 8 && !is_x87(in) ? 8 : 4;
 
 	if (!in->has_modrm) {
+		if (in->vex) {
+			vzero(&c->cb, in);
+			return;
+		}
 		if (in->map)
 			codebuf_u8(&c->cb, 0x0F);
 		codebuf_u8(&c->cb, in->opcode);
 		return;
 	}
-	if (m)
+	if (in->vex && m)
+		x_vex_rm(&c->cb, opcode(in), vex_w(in), in->vex_l, e->reg, in->vvvv, m);
+	else if (in->vex)
+		x_vex_rr(&c->cb, opcode(in), vex_w(in), in->vex_l, e->reg, in->vvvv, e->rm);
+	else if (m)
 		x_rm(&c->cb, opcode(in), w, e->reg, m);
 	else
 		x_rr(&c->cb, opcode(in), w, e->reg, e->rm);
-	for (unsigned i = 0; i < in->nops; i++)
-		if (in->op[i].kind == OPND_IMM) {
-			codebuf_u8(&c->cb, (uint8_t)in->imm);
-			break;
-		}
+	immediate(&c->cb, in);
 }
 
 /* A store by way of C: the instruction writes where C says, then C commits. */
@@ -215,7 +306,7 @@ bool lower_native(struct emitter *c, const struct ir_op *o)
 	if (!x64_can_native(c->x, in))
 		return false;
 	if (in->has_mem) {
-		m = probe(c, o, st ? SITE_NST : SITE_NLD, IR_NONE, must_align(in, o->w));
+		m = probe(c, o, st ? SITE_NST : SITE_NLD, IR_NONE, alignment(in, o->w));
 		if (st)
 			new_site(c, o, SITE_COMMIT);
 	}
@@ -236,25 +327,4 @@ bool lower_native(struct emitter *c, const struct ir_op *o)
 		c->cold[n].emit = cold_native_store;
 	}
 	return true;
-}
-
-/* At the entry of a block with FP instructions: state into host registers, unless it is there. */
-void emit_fp_check(struct emitter *c)
-{
-	struct codebuf *cb = &c->cb;
-	struct x_mem live = env_mem(ENV(fp_live)), fpu = env_mem(ENV(fpu));
-	uint8_t *load, *body;
-
-	if (!c->ir->uses_x87 && !c->ir->uses_sse)
-		return;
-	x_mov(cb, 8, X_R11, X_RCX);
-	x_movzx_m(cb, X_RCX, &live, 1);
-	load = x_jrcxz_fwd(cb);
-	x_mov(cb, 8, X_RCX, X_R11);
-	body = x_jmp_fwd(cb);
-	x_here8(cb, load);
-	x_rm(cb, X_0F(0xAE), 8, 1, &fpu); /* fxrstor64 */
-	x_store_imm(cb, 1, &live, 1);
-	x_mov(cb, 8, X_RCX, X_R11);
-	x_here(cb, body);
 }

@@ -44,23 +44,35 @@ static bool hits_self(struct vcpu *cpu, const struct x64_site *s, gla_t gla)
 	return ra != RADDR_NONE && hits(s->blk, ra, s->w - n);
 }
 
-void x64_fp_save(struct vcpu *cpu)
+void x64_fp_save(struct x64 *x)
 {
+	void (*save)(struct vcpu *) = (void (*)(struct vcpu *))(uintptr_t)x->stub.fp_save;
 	static const uint32_t mxcsr = 0x1F80;
+	struct vcpu *cpu = x->cpu;
+	uint32_t mask = cpu->fpu.mxcsr_mask;
 
 	if (!cpu->fp_live)
 		return;
-	__asm__ volatile("fxsave64 %0\n\tfninit\n\tldmxcsr %1" : "=m"(cpu->fpu) : "m"(mxcsr) : "memory");
-	/* where the host last executed an x87 instruction is nobody's business */
-	cpu->fpu.fip = cpu->fpu.fdp = 0;
-	cpu->fpu.fop = 0;
-	cpu->fp_live = 0;
+	save(cpu);
+	__asm__ volatile("ldmxcsr %0" : : "m"(mxcsr) : "memory");
+	/* where the host last executed an x87 instruction is nobody's business, nor which MXCSR bits it has */
+	if (cpu->x87_live) {
+		cpu->fpu.fip = cpu->fpu.fdp = 0;
+		cpu->fpu.fop = 0;
+		cpu->fpu.mxcsr_mask = mask;
+	}
+	cpu->fp_live = cpu->x87_live = cpu->avx_live = 0;
 }
 
-static void fp_load(struct vcpu *cpu)
+/* After x64_fp_save(): what block @xb works with back into host registers. */
+static void fp_load(struct x64 *x, const struct x64_block *xb)
 {
-	__asm__ volatile("fxrstor64 %0" : : "m"(cpu->fpu) : "memory");
-	cpu->fp_live = 1;
+	for (unsigned i = FP_PARTS; i-- > 0;) {
+		void (*load)(struct vcpu *) = (void (*)(struct vcpu *))(uintptr_t)x->stub.fp_load[1][i];
+
+		if (xb->fp >> i & 1 && !(i == FP_PART_XMM && x->cpu->fp_live))
+			load(x->cpu);
+	}
 }
 
 static unsigned page_fault(struct vcpu *cpu)
@@ -131,20 +143,20 @@ static unsigned commit(struct vcpu *cpu, struct x64_frame *f)
 
 	if (f->commit == NO_COMMIT)
 		return 0;
-	x64_fp_save(cpu);
+	x64_fp_save(f->x);
 	BUG_ON(mmu_write_buf(&cpu->mmu, f->commit, f->bounce, s->w, s->idx));
 	if (s->blk->dead) {
 		set_rip(cpu, s, s->next_off);
 		return 1 + RUN_LOOKUP;
 	}
-	fp_load(cpu);
+	fp_load(f->x, s->blk->priv);
 	return 0;
 }
 
-static unsigned raise(struct vcpu *cpu, enum check_id id)
+static unsigned raise(struct x64 *x, enum check_id id)
 {
-	x64_fp_save(cpu);
-	cpu_raise(cpu, id, 0);
+	x64_fp_save(x);
+	cpu_raise(x->cpu, id, 0);
 	return 1 + RUN_FAULT;
 }
 
@@ -172,19 +184,19 @@ unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 	set_rip(cpu, s, s->off);
 	/* In 64-bit code an address that is not in canonical form is #GP(0), or #SS(0) through the stack segment. */
 	if (!canonical(s, gla))
-		return raise(cpu, s->sreg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL);
-	/* #GP(0): a 16-byte operand of a legacy SSE instruction is not aligned */
-	if (s->align && gla & 15)
-		return raise(cpu, CHECK_GP_ALIGN16);
+		return raise(f->x, s->sreg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL);
+	/* #GP(0): a 16-byte operand of a legacy SSE instruction is not aligned. The interpreter judges it. */
+	if (s->align && gla & (s->align - 1u))
+		return 1 + RUN_ONE;
 	r = tlb_fill(m, gla, s->kind == SITE_LD || s->kind == SITE_NLD ? MMU_READ : MMU_WRITE, s->idx);
 	if (r == FILL_OK && (gla & (PAGE_SIZE - 1)) + s->w <= PAGE_SIZE) {
 		f->regs[s->delta_reg & 15] = m->tlb[s->idx][tlb_index(gla)].addend;
 		return 0;
 	}
-	x64_fp_save(cpu);
+	x64_fp_save(f->x);
 	x = r == FILL_FAULT ? page_fault(cpu) : access_in_c(cpu, f, gla);
 	if (!x && live && ((const struct x64_block *)s->blk->priv)->fp)
-		fp_load(cpu);
+		fp_load(f->x, s->blk->priv);
 	return x;
 }
 
@@ -196,7 +208,7 @@ unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 	bool live = cpu->fp_live && xb->fp; /* whoever needs it next loads it */
 	enum exit x;
 
-	x64_fp_save(cpu);
+	x64_fp_save(f->x);
 	e->mode = xb->mode;
 	e->insns = xb->insns;
 	e->off = (unsigned)s->off;
@@ -213,6 +225,6 @@ unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 		return 1 + RUN_LOOKUP;
 	}
 	if (live)
-		fp_load(cpu);
+		fp_load(f->x, s->blk->priv);
 	return 0;
 }

@@ -228,6 +228,7 @@ static void make_eval(struct x64 *x, struct codebuf *cb, bool code64)
 void x64_make_stubs(struct x64 *x, struct codebuf *cb)
 {
 	x->stub.enter = make_enter(cb);
+	x64_make_fp_stubs(x, cb);
 	for (unsigned i = 0; i < 2; i++) {
 		make_exit(x, cb, i);
 		make_link(x, cb, i);

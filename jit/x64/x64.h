@@ -32,7 +32,7 @@ struct x64_site {
 	struct block *blk;
 	int32_t off, next_off;	/* page offset of the instruction and of the next */
 	uint8_t w, idx, sreg, kind;
-	bool align;		/* must be aligned to 16: #GP */
+	uint8_t align;		/* must be a multiple of this, or #GP; 0: need not */
 	uint8_t gla_reg;	/* register with the linear address */
 	uint8_t delta_reg;	/* gets host address - linear address */
 	uint8_t val;		/* where the value of a store is: VAL_* | number */
@@ -61,7 +61,7 @@ struct x64_block {
 	uint32_t body;		/* offset of the entry with the flags in EFLAGS */
 	uint32_t env;		/* offset of the entry with the flags in cpu->fl_save */
 	uint8_t in;		/* enum x64_flags_in */
-	bool fp;		/* has FP instructions: wants the state in host registers throughout */
+	uint8_t fp;		/* bit per enum x64_fp_part that is in host registers throughout; 0: no FP instructions */
 	uint8_t out[2];		/* enum x64_flags at the exits */
 	int32_t unlinked[2];	/* rel32 of the exits to their own cold ways out */
 	struct insn *insns;	/* copies, for x64_eval(); NULL: no op needs one */
@@ -84,12 +84,16 @@ struct x64_frame {
 	struct x64 *x;
 };
 
+enum x64_fp_part { FP_PART_XMM, FP_PART_X87, FP_PART_AVX, FP_PARTS }; /* fpstate.c */
+
 struct x64_stubs {
 	const uint8_t *enter;
 	/* [1]: for 64-bit code, where R8..R10 are guest registers */
 	const uint8_t *exit_host[2], *exit_env[2], *slow[2], *eval[2];
 	const uint8_t *lookup[2];  /* R11 = IP, flags in cpu->fl_save */
 	const uint8_t *checked;	   /* the same after a branch in 64-bit code, see make_checked() */
+	/* [0]: called by blocks, R15 as ever, RCX is lost, no flag is; [1]: void (*)(struct vcpu *) */
+	const uint8_t *fp_load[2][FP_PARTS], *fp_save;
 	const uint8_t *link[2][2]; /* called with a pointer to the block_exit behind the call; [][1]: flags saved */
 };
 
@@ -215,7 +219,7 @@ void flags_before(struct emitter *c, const struct ir_op *o);
 void flags_after(struct emitter *c, const struct ir_op *o);
 /* mem.c */
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
-struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, bool align);
+struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align);
 void call_slow(struct emitter *c, const struct x64_site *s);
 uint32_t code_here(const struct emitter *c); /* offset in the block's code */
 bool lower_ld(struct emitter *c, const struct ir_op *o);
@@ -244,9 +248,12 @@ lower_fn lower_mov, lower_zext, lower_sext, lower_lea, lower_ipval, lower_ldenv,
 void lower_eval(struct emitter *c, const struct ir_op *o);
 /* native.c */
 bool lower_native(struct emitter *c, const struct ir_op *o);
-void emit_fp_check(struct emitter *c);
 void cold_native_store(struct emitter *c, struct cold *k);
 bool x64_can_native(void *priv, const struct insn *in);
+/* fpstate.c */
+void emit_fp_check(struct emitter *c); /* at the entry of a block: the parts it needs, unless they are there */
+uint8_t x64_fp_needs(const struct ir_block *ir); /* bit per part */
+void x64_make_fp_stubs(struct x64 *x, struct codebuf *cb);
 /* entry.c */
 void emit_entries(struct emitter *c);
 enum x64_flags_in target_flags(const struct emitter *c, int64_t off); /* of the block at page offset @off, a guess */
@@ -257,7 +264,7 @@ void x64_make_stubs(struct x64 *x, struct codebuf *cb);
 /* slow.c: general registers only */
 unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f);
 unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f);
-void x64_fp_save(struct vcpu *cpu); /* if live: guest FP state to cpu->fpu, C's own control words back */
+void x64_fp_save(struct x64 *x); /* guest FP state, if live, to cpu->fpu; C's own control words back */
 /* jump_cache.c */
 void jc_clear(struct x64 *x);
 void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);

@@ -74,6 +74,8 @@ static void section(FILE *out, unsigned i)
 	f->log.lo = f->log.hi = CODE;
 	ck_assert_int_eq(jit_new(&j, f->cpu, &opt, &e), VM_OK);
 	f->cpu->rip = CODE;
+	f->cpu->cr4 |= CR4_OSFXSR;
+	vcpu_update(f->cpu);
 	ck_assert_ptr_nonnull(exec_lookup(j, f->cpu->mode));
 	fflush(f->log.out);
 	fprintf(out, "## %s: %s\n", cases[i].name, cases[i].bytes);
