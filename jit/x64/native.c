@@ -204,7 +204,7 @@ static void fields(struct emitter *c, const struct insn *in, struct enc *e)
 		if (h == X_NONE) {
 			struct x_mem m = gpr_mem(in->op[i].reg);
 
-			h = scratch(c);
+			h = X_R11; /* there may be no other: the probe has two */
 			x_load(&c->cb, 8, h, &m);
 			e->gpr = in->op[i].reg;
 			e->held = h;
