@@ -184,6 +184,8 @@ static enum exit run(struct simd *x, const struct simd_body *b, bool mmx)
 	b->run(x);
 	if (x->exit != EXIT_NONE)
 		return x->exit;
+	if (mmx && in->op[0].kind != OPND_MEM && x->fpflags) /* conversions: done even if #XM follows, as on silicon */
+		mmx_enter(&x->cpu->fpu);
 	TRY(simd_fp_exceptions(x));
 	if (in->nops > 0 && in->op[0].kind == OPND_MEM && !x->keep)
 		TRY(store(x, &in->op[0]));

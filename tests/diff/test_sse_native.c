@@ -3,9 +3,12 @@
  *
  * For each row an encoding is built (register forms, and memory at [RAX]), the same prepared state is run natively
  * (FXRSTOR, the instruction, FXSAVE, flags, in an executable page) and by fpu_exec(), and XMM, MMX, MXCSR, x87 words,
- * EFLAGS, general registers and memory are compared. Operands mix random bits with the floats that matter.
+ * EFLAGS, general registers and memory are compared. Operands mix random bits with the floats that matter. Once with all
+ * SIMD floating-point exceptions masked, once with a random set unmasked: then #XM must be the host's SIGFPE, with the same
+ * sticky flags and nothing else changed.
  * Arguments: cases per row and form (default 200), then the start of the row ids to run (default all).
  */
+#define _GNU_SOURCE
 #include "cpu/fpu/fpu.h"
 #include "tests/unit/ring0_fix.h"
 #include "cpu/insn/rows.h"
@@ -22,6 +25,8 @@ static const char *only = "";
 #if defined(__x86_64__)
 #include <sys/mman.h>
 #include <cpuid.h>
+#include <signal.h>
+#include <ucontext.h>
 
 #define MEM_AT 0x10000u
 
@@ -38,7 +43,21 @@ struct native {
 	struct state s;
 };
 
-static void prepare(struct state *s, bool x87)
+/* Where the generated code goes on after SIGFPE, and whether there was one. */
+static struct {
+	uintptr_t tail;
+	bool hit;
+} trap;
+
+static void on_fpe(int sig, siginfo_t *si, void *context)
+{
+	ucontext_t *u = context;
+
+	trap.hit = true;
+	u->uc_mcontext.gregs[REG_RIP] = trap.tail;
+}
+
+static void prepare(struct state *s, bool x87, bool unmask)
 {
 	unsigned kind = value_rnd() % 10;
 
@@ -47,6 +66,8 @@ static void prepare(struct state *s, bool x87)
 	s->f.fsw = x87 ? (value_rnd() & 7) << 11 : 0;
 	s->f.ftw = x87 ? value_rnd() : 0;
 	s->f.mxcsr = 0x1F80 | (value_rnd() & 3) << 13 | (value_rnd() & 3 ? 0 : 0x8040) | (value_rnd() & 7 ? 0 : value_rnd() & 0x3F);
+	if (unmask)
+		s->f.mxcsr &= ~(value_rnd() & 0x1F80);
 	for (unsigned i = 0; i < 8; i++) {
 		uint64_t v = value_quad(kind < 9 ? kind : value_rnd() % 9);
 		uint16_t e = value_rnd() & 1 ? 0xFFFF : value_rnd();
@@ -97,6 +118,7 @@ static void build(uint8_t *p, const uint8_t *code, unsigned len)
 	p = put_off(p, "48 8B 93", offsetof(struct native, s.rdx));
 	memcpy(p, code, len);
 	p += len;
+	trap.tail = (uintptr_t)p;
 	p = put_off(p, "48 89 83", offsetof(struct native, s.rax));
 	p = put_off(p, "48 89 8B", offsetof(struct native, s.rcx));
 	p = put_off(p, "48 89 93", offsetof(struct native, s.rdx));
@@ -140,8 +162,12 @@ struct run {
 	struct fix *fix;
 	struct native *n;
 	uint8_t *page;
-	unsigned cases, bad;
+	bool unmask;
+	unsigned cases, bad, faults;
 };
+
+#define XM_FLAGS ~1ull	  /* in place of EFLAGS: #XM */
+#define OTHER_FAULT ~0ull
 
 static void emulate(struct run *t, const struct insn *in, struct state *s, unsigned off)
 {
@@ -155,7 +181,7 @@ static void emulate(struct run *t, const struct insn *in, struct state *s, unsig
 	c->eflags = s->flags | FL_1;
 	mmu_write_buf(&c->mmu, MEM_AT, s->mem, 64, vcpu_mmu_idx(c));
 	if (fpu_exec(c, in, MEM_AT + off) != EXIT_NONE)
-		s->flags = ~0ull;
+		s->flags = c->event.vec == 19 ? XM_FLAGS : OTHER_FAULT;
 	else
 		s->flags = c->eflags & FL_ARITH;
 	s->f = c->fpu;
@@ -189,7 +215,7 @@ static void settle_approximate(const struct state *host, struct state *ours)
 static const char *difference(const struct state *a, const struct state *b)
 {
 	if (a->flags != b->flags)
-		return b->flags == ~0ull ? "it faulted" : "EFLAGS";
+		return b->flags >= XM_FLAGS ? "it faulted" : a->flags >= XM_FLAGS ? "no #XM" : "EFLAGS";
 	if (memcmp(a->f.xmm, b->f.xmm, 256))
 		return "XMM";
 	for (unsigned i = 0; i < 8; i++)
@@ -224,12 +250,14 @@ static void one(struct run *t, const struct insn_row *r, const uint8_t *code, co
 	struct state in_s, emu;
 	const char *why;
 
-	prepare(&in_s, value_rnd() & 1);
+	prepare(&in_s, value_rnd() & 1, t->unmask);
 	emu = in_s;
 	t->n->s = in_s;
 	t->n->s.at = (uintptr_t)t->n->s.mem + off;
+	trap.hit = false;
 	((void (*)(struct native *))(uintptr_t)t->page)(t->n);
-	t->n->s.flags &= FL_ARITH;
+	t->n->s.flags = trap.hit ? XM_FLAGS : t->n->s.flags & FL_ARITH;
+	t->faults += trap.hit;
 	emulate(t, in, &emu, off);
 	if (is_approximate(r))
 		settle_approximate(&t->n->s, &emu);
@@ -297,9 +325,10 @@ static bool is_simd(const struct insn_row *r)
 		!strcmp(r->semantics, "movnti"));
 }
 
-START_TEST(every_row)
+/* Every row whose id starts with @only. Return: the exceptions met */
+static unsigned all_rows(bool unmask)
 {
-	struct run t = {.fix = fix_new("max")};
+	struct run t = {.fix = fix_new("max"), .unmask = unmask};
 	unsigned rows = 0, failed = 0, total = 0;
 
 	t.fix->cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
@@ -323,9 +352,25 @@ START_TEST(every_row)
 	munmap(t.page, 4096);
 	free(t.n);
 	fix_free(t.fix);
-	printf("%u rows, %u cases, %u rows differ\n", rows, total, failed);
+	printf("%u rows, %u cases, %u exceptions, %u rows differ\n", rows, total, t.faults, failed);
 	ck_assert_uint_gt(rows, 0);
 	ck_assert_uint_eq(failed, 0);
+	return t.faults;
+}
+
+START_TEST(every_row)
+{
+	ck_assert_uint_eq(all_rows(false), 0);
+}
+END_TEST
+
+START_TEST(every_row_unmasked)
+{
+	struct sigaction sa = {.sa_sigaction = on_fpe, .sa_flags = SA_SIGINFO}, old;
+
+	sigaction(SIGFPE, &sa, &old);
+	ck_assert_uint_gt(all_rows(true), *only ? 0 : 1000);
+	sigaction(SIGFPE, &old, NULL);
 }
 END_TEST
 #endif
@@ -344,6 +389,7 @@ int main(int argc, char **argv)
 #if defined(__x86_64__)
 	tcase_set_timeout(c, 600);
 	tcase_add_test(c, every_row);
+	tcase_add_test(c, every_row_unmasked);
 #else
 	printf("skipped: the host is no x86-64\n");
 #endif
