@@ -157,10 +157,7 @@ static void prepare(struct fix *f, const struct prep *p)
 		c->fpu.fsw = p->v;
 		break;
 	case PREP_MXCSR: c->fpu.mxcsr = p->v; break;
-	case PREP_XCR0:
-		feature_put(&c->features, FEAT_AVX, true);
-		c->xcr0 = p->v;
-		break;
+	case PREP_XCR0: c->xcr0 = p->v; break;
 	case PREP_SEG:
 		ck_assert_int_eq(h_load_seg(c, p->at, p->v, 1), EXIT_NONE);
 		break;

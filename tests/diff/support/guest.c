@@ -111,6 +111,10 @@ struct guest *guest_new_masked(int accel, uint32_t host_mask)
 	make_descriptors(g);
 	c->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
 	c->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE;
+	if (feature_has(&c->features, FEAT_AVX)) {
+		c->cr4 |= CR4_OSXSAVE;
+		c->xcr0 = 7;
+	}
 	c->cr3 = G_TABLES;
 	c->efer = EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE;
 	ck_assert_msg(jit_new(&g->j, c, &opt, &e) == VM_OK, "%s", e.msg);
