@@ -369,7 +369,7 @@ static void reset(struct device *dev)
 		memset(c->st->drive, 0, sizeof(c->st->drive));
 		c->st->control = 0;
 		for (unsigned n = 0; n < 2; n++) {
-			c->st->drive[n].write_cache = 1;
+			c->st->drive[n].write_cache = !(c->blk[n] && c->blk[n]->writethrough);
 			c->st->drive[n].heads = 16;
 			c->st->drive[n].sectors = 63;
 			if (c->blk[n])

@@ -4,6 +4,7 @@
 #ifndef FRONTEND_ARGS_H
 #define FRONTEND_ARGS_H
 
+#include "frontend/block_queue.h"
 #include "frontend/machine/config.h"
 
 #define ARGS_MAX_DRIVES 8
@@ -17,6 +18,8 @@ struct args_drive {
 	int index;	  /* 0..3: IDE position, 0..1: floppy; -1: next free */
 	bool cdrom, readonly, snapshot;
 	unsigned format; /* enum blk_format (block.h) */
+	bool direct;	 /* cache=none, directsync */
+	struct blk_policy policy;
 	char id[32];
 };
 

@@ -28,14 +28,15 @@ static enum vm_err new_drive(struct args *a, const struct args_drive *d, struct 
 
 enum vm_err spec_add_drive(struct args *a, const char *file, int index, bool cdrom, struct err *e)
 {
-	struct args_drive d = {.file = file, .index = index, .cdrom = cdrom, .readonly = cdrom};
+	struct args_drive d = {.file = file, .index = index, .cdrom = cdrom, .readonly = cdrom,
+		.policy.werror = BLK_STOP_ENOSPC};
 
 	return new_drive(a, &d, e);
 }
 
 enum vm_err spec_add_floppy(struct args *a, const char *file, int index, struct err *e)
 {
-	struct args_drive d = {.file = file, .index = index, .bus = ARGS_FLOPPY};
+	struct args_drive d = {.file = file, .index = index, .bus = ARGS_FLOPPY, .policy.werror = BLK_STOP_ENOSPC};
 
 	return new_drive(a, &d, e);
 }
@@ -56,6 +57,13 @@ static enum vm_err drive_place(struct args_drive *d, const char *k, const char *
 	return VM_OK;
 }
 
+static void cache_mode(struct args_drive *d, unsigned n)
+{
+	d->policy.writethrough = n == 0 || n == 3;
+	d->direct = n == 2 || n == 3;
+	d->policy.unsafe = n == 4;
+}
+
 static enum vm_err drive_word(struct args_drive *d, const char *k, const char *v, struct err *e)
 {
 	static const char *const buses[] = {"ide", "floppy", "none"};
@@ -74,8 +82,37 @@ static enum vm_err drive_word(struct args_drive *d, const char *k, const char *v
 	} else if (!strcmp(k, "format")) {
 		r = spec_choice("drive", "format", v, formats, ARRAY_SIZE(formats), &n, e);
 		d->format = r ? d->format : n ? BLK_FORMAT_QCOW2 : BLK_FORMAT_RAW;
-	} else { /* cache: a completed flush is on the disk in every mode */
+	} else {
 		r = spec_choice("drive", "cache mode", v, caches, ARRAY_SIZE(caches), &n, e);
+		if (!r)
+			cache_mode(d, n);
+	}
+	return r;
+}
+
+/* How the image does what the guest asks: hints, zeroes, errors. */
+static enum vm_err drive_policy(struct args_drive *d, const char *k, const char *v, struct err *e)
+{
+	static const char *const discards[] = {"ignore", "off", "unmap", "on"}, *const detects[] = {"off", "on", "unmap"};
+	static const char *const errors[] = {"report", "ignore", "stop", "enospc"};
+	static const char *const aio[] = {"threads", "native", "io_uring"};
+	unsigned n;
+	enum vm_err r;
+
+	if (!strcmp(k, "discard")) {
+		r = spec_choice("drive", "discard mode", v, discards, ARRAY_SIZE(discards), &n, e);
+		d->policy.discard = !r && n >= 2;
+	} else if (!strcmp(k, "detect-zeroes")) {
+		r = spec_choice("drive", "zero detection", v, detects, ARRAY_SIZE(detects), &n, e);
+		d->policy.detect_zeroes = !r && n;
+	} else if (!strcmp(k, "werror")) {
+		r = spec_choice("drive", "error policy", v, errors, 4, &n, e);
+		d->policy.werror = r ? BLK_REPORT : (enum blk_on_error)n;
+	} else if (!strcmp(k, "rerror")) {
+		r = spec_choice("drive", "error policy", v, errors, 3, &n, e);
+		d->policy.rerror = r ? BLK_REPORT : (enum blk_on_error)n;
+	} else { /* aio: always a thread */
+		r = spec_choice("drive", "I/O engine", v, aio, ARRAY_SIZE(aio), &n, e);
 	}
 	return r;
 }
@@ -113,14 +150,14 @@ static enum vm_err drive_key(struct args *a, struct args_drive *d, const struct 
 	case KEY_ID:
 		snprintf(d->id, sizeof(d->id), "%s", it->val);
 		return VM_OK;
-	default: /* aio, werror ...: how the host does it; nothing a guest sees */
-		return VM_OK;
+	default:
+		return drive_policy(d, it->key, it->val, e);
 	}
 }
 
 enum vm_err spec_drive(struct args *a, const char *v, struct err *e)
 {
-	struct args_drive d = {.index = -1};
+	struct args_drive d = {.index = -1, .policy.werror = BLK_STOP_ENOSPC};
 	struct items it;
 	int bus = -1, unit = -1, max;
 	enum vm_err r = VM_OK;

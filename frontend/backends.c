@@ -150,7 +150,80 @@ static void name_drive(struct blk *b, const char *id, const char *place)
 	snprintf(b->id, sizeof(b->id), "%s", id[0] ? id : place);
 }
 
-enum vm_err drives_open(struct args *a, struct err *e)
+static void host_post(void *opaque, void (*fn)(void *), void *arg)
+{
+	loop_post(opaque, fn, arg);
+}
+
+static void host_cancel(void *opaque, void (*fn)(void *), void *arg)
+{
+	loop_cancel(opaque, fn, arg);
+}
+
+static void host_stop(void *opaque, const char *why)
+{
+	struct loop *l = opaque;
+
+	if (l->paused)
+		return;
+	fprintf(stderr, "dragoman: %s\n", why);
+	loop_pause(l, true);
+	machine_kick(l->m); /* the guest may be in mid-instruction */
+}
+
+struct blk *drives_queue(struct loop *l, struct blk *image, const struct blk_policy *p, bool sync)
+{
+	struct blk_host h = {l, sync ? NULL : host_post, host_cancel, host_stop};
+
+	return blk_queue_new(image, p, &h);
+}
+
+/* QEMU's words, which users look for. */
+static void warn_guessed(const struct args_drive *d, const struct blk *b)
+{
+	if (d->format != BLK_FORMAT_PROBE || b->readonly || b->known_format)
+		return;
+	fprintf(stderr, "dragoman: warning: image format was not specified for '%s' and probing guessed raw.\n"
+			"         Write operations on block 0 that would change the guess are refused.\n"
+			"         Specify 'format=raw' with -drive to remove the restriction.\n", d->file);
+}
+
+static enum vm_err open_image(struct args *a, const struct args_drive *d, struct loop *l, struct blk **out, struct err *e)
+{
+	struct blk_options o = {.raw = {d->readonly, d->snapshot || a->snapshot, d->cdrom, .direct = d->direct,
+		.unsafe = d->policy.unsafe}, .format = d->format};
+	enum vm_err r = blk_open(d->file, &o, out, e);
+
+	if (r)
+		return r;
+	if (d->bus == ARGS_FLOPPY && !fdc_format_of((*out)->size)) {
+		r = err_set(e, VM_ERR_FORMAT, "floppy image '%s' is larger than 2.88 MB", d->file);
+		(*out)->ops->close(*out);
+		return r;
+	}
+	warn_guessed(d, *out);
+	*out = drives_queue(l, *out, &d->policy, a->cfg.jit.icount);
+	return VM_OK;
+}
+
+static enum vm_err open_drive(struct args *a, const struct args_drive *d, struct loop *l, struct blk **b, struct err *e)
+{
+	struct blk *image = NULL;
+	enum vm_err r = d->file ? open_image(a, d, l, &image, e) : VM_OK;
+
+	if (r)
+		return r;
+	*b = image;
+	if (d->cdrom || d->bus == ARGS_FLOPPY) {
+		*b = drive_new(d->cdrom);
+		if (image)
+			drive_insert(*b, image);
+		(*b)->changed = false; /* it was in when the power came */
+	}
+	return VM_OK;
+}
+
+enum vm_err drives_open(struct args *a, struct loop *l, struct err *e)
 {
 	static const char *const hd[] = {"ide0-hd0", "ide0-hd1", "ide1-hd0", "ide1-hd1"};
 	static const char *const cd[] = {"ide0-cd0", "ide0-cd1", "ide1-cd0", "ide1-cd1"};
@@ -159,30 +232,14 @@ enum vm_err drives_open(struct args *a, struct err *e)
 
 	for (unsigned i = 0; i < a->ndrives && !r; i++) {
 		const struct args_drive *d = &a->drive[i];
-		struct blk_options o = {.raw = {d->readonly, d->snapshot || a->snapshot, d->cdrom},
-			.format = d->format};
-		struct blk *image = NULL, **b = d->bus == ARGS_FLOPPY ? &a->cfg.floppy[d->index] : &a->cfg.ide[d->index];
+		struct blk **b = d->bus == ARGS_FLOPPY ? &a->cfg.floppy[d->index] : &a->cfg.ide[d->index];
 
 		if (d->bus == ARGS_UNPLUGGED)
 			continue;
-		if (d->file)
-			r = blk_open(d->file, &o, &image, e);
-		if (!r && image && d->bus == ARGS_FLOPPY && !fdc_format_of(image->size)) {
-			r = err_set(e, VM_ERR_FORMAT, "floppy image '%s' is larger than 2.88 MB", d->file);
-			image->ops->close(image);
-		}
-		if (r)
-			break;
-		if (d->cdrom || d->bus == ARGS_FLOPPY) {
-			*b = drive_new(d->cdrom);
-			if (d->file)
-				drive_insert(*b, image);
-			(*b)->changed = false; /* it was in when the power came */
-		} else {
-			*b = image;
-		}
-		name_drive(*b, d->id, d->bus == ARGS_FLOPPY ? fd[d->index] : d->cdrom ? cd[d->index]
-				: hd[d->index]);
+		r = open_drive(a, d, l, b, e);
+		if (!r)
+			name_drive(*b, d->id, d->bus == ARGS_FLOPPY ? fd[d->index] : d->cdrom ? cd[d->index]
+					: hd[d->index]);
 	}
 	/* an empty CD-ROM drive and an empty floppy drive, as QEMU's pc has them */
 	if (!r && !a->nodefaults && !a->cfg.ide[2]) {

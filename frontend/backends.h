@@ -29,7 +29,12 @@ enum vm_err backends_open_chr(struct backends *b, const char *arg, struct chr **
 void backends_add_monitor(struct backends *b, struct chr *c); /* a monitor more, on an end that is not closed with it */
 void backends_close(struct backends *b);
 
-enum vm_err drives_open(struct args *a, struct err *e);
+/* drives_open() - images, each behind a queue that completes on @l's machine thread; a->cfg gets them */
+enum vm_err drives_open(struct args *a, struct loop *l, struct err *e);
 void drives_close(struct args *a); /* only while no machine has taken them over */
+
+
+/* drives_queue() - @image with the given policy; @sync: requests are done in submit (counted time) */
+struct blk *drives_queue(struct loop *l, struct blk *image, const struct blk_policy *p, bool sync);
 
 #endif

@@ -1,5 +1,8 @@
 /*
  * block.h - disk images as struct blk (devices/host/block.h).
+ *
+ * An image (blk_open) does a request in submit, on the caller's thread; blk_queue_new() (block_queue.h) puts a thread, the
+ * cache mode and the error policy in front of it.
  */
 #ifndef FRONTEND_BLOCK_H
 #define FRONTEND_BLOCK_H
@@ -10,6 +13,8 @@
 struct blk_raw_options {
 	bool readonly, snapshot, cdrom;
 	bool guessed; /* nobody said it is raw: the guest must not turn it into another format (EPERM) */
+	bool direct;  /* past the host's page cache where it can be */
+	bool unsafe;  /* a flush waits for nothing */
 };
 
 /**
@@ -26,13 +31,16 @@ struct blk_options {
 	unsigned depth; /* how many images stand above this one */
 };
 
-/**
- * blk_open() - an image of the given format; BLK_FORMAT_PROBE: qcow2 by its first bytes, raw otherwise
- * A snapshot of a qcow2 image cannot be committed (EROFS).
- */
+/* blk_open() - an image of the given format; BLK_FORMAT_PROBE: qcow2 by its first bytes, raw otherwise */
 enum vm_err blk_open(const char *path, const struct blk_options *opt, struct blk **out, struct err *e);
 
 /* blk_open_qcow2() - a qcow2 image and its backing files; @opt->raw.snapshot: for reading only, below an overlay */
 enum vm_err blk_open_qcow2(const char *path, const struct blk_options *opt, struct blk **out, struct err *e);
+
+/* blk_put_overlay() - a snapshot of @base, which is the overlay's from now on, and closed if there can be none */
+enum vm_err blk_put_overlay(struct blk *base, struct blk **out, struct err *e);
+
+/* blk_do() - one request to an image: 0 or errno */
+int blk_do(struct blk *image, enum blk_op op, uint64_t off, uint8_t *buf, uint32_t len);
 
 #endif

@@ -6,12 +6,9 @@
 #define _GNU_SOURCE
 #include "frontend/qcow2.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #define INCOMPAT_DIRTY	 BIT(0)
@@ -38,42 +35,12 @@ void qcow2_put(uint8_t *p, uint64_t v, unsigned bytes)
 
 int qcow2_pread(struct qcow2 *q, void *buf, uint64_t at, uint32_t len)
 {
-	uint8_t *p = buf;
-
-	while (len) {
-		ssize_t n = pread(q->fd, p, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno;
-		if (n == 0) {
-			memset(p, 0, len);
-			return 0;
-		}
-		p += n;
-		at += (uint64_t)n;
-		len -= (uint32_t)n;
-	}
-	return 0;
+	return host_file_read(&q->file, buf, at, len);
 }
 
 int qcow2_pwrite(struct qcow2 *q, const void *buf, uint64_t at, uint32_t len)
 {
-	const uint8_t *p = buf;
-
-	while (len) {
-		ssize_t n = pwrite(q->fd, p, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? errno : ENOSPC;
-		p += n;
-		at += (uint64_t)n;
-		len -= (uint32_t)n;
-	}
-	return 0;
+	return host_file_write(&q->file, buf, at, len);
 }
 
 int qcow2_load(struct qcow2 *q, struct qcow2_table *t, uint64_t at)
@@ -91,17 +58,51 @@ int qcow2_load(struct qcow2 *q, struct qcow2_table *t, uint64_t at)
 	return err;
 }
 
+void qcow2_forget(struct qcow2 *q, uint64_t at)
+{
+	for (unsigned i = 0; i < QCOW2_L2S; i++)
+		if (q->l2[i].t.at == at)
+			q->l2[i].t.at = 0;
+}
+
+int qcow2_l2(struct qcow2 *q, uint64_t at, struct qcow2_l2 **out)
+{
+	struct qcow2_l2 *best = &q->l2[0];
+	int err = 0;
+
+	for (unsigned i = 0; i < QCOW2_L2S; i++) {
+		struct qcow2_l2 *l = &q->l2[i];
+
+		if (l->t.at == at || l->used < best->used)
+			best = l;
+		if (l->t.at == at)
+			break;
+	}
+	if (best->t.at != at) {
+		if (best->lo != best->hi)
+			err = qcow2_barrier(q);
+		if (!err && !best->t.data)
+			best->t.data = malloc(q->csize);
+		if (!err)
+			err = best->t.data ? qcow2_load(q, &best->t, at) : ENOMEM;
+	}
+	best->used = ++q->now;
+	*out = best;
+	return err;
+}
+
 int qcow2_get(struct qcow2 *q, uint64_t n, uint64_t *entry)
 {
 	uint64_t table = q->l1[n >> (q->cbits - 3)] & QCOW2_OFFSET;
+	struct qcow2_l2 *l;
 	int err;
 
 	*entry = 0;
 	if (!table)
 		return 0;
-	err = qcow2_load(q, &q->l2, table);
+	err = qcow2_l2(q, table, &l);
 	if (!err)
-		*entry = qcow2_be(q->l2.data + (n & ((q->csize >> 3) - 1)) * 8, 8);
+		*entry = qcow2_be(l->t.data + (n & ((q->csize >> 3) - 1)) * 8, 8);
 	if (q->version < 3 && !(*entry & QCOW2_COMPRESSED))
 		*entry &= ~QCOW2_ZERO;
 	return err;
@@ -141,23 +142,13 @@ static int unpack(struct qcow2 *q, uint64_t entry)
 	return !z.avail_out && (err == Z_STREAM_END || err == Z_BUF_ERROR || err == Z_OK) ? 0 : EIO;
 }
 
-static void note_error(void *opaque, int error)
-{
-	*(int *)opaque = error;
-}
-
 static int read_backing(struct qcow2 *q, uint8_t *buf, uint64_t off, uint32_t len)
 {
 	uint64_t size = q->backing ? q->backing->size : 0;
 	uint32_t n = off >= size ? 0 : size - off < len ? (uint32_t)(size - off) : len;
-	int err = EIO;
-	struct blk_req r = {.op = BLK_READ, .off = off, .buf = buf, .len = n, .done = note_error, .opaque = &err};
 
 	memset(buf + n, 0, len - n);
-	if (!n)
-		return 0;
-	blk_submit(q->backing, &r); /* images complete at once */
-	return err;
+	return n ? blk_do(q->backing, BLK_READ, off, buf, n) : 0;
 }
 
 int qcow2_read(struct qcow2 *q, uint8_t *buf, uint64_t off, uint32_t len)
@@ -190,6 +181,13 @@ int qcow2_read(struct qcow2 *q, uint8_t *buf, uint64_t off, uint32_t len)
 	return 0;
 }
 
+static int flush(struct qcow2 *q)
+{
+	int err = qcow2_barrier(q);
+
+	return err ? err : host_file_sync(&q->file);
+}
+
 static void qcow2_submit(struct blk *b, struct blk_req *r)
 {
 	struct qcow2 *q = container_of(b, struct qcow2, blk);
@@ -203,10 +201,10 @@ static void qcow2_submit(struct blk *b, struct blk_req *r)
 		err = r->op == BLK_FLUSH ? 0 : EROFS;
 	else if (r->op == BLK_WRITE)
 		err = qcow2_write(q, r->buf, r->off, r->len);
-	else if (r->op == BLK_DISCARD)
-		err = qcow2_discard(q, r->off, r->len);
-	else if (fdatasync(q->fd))
-		err = errno;
+	else if (r->op == BLK_DISCARD || r->op == BLK_ZERO)
+		err = qcow2_discard(q, r->off, r->len, r->op == BLK_ZERO);
+	else
+		err = flush(q);
 	r->done(r->opaque, err);
 }
 
@@ -214,23 +212,57 @@ static void qcow2_close(struct blk *b)
 {
 	struct qcow2 *q = container_of(b, struct qcow2, blk);
 
-	if (q->fd >= 0) {
-		if (!b->readonly)
-			fdatasync(q->fd);
-		close(q->fd);
-	}
+	if (q->file.fd >= 0 && !b->readonly)
+		flush(q);
+	host_file_close(&q->file);
 	if (q->backing)
 		q->backing->ops->close(q->backing);
+	for (unsigned i = 0; i < QCOW2_L2S; i++)
+		free(q->l2[i].t.data);
 	free(q->l1);
+	free(q->l1_late);
 	free(q->reft);
-	free(q->l2.data);
 	free(q->refb.data);
 	free(q->bounce);
 	free(q->packed);
 	free(q);
 }
 
-static const struct blk_ops qcow2_ops = {.submit = qcow2_submit, .close = qcow2_close};
+/* A writer of ours does not keep bitmaps up to date: the bits that say they are fall. */
+static int clear_auto(struct qcow2 *q)
+{
+	static const uint8_t none[8];
+
+	return q->version < 3 ? 0 : qcow2_pwrite(q, none, 88, 8);
+}
+
+static int qcow2_reopen(struct blk *b, bool write)
+{
+	struct qcow2 *q = container_of(b, struct qcow2, blk);
+	int err;
+
+	if (!write) {
+		int back;
+
+		err = flush(q);
+		back = host_file_reopen(&q->file, false);
+		b->readonly = true;
+		return err ? err : back;
+	}
+	if (q->features)
+		return EROFS; /* dirty or corrupt: qemu-img repairs it first */
+	err = host_file_reopen(&q->file, true);
+	if (err)
+		return err;
+	err = clear_auto(q);
+	if (err)
+		host_file_reopen(&q->file, false);
+	else
+		b->readonly = false;
+	return err;
+}
+
+static const struct blk_ops qcow2_ops = {.submit = qcow2_submit, .close = qcow2_close, .reopen = qcow2_reopen};
 
 /* Features we do not know would make us read or write nonsense. */
 static enum vm_err check_features(struct qcow2 *q, const char *path, const uint8_t *h, struct err *e)
@@ -246,6 +278,7 @@ static enum vm_err check_features(struct qcow2 *q, const char *path, const uint8
 	if (bits & ~(INCOMPAT_DIRTY | INCOMPAT_CORRUPT))
 		return err_set(e, VM_ERR_FORMAT, "qcow2 image '%s' has unknown features %#llx", path,
 			(unsigned long long)bits);
+	q->features = bits;
 	if (bits && !q->blk.readonly)
 		return err_set(e, VM_ERR_FORMAT, "qcow2 image '%s' is %s: repair it with qemu-img check -r all", path,
 			bits & INCOMPAT_CORRUPT ? "corrupt" : "dirty");
@@ -306,11 +339,11 @@ static enum vm_err read_tables(struct qcow2 *q, const char *path, struct err *e)
 {
 	q->l1 = load_first(q, q->l1_at, q->l1_n);
 	q->reft = load_first(q, q->reft_at, q->reft_n);
-	q->l2.data = malloc(q->csize);
+	q->l1_late = calloc(q->l1_n, 1);
 	q->refb.data = malloc(q->csize);
 	q->bounce = malloc(q->csize);
 	q->packed = malloc((size_t)q->csize * 2);
-	if (!q->l1 || !q->reft || !q->l2.data || !q->refb.data || !q->bounce || !q->packed)
+	if (!q->l1 || !q->reft || !q->l1_late || !q->refb.data || !q->bounce || !q->packed)
 		return err_set(e, VM_ERR_IO, "cannot read the tables of '%s'", path);
 	return VM_OK;
 }
@@ -345,7 +378,7 @@ static enum vm_err open_backing(struct qcow2 *q, const char *path, const uint8_t
 {
 	uint64_t at = qcow2_be(h + 8, 8);
 	uint32_t len = (uint32_t)qcow2_be(h + 16, 4);
-	struct blk_options o = {.raw.readonly = true, .depth = depth + 1};
+	struct blk_options o = {.raw = {.readonly = true, .direct = q->file.direct >= 0}, .depth = depth + 1};
 	char name[1024], full[2048], format[16];
 	const char *slash = strrchr(path, '/');
 	enum vm_err r = backing_format(q, path, h, format, e);
@@ -372,16 +405,6 @@ static enum vm_err open_backing(struct qcow2 *q, const char *path, const uint8_t
 	return blk_open(full, &o, &q->backing, e);
 }
 
-/* A writer of ours does not keep bitmaps up to date: the bits that say they are fall. */
-static enum vm_err clear_auto(struct qcow2 *q, const char *path, const uint8_t *h, struct err *e)
-{
-	static const uint8_t none[8];
-
-	if (q->version < 3 || q->blk.readonly || !qcow2_be(h + 88, 8))
-		return VM_OK;
-	return qcow2_pwrite(q, none, 88, 8) ? err_errno(e, "cannot write '%s'", path) : VM_OK;
-}
-
 enum vm_err blk_open_qcow2(const char *path, const struct blk_options *opt, struct blk **out, struct err *e)
 {
 	struct qcow2 *q = calloc(1, sizeof(*q));
@@ -395,13 +418,11 @@ enum vm_err blk_open_qcow2(const char *path, const struct blk_options *opt, stru
 	q->blk.readonly = !write;
 	q->blk.is_cdrom = opt->raw.cdrom;
 	q->blk.present = true;
+	q->blk.known_format = true;
 	snprintf(q->blk.file, sizeof(q->blk.file), "%s", path);
-	q->fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-	if (q->fd < 0)
-		r = err_errno(e, "cannot open disk image '%s'", path);
-	else if (flock(q->fd, (write ? LOCK_EX : LOCK_SH) | LOCK_NB) && errno == EWOULDBLOCK)
-		r = err_set(e, VM_ERR_IO, "disk image '%s' is in use by another process", path);
-	else if (qcow2_pread(q, h, 0, sizeof(h)) || qcow2_be(h, 4) != QCOW2_MAGIC)
+	r = host_file_open(&q->file, path, write, opt->raw.direct, e);
+	q->file.no_sync = opt->raw.unsafe;
+	if (!r && (qcow2_pread(q, h, 0, sizeof(h)) || qcow2_be(h, 4) != QCOW2_MAGIC))
 		r = err_set(e, VM_ERR_FORMAT, "disk image '%s' is not qcow2", path);
 	if (!r)
 		r = read_header(q, path, h, e);
@@ -409,8 +430,8 @@ enum vm_err blk_open_qcow2(const char *path, const struct blk_options *opt, stru
 		r = read_tables(q, path, e);
 	if (!r)
 		r = open_backing(q, path, h, opt->depth, e);
-	if (!r)
-		r = clear_auto(q, path, h, e);
+	if (!r && write && clear_auto(q))
+		r = err_errno(e, "cannot write '%s'", path);
 	if (r) {
 		q->blk.readonly = true; /* nothing was written: nothing to sync */
 		qcow2_close(&q->blk);

@@ -1,10 +1,9 @@
 /*
  * block_qcow2_refs.c - which host clusters of a qcow2 image are in use (qcow2.h).
  *
- * A new reference count is in the file before anything refers to its cluster, and a reference is gone from the file
- * before its count falls: an emulator that dies between two writes leaves clusters that nobody uses, never a cluster
- * with two users. The image's own tables are checked against each cluster handed out, so that an image
- * whose counts lie is not overwritten in its vitals.
+ * Counts are written at once; qcow2.h tells when relative to what refers to the clusters. A table of counts is on stable
+ * storage before its first level names it. The image's own tables are checked against each cluster handed out, so that an
+ * image whose counts lie is not overwritten in its vitals.
  */
 #include "frontend/qcow2.h"
 #include <errno.h>
@@ -87,6 +86,8 @@ static int new_block(struct qcow2 *q, uint64_t k)
 	q->refb.at = at;
 	set_count(q, q->refb.data, 0, 1);
 	err = qcow2_pwrite(q, q->refb.data, at, q->csize);
+	if (!err)
+		err = host_file_sync(&q->file);
 	qcow2_put(be, at, 8);
 	if (!err)
 		err = qcow2_pwrite(q, be, q->reft_at + k * 8, 8);
@@ -143,7 +144,11 @@ static int grow(struct qcow2 *q)
 	if (!err)
 		err = qcow2_pwrite(q, be, at, (uint32_t)(n * 8));
 	if (!err)
+		err = host_file_sync(&q->file);
+	if (!err)
 		err = qcow2_pwrite(q, head, 48, sizeof(head));
+	if (!err)
+		err = host_file_sync(&q->file); /* before the old table's counts fall */
 	free(be);
 	if (err) {
 		q->refb.at = 0;
@@ -212,5 +217,7 @@ int qcow2_unref(struct qcow2 *q, uint64_t at)
 	err = store_count(q, c, n - 1);
 	if (!err && n == 1 && c < q->next_free)
 		q->next_free = c;
+	if (n == 1)
+		qcow2_forget(q, at);
 	return err;
 }

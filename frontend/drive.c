@@ -47,7 +47,24 @@ static int drive_commit(struct blk *b)
 	return d->medium && d->medium->ops->commit ? d->medium->ops->commit(d->medium) : ENOTSUP;
 }
 
-static const struct blk_ops drive_ops = {.submit = drive_submit, .close = drive_close, .commit = drive_commit};
+static void drive_drain(struct blk *b)
+{
+	struct drive *d = container_of(b, struct drive, blk);
+
+	if (d->medium)
+		blk_drain(d->medium);
+}
+
+static void drive_retry(struct blk *b)
+{
+	struct drive *d = container_of(b, struct drive, blk);
+
+	if (d->medium && d->medium->ops->retry)
+		d->medium->ops->retry(d->medium);
+}
+
+static const struct blk_ops drive_ops = {.submit = drive_submit, .close = drive_close, .commit = drive_commit,
+	.drain = drive_drain, .retry = drive_retry};
 
 struct blk *drive_new(bool cdrom)
 {

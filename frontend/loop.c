@@ -181,6 +181,25 @@ void loop_post(struct loop *l, void (*fn)(void *), void *arg)
 	enqueue(l, j);
 }
 
+void loop_cancel(struct loop *l, void (*fn)(void *), void *arg)
+{
+	struct loop_job **p = &l->head;
+
+	pthread_mutex_lock(&l->mu);
+	while (*p) {
+		struct loop_job *j = *p;
+
+		if (j->fn == fn && j->arg == arg) {
+			*p = j->next;
+			free(j);
+		} else {
+			p = &j->next;
+		}
+	}
+	l->tail = p;
+	pthread_mutex_unlock(&l->mu);
+}
+
 void loop_call(struct loop *l, void (*fn)(void *), void *arg)
 {
 	struct loop_job *j = calloc(1, sizeof(*j));
@@ -253,6 +272,7 @@ void loop_pause(struct loop *l, bool pause)
 		l->paused = false;
 		if (l->rtc_host)
 			machine_skip_rtc(l->m, gone);
+		machine_retry_io(l->m);
 	}
 	deadline_changed(l, clock_deadline(c));
 	if (l->pause_changed)

@@ -90,6 +90,7 @@ int loop_run(struct loop *l);
 void loop_watch_hangs(struct loop *l); /* after loop_attach(): tell on standard error when the guest hangs (hang.h) */
 
 void loop_post(struct loop *l, void (*fn)(void *), void *arg); /* any thread */
+void loop_cancel(struct loop *l, void (*fn)(void *), void *arg); /* VM thread: such posts are forgotten */
 void loop_call(struct loop *l, void (*fn)(void *), void *arg); /* any but the VM thread: until done, or the loop is over */
 void loop_quit(struct loop *l, int status);			/* any thread */
 void loop_pause(struct loop *l, bool pause);			/* VM thread: guest time stops too */

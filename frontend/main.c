@@ -300,6 +300,8 @@ static int run(struct program *p)
 static void finish(struct program *p)
 {
 	gdb_free(p->gdb);
+	if (p->m)
+		machine_drain(p->m);
 	/* first the I/O thread, which kicks the machine when something arrives */
 	loop_fini(&p->loop);
 	trace_free(p->trace);
@@ -347,7 +349,7 @@ int main(int argc, char **argv)
 		return status;
 	}
 	process_signals(&p->loop);
-	if (loop_init(&p->loop, &e) || set_log(p, &e) || drives_open(&p->args, &e) ||
+	if (loop_init(&p->loop, &e) || set_log(p, &e) || drives_open(&p->args, &p->loop, &e) ||
 		backends_open(&p->back, &p->args, &p->loop, &e) ||
 		machine_create(&p->m, &p->args.cfg, &p->log, &e)) {
 		drives_close(&p->args);

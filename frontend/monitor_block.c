@@ -1,6 +1,6 @@
 /* monitor_block.c - drives and character devices in the monitor: eject, change, commit, info block, info chardev. */
 #include "frontend/monitor_priv.h"
-#include "frontend/block.h"
+#include "frontend/backends.h"
 #include "frontend/drive.h"
 #include "devices/fdc.h"
 #include <errno.h>
@@ -77,6 +77,7 @@ void cmd_change(struct mon *mon)
 {
 	char *w = mon_word(mon), *file, *format, *mode;
 	bool force = w && !strcmp(w, "-f");
+	static const struct blk_policy policy = {.werror = BLK_STOP_ENOSPC};
 	struct blk_raw_options o = {0};
 	struct blk *b, *medium;
 	struct err e;
@@ -108,7 +109,7 @@ void cmd_change(struct mon *mon)
 		fprintf(mon->out, "'%s' is larger than any floppy\n", file);
 		medium->ops->close(medium);
 	} else {
-		drive_insert(b, medium);
+		drive_insert(b, drives_queue(mon->l, medium, &policy, mon->l->icount));
 	}
 }
 

@@ -3,12 +3,18 @@
  *
  * The layout is that of the public specification "QCOW2 image file format" (QEMU's docs/interop/qcow2): a header, a
  * two-level table of reference counts (one per host cluster) and a two-level table (L1, L2) from guest to host clusters.
- * Both first levels are held in memory, of the second levels one table each, written through.
+ * Both first levels are held in memory, of the second levels a few tables.
+ *
+ * What a host's power failure can leave: references (L1 and L2 entries) wait in memory until qcow2_barrier(), which a flush
+ * begins with. It makes data and reference counts stable, then writes the references, then makes those stable before
+ * counts fall. So the file never refers to a cluster that is not counted or not written; clusters that are counted and not
+ * referred to (leaks, as qemu-img check calls them) are all that is lost.
  */
 #ifndef FRONTEND_QCOW2_H
 #define FRONTEND_QCOW2_H
 
 #include "frontend/block.h"
+#include "frontend/block_file.h"
 
 #define QCOW2_MAGIC	 0x514649fbu
 #define QCOW2_OFFSET	 0x00fffffffffffe00ull /* host offset in an L1, L2 entry */
@@ -18,23 +24,38 @@
 #define QCOW2_MAX_L1	 (32u << 20) /* bytes; what we hold in memory for an image */
 #define QCOW2_MAX_REFT	 (8u << 20)  /* bytes */
 #define QCOW2_DEPTH	 32	     /* backing files below an image */
+#define QCOW2_L2S	 16	     /* second-level tables in memory */
+#define QCOW2_GONE	 1024	     /* clusters whose counts are to fall at the next barrier, at most */
 
 struct qcow2_table { /* one second-level table as it is in the file; at == 0: none */
 	uint64_t at;
 	uint8_t *data; /* a cluster */
 };
 
+struct qcow2_l2 {
+	struct qcow2_table t;
+	uint32_t lo, hi; /* bytes that the file does not have yet; lo == hi: none */
+	uint64_t used;	 /* when, by qcow2.now */
+};
+
 struct qcow2 {
 	struct blk blk;
 	struct blk *backing; /* or NULL */
-	int fd;
+	struct host_file file;
+	uint64_t features;   /* incompatible ones: dirty, corrupt */
 	bool broken; /* metadata contradicts itself: reads go on, writes are refused */
 	unsigned version, cbits, rbits; /* log2 of bytes a cluster, of bits a reference count */
 	uint32_t csize;
 	uint64_t l1_at, reft_at;
 	uint32_t l1_n, reft_n; /* entries */
 	uint64_t *l1, *reft;   /* host order */
-	struct qcow2_table l2, refb;
+	uint8_t *l1_late;      /* entry is not in the file yet */
+	bool late;	       /* some is */
+	struct qcow2_l2 l2[QCOW2_L2S];
+	uint64_t now;
+	struct qcow2_table refb;
+	uint64_t gone[QCOW2_GONE];
+	unsigned ngone;
 	uint64_t next_free; /* host cluster: none below it is free */
 	uint8_t *bounce, *packed; /* a cluster; two clusters */
 };
@@ -48,6 +69,11 @@ int qcow2_pwrite(struct qcow2 *q, const void *buf, uint64_t at, uint32_t len);
 
 /* qcow2_load() - @t holds the table at @at. EIO if @at is no place for a table. */
 int qcow2_load(struct qcow2 *q, struct qcow2_table *t, uint64_t at);
+
+/* qcow2_l2() - the second-level table at @at, in memory until the next call */
+int qcow2_l2(struct qcow2 *q, uint64_t at, struct qcow2_l2 **out);
+/* qcow2_forget() - no table is at @at any more */
+void qcow2_forget(struct qcow2 *q, uint64_t at);
 
 /* qcow2_get() - the L2 entry of guest cluster @n; 0 if there is no table */
 int qcow2_get(struct qcow2 *q, uint64_t n, uint64_t *entry);
@@ -64,6 +90,8 @@ int qcow2_unref(struct qcow2 *q, uint64_t at);
 
 /* block_qcow2_write.c */
 int qcow2_write(struct qcow2 *q, const uint8_t *buf, uint64_t off, uint32_t len);
-int qcow2_discard(struct qcow2 *q, uint64_t off, uint32_t len);
+/* qcow2_discard() - whole clusters of the range are given back; @zero: and all of it reads as zeroes after */
+int qcow2_discard(struct qcow2 *q, uint64_t off, uint32_t len, bool zero);
+int qcow2_barrier(struct qcow2 *q);
 
 #endif

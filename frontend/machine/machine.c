@@ -5,10 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct blk *drive(struct machine *m, unsigned i)
+{
+	return i < CONFIG_MAX_IDE ? m->cfg.ide[i] : m->cfg.floppy[i - CONFIG_MAX_IDE];
+}
+
+#define DRIVES (CONFIG_MAX_IDE + CONFIG_MAX_FLOPPY)
+
+void machine_drain(struct machine *m)
+{
+	for (unsigned i = 0; i < DRIVES; i++)
+		if (drive(m, i))
+			blk_drain(drive(m, i));
+}
+
+void machine_retry_io(struct machine *m)
+{
+	for (unsigned i = 0; i < DRIVES; i++)
+		if (drive(m, i) && drive(m, i)->ops->retry)
+			drive(m, i)->ops->retry(drive(m, i));
+}
+
 static void machine_free(struct machine *m)
 {
 	struct device *d = m->devices;
 
+	machine_drain(m);
 	while (d) {
 		struct device *next = d->next;
 
@@ -17,12 +39,9 @@ static void machine_free(struct machine *m)
 		free(d);
 		d = next;
 	}
-	for (unsigned i = 0; i < CONFIG_MAX_IDE; i++)
-		if (m->cfg.ide[i])
-			m->cfg.ide[i]->ops->close(m->cfg.ide[i]);
-	for (unsigned i = 0; i < CONFIG_MAX_FLOPPY; i++)
-		if (m->cfg.floppy[i])
-			m->cfg.floppy[i]->ops->close(m->cfg.floppy[i]);
+	for (unsigned i = 0; i < DRIVES; i++)
+		if (drive(m, i))
+			drive(m, i)->ops->close(drive(m, i));
 	jit_free(m->jit);
 	if (m->cpu)
 		vcpu_free(m->cpu);

@@ -62,6 +62,9 @@ struct input *machine_input(struct machine *m);
 bool machine_dump_device(struct machine *m, const char *name, FILE *out);
 void machine_dump_devices(struct machine *m, FILE *out); /* all of them, in creation order */
 void machine_dump_pci(struct machine *m, FILE *out);
+/* machine_drain() - every request to a drive is done; before the threads that do them end. */
+void machine_drain(struct machine *m);
+void machine_retry_io(struct machine *m); /* requests that failed and stopped the guest are tried again */
 struct blk **machine_drives(struct machine *m); /* CONFIG_MAX_IDE entries, NULL where none */
 struct blk **machine_floppies(struct machine *m); /* CONFIG_MAX_FLOPPY */
 

@@ -1,10 +1,11 @@
 /*
  * test_block.c - raw disk images: padding, snapshot, lock, refusals.
  */
-#include "frontend/block.h"
+#include "frontend/block_queue.h"
 #include "frontend/drive.h"
 #include <check.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -104,7 +105,7 @@ START_TEST(commit)
 	ck_assert_int_eq(io(b, BLK_READ, 4608, buf, 512), 0);
 	ck_assert_uint_eq(buf[391], 'B');
 	ck_assert_uint_eq(buf[392], 0); /* the image has 5000 bytes as before */
-	ck_assert_int_eq(b->ops->commit(b), ENOTSUP);
+	ck_assert_ptr_null(b->ops->commit); /* no snapshot */
 	b->ops->close(b);
 	unlink(name);
 }
@@ -156,6 +157,193 @@ START_TEST(refusals)
 }
 END_TEST
 
+/* ---- the queue ---- */
+
+struct mail {
+	void (*fn)(void *);
+	void *arg;
+};
+static struct box {
+	pthread_mutex_t mu;
+	struct mail mail[64];
+	unsigned n, stops;
+} box = {.mu = PTHREAD_MUTEX_INITIALIZER};
+
+static void post(void *opaque, void (*fn)(void *), void *arg)
+{
+	pthread_mutex_lock(&box.mu);
+	ck_assert_uint_lt(box.n, 64);
+	box.mail[box.n++] = (struct mail){fn, arg};
+	pthread_mutex_unlock(&box.mu);
+}
+
+static void cancel(void *opaque, void (*fn)(void *), void *arg)
+{
+	pthread_mutex_lock(&box.mu);
+	for (unsigned i = 0; i < box.n; i++)
+		if (box.mail[i].fn == fn && box.mail[i].arg == arg)
+			box.mail[i--] = box.mail[--box.n];
+	pthread_mutex_unlock(&box.mu);
+}
+
+static void stop(void *opaque, const char *why)
+{
+	ck_assert_ptr_nonnull(strstr(why, strerror(ENOSPC)));
+	box.stops++;
+}
+
+static void run_box(void)
+{
+	for (;;) {
+		struct mail m = {0};
+
+		pthread_mutex_lock(&box.mu);
+		if (box.n)
+			m = box.mail[--box.n];
+		pthread_mutex_unlock(&box.mu);
+		if (!m.fn)
+			return;
+		m.fn(m.arg);
+	}
+}
+
+/* An image that remembers what it was asked, and fails as told. */
+struct fake {
+	struct blk blk;
+	enum blk_op asked[64];
+	unsigned n;
+	int error;
+	uint8_t data[65536];
+};
+
+static void fake_submit(struct blk *b, struct blk_req *r)
+{
+	struct fake *f = container_of(b, struct fake, blk);
+
+	f->asked[f->n++ % 64] = r->op;
+	if (!f->error && r->op == BLK_READ)
+		memcpy(r->buf, f->data + r->off, r->len);
+	else if (!f->error && r->op == BLK_WRITE)
+		memcpy(f->data + r->off, r->buf, r->len);
+	r->done(r->opaque, f->error);
+}
+
+static void fake_close(struct blk *b)
+{
+	free(container_of(b, struct fake, blk));
+}
+
+static struct blk *fake_queue(const struct blk_policy *p, bool thread, struct fake **out)
+{
+	static const struct blk_ops ops = {.submit = fake_submit, .close = fake_close};
+	struct blk_host h = {NULL, thread ? post : NULL, cancel, stop};
+	struct fake *f = calloc(1, sizeof(*f));
+
+	f->blk.ops = &ops;
+	f->blk.size = sizeof(f->data);
+	box.n = box.stops = 0;
+	*out = f;
+	return blk_queue_new(&f->blk, p, &h);
+}
+
+static void put_in(struct blk *b, struct blk_req *r, int *result, enum blk_op op, uint8_t *buf)
+{
+	*result = -1;
+	*r = (struct blk_req){.op = op, .buf = buf, .len = op == BLK_FLUSH ? 0 : 512, .done = done, .opaque = result};
+	blk_submit(b, r);
+}
+
+START_TEST(queue_completes_on_our_thread)
+{
+	struct blk_policy p = {0};
+	struct blk_req r[50];
+	int result[50];
+	uint8_t buf[50][512];
+	struct fake *f;
+	struct blk *b = fake_queue(&p, true, &f);
+
+	for (unsigned i = 0; i < 50; i++) {
+		memset(buf[i], (int)i, 512);
+		put_in(b, &r[i], &result[i], i % 10 == 9 ? BLK_FLUSH : BLK_WRITE, buf[i]);
+		ck_assert_int_eq(result[i], -1); /* not before we look into the box */
+	}
+	while (result[49] < 0) {
+		usleep(100);
+		run_box();
+	}
+	for (unsigned i = 0; i < 50; i++) {
+		ck_assert_int_eq(result[i], 0);
+		ck_assert_int_eq(f->asked[i], r[i].op); /* in the order of submission */
+	}
+	/* closing finishes what is under way, and leaves no post behind */
+	for (unsigned i = 0; i < 20; i++)
+		put_in(b, &r[i], &result[i], BLK_WRITE, buf[i]);
+	b->ops->close(b);
+	for (unsigned i = 0; i < 20; i++)
+		ck_assert_int_eq(result[i], 0);
+	ck_assert_uint_eq(box.n, 0);
+}
+END_TEST
+
+START_TEST(queue_policies)
+{
+	struct blk_policy through = {.writethrough = true, .detect_zeroes = true}, unsafe = {.unsafe = true};
+	struct fake *f;
+	struct blk *b = fake_queue(&through, false, &f);
+	uint8_t buf[512] = {1};
+
+	ck_assert(b->writethrough);
+	ck_assert_int_eq(io(b, BLK_WRITE, 0, buf, 512), 0);
+	ck_assert_uint_eq(f->n, 2);
+	ck_assert_int_eq(f->asked[1], BLK_FLUSH);
+	buf[0] = 0;
+	ck_assert_int_eq(io(b, BLK_WRITE, 0, buf, 512), 0);
+	ck_assert_int_eq(f->asked[2], BLK_ZERO);
+	ck_assert_int_eq(io(b, BLK_DISCARD, 0, NULL, 512), 0); /* a hint nobody asked for */
+	ck_assert_uint_eq(f->n, 4);
+	b->ops->close(b);
+	b = fake_queue(&unsafe, false, &f);
+	ck_assert_int_eq(io(b, BLK_FLUSH, 0, NULL, 0), 0);
+	ck_assert_uint_eq(f->n, 0);
+	b->ops->close(b);
+}
+END_TEST
+
+/* A full host disk stops the guest; when the user goes on the same write is tried again. Other errors are the guest's. */
+START_TEST(queue_stops_when_full)
+{
+	struct blk_policy p = {.werror = BLK_STOP_ENOSPC};
+	struct blk_req r;
+	int result;
+	uint8_t buf[512] = {7};
+	struct fake *f;
+	struct blk *b = fake_queue(&p, _i, &f);
+
+	f->error = EIO;
+	put_in(b, &r, &result, BLK_WRITE, buf);
+	blk_drain(b);
+	ck_assert_int_eq(result, EIO);
+	ck_assert_uint_eq(box.stops, 0);
+	f->error = ENOSPC;
+	put_in(b, &r, &result, BLK_WRITE, buf);
+	while (!box.stops) {
+		usleep(100);
+		run_box();
+	}
+	ck_assert_int_eq(result, -1);
+	f->error = 0;
+	b->ops->retry(b);
+	while (result < 0) {
+		usleep(100);
+		run_box();
+	}
+	ck_assert_int_eq(result, 0);
+	ck_assert_uint_eq(f->data[0], 7);
+	ck_assert_uint_eq(box.stops, 1);
+	b->ops->close(b);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("block");
@@ -168,6 +356,9 @@ int main(void)
 	tcase_add_test(t, commit);
 	tcase_add_test(t, media);
 	tcase_add_test(t, refusals);
+	tcase_add_test(t, queue_completes_on_our_thread);
+	tcase_add_test(t, queue_policies);
+	tcase_add_loop_test(t, queue_stops_when_full, 0, 2);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
