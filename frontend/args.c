@@ -208,6 +208,9 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_REPORT:
 		a->report = v;
 		return report_check(v, e);
+	case OPT_LESSON:
+		a->lesson = v;
+		return VM_OK;
 	case OPT_SYMBOLS:
 		a->symbols = v;
 		return VM_OK;

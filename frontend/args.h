@@ -66,7 +66,7 @@ struct args {
 	const char *process; /* -name process= */
 	int panic; /* enum loop_panic (loop.h) */
 	uint8_t uuid[16];
-	const char *log, *log_file, *dfilter, *pidfile, *gdb, *trace, *report, *symbols;
+	const char *log, *log_file, *dfilter, *pidfile, *gdb, *trace, *report, *symbols, *lesson;
 	char **strings; /* copies owned by args */
 	unsigned nstrings, strings_room;
 };

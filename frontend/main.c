@@ -9,6 +9,7 @@
 #include "frontend/curses.h"
 #include "frontend/explain.h"
 #include "frontend/gdb.h"
+#include "frontend/lesson/lesson.h"
 #include "frontend/loop.h"
 #include "frontend/process.h"
 #include "frontend/report.h"
@@ -29,6 +30,7 @@ struct program {
 	struct trace *trace;
 	struct symbols *symbols;
 	struct report *report;
+	struct lesson *lesson;
 	struct sdl *sdl; /* at most one of the three */
 	struct vnc *vnc;
 	struct curses *curses;
@@ -294,11 +296,14 @@ static int run(struct program *p)
 		loop_pause(&p->loop, true);
 	if (p->ready >= 0)
 		process_ready(p->ready);
+	if (p->lesson)
+		lesson_attach(p->lesson, &p->loop);
 	return p->sdl || p->vnc || p->curses ? run_window(p) : loop_run(&p->loop);
 }
 
 static void finish(struct program *p)
 {
+	lesson_end(p->lesson);
 	gdb_free(p->gdb);
 	if (p->m)
 		machine_drain(p->m);
@@ -318,6 +323,27 @@ static void finish(struct program *p)
 	terminal_restore(&p->loop);
 	process_pidfile_done(p->pidfile);
 	args_free(&p->args);
+	lesson_free(p->lesson);
+}
+
+/* -lesson: true if there is nothing to run, with the status to end with */
+static bool prepare_lesson(struct program *p, int *status)
+{
+	struct err e = {0};
+
+	if (!p->args.lesson)
+		return false;
+	*status = 0;
+	if (!strcmp(p->args.lesson, "list") || !strcmp(p->args.lesson, "help")) {
+		lesson_list(stdout);
+		return true;
+	}
+	if (lesson_new(&p->lesson, p->args.lesson, &e) || lesson_write_image(p->lesson, &e)) {
+		*status = e.code ? fail(&e) : 0;
+		return true;
+	}
+	lesson_configure(p->lesson, &p->args);
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -341,6 +367,12 @@ int main(int argc, char **argv)
 		args_free(&p->args);
 		free(p);
 		return 0;
+	}
+	if (prepare_lesson(p, &status)) {
+		lesson_free(p->lesson);
+		args_free(&p->args);
+		free(p);
+		return status;
 	}
 	if (p->args.daemonize && process_fork(&p->ready, &e)) {
 		status = fail(&e);

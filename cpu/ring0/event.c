@@ -244,13 +244,19 @@ static enum exit deliver_loop(struct vcpu *cpu)
 	return EXIT_NONE;
 }
 
+/* What has been delivered in the end: a double fault, or the fault that an interrupt's delivery met. */
+static void note(struct vcpu *cpu)
+{
+	bool external = cpu->event.kind == EV_EXT || cpu->event.kind == EV_NMI;
+
+	cpu_transition(cpu, external ? TR_INTERRUPT : TR_EXCEPTION, cpu->event.vec, cpu->rip);
+}
+
 enum exit ring0_deliver(struct vcpu *cpu)
 {
-	unsigned vec = cpu->event.vec;
-
 	BUG_ON(!cpu->event.pending);
 	TRY(deliver_loop(cpu));
-	cpu_transition(cpu, TR_EXCEPTION, vec, cpu->rip);
+	note(cpu);
 	return EXIT_NONE;
 }
 
@@ -270,7 +276,7 @@ enum exit ring0_interrupt(struct vcpu *cpu, unsigned vec, bool nmi)
 		cpu->nmi_blocked = true; /* until the next IRET, 6.7.1 */
 	}
 	TRY(deliver_loop(cpu));
-	cpu_transition(cpu, TR_INTERRUPT, vec, cpu->rip);
+	note(cpu);
 	return EXIT_NONE;
 }
 

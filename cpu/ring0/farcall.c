@@ -14,6 +14,8 @@ struct far {
 	uint64_t next; /* return address */
 	unsigned osize;
 	bool call;
+	bool task;     /* it went to a task ... */
+	uint16_t gate; /* ... or through a gate to this code segment */
 };
 
 static enum exit check_target_ip(struct vcpu *cpu, const struct desc *cs, uint64_t ip)
@@ -89,7 +91,7 @@ static enum exit far_code(struct vcpu *cpu, const struct far *f, struct desc *d)
 	return EXIT_NONE;
 }
 
-static enum exit far_tss(struct vcpu *cpu, const struct far *f, uint16_t sel, struct desc *d)
+static enum exit far_tss(struct vcpu *cpu, struct far *f, uint16_t sel, struct desc *d)
 {
 	/* If the TSS selector's local/global bit is set to local. */
 	if (sel & 4)
@@ -100,6 +102,7 @@ static enum exit far_tss(struct vcpu *cpu, const struct far *f, uint16_t sel, st
 	/* If the TSS is not present. */
 	if (!desc_present(d))
 		return cpu_raise_desc(cpu, CHECK_NP_TSS, sel, d);
+	f->task = true;
 	return task_switch(cpu, sel, d, f->call ? TASK_CALL : TASK_JMP, f->next);
 }
 
@@ -112,7 +115,7 @@ static enum exit check_gate_dpl(struct vcpu *cpu, const struct far *f, const str
 	return EXIT_NONE;
 }
 
-static enum exit far_task_gate(struct vcpu *cpu, const struct far *f, const struct desc *g)
+static enum exit far_task_gate(struct vcpu *cpu, struct far *f, const struct desc *g)
 {
 	uint16_t sel = gate_sel(g);
 	struct desc tss;
@@ -255,7 +258,7 @@ static enum exit far_call_gate(struct vcpu *cpu, struct far *f, struct desc *g)
 		TRY(gate_inner(cpu, f, g, &cs, size));
 	else
 		TRY(gate_same(cpu, f, sel, &cs, size));
-	cpu_transition(cpu, TR_GATE, sel, cpu->rip);
+	f->gate = sel;
 	return EXIT_NONE;
 }
 
@@ -293,6 +296,10 @@ static enum exit far_transfer(
 	TRY(is_prot(cpu) ? far_prot(cpu, &f) : far_simple(cpu, &f));
 	mode_refresh(cpu);
 	vcpu_update_req(cpu);
+	if (f.gate)
+		cpu_transition(cpu, TR_GATE, f.gate, cpu->rip);
+	else if ((cpu->mode ^ cpu->from.mode) & MODE_CODE_MASK && !f.task)
+		cpu_transition(cpu, TR_FARJMP, cpu->seg[SEG_CS].sel, cpu->rip);
 	return EXIT_NONE;
 }
 

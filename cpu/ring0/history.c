@@ -20,6 +20,7 @@ const char *const transition_names[TR_COUNT] = {
 	[TR_SYSRET] = "sysret",
 	[TR_GATE] = "gate",
 	[TR_FARRET] = "far ret",
+	[TR_FARJMP] = "far jump",
 	[TR_TASK] = "task",
 	[TR_CR3] = "cr3",
 	[TR_MODE] = "mode",

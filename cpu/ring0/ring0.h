@@ -64,7 +64,7 @@ enum exit ring0_fetch_check(struct vcpu *cpu);
 bool ring0_insn_breakpoint(struct vcpu *cpu, gla_t gla); /* DR0-3 armed for execution at @gla, RF clear: dr6 set, #DB raised */
 
 /* Transitions that the trap log notes (history.h) */
-enum transition { TR_EXCEPTION, TR_INTERRUPT, TR_SOFTINT, TR_IRET, TR_SYSCALL, TR_SYSRET, TR_GATE, TR_FARRET, TR_TASK, TR_CR3, TR_MODE, TR_COUNT };
+enum transition { TR_EXCEPTION, TR_INTERRUPT, TR_SOFTINT, TR_IRET, TR_SYSCALL, TR_SYSRET, TR_GATE, TR_FARRET, TR_FARJMP, TR_TASK, TR_CR3, TR_MODE, TR_COUNT };
 
 /* ---- memory as the guest program sees it, for helpers: segmentation, paging and their faults ---- */
 /* seg_linear() - checked linear address of @size bytes at @seg:@ea; EXIT_FAULT with #GP/#SS raised. */

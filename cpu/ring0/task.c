@@ -286,6 +286,7 @@ enum exit task_switch(
 	struct tss_image t;
 	uint8_t old[64];
 	unsigned len = compose(cpu, old32, next_ip, flags, old);
+	enum exit r;
 
 	TRY(switch_checks(cpu, d, sel, &old_at));
 	TRY(read_tss(cpu, d, &t));
@@ -306,20 +307,17 @@ enum exit task_switch(
 		TRY(set_busy(cpu, d->at, true, false));
 	d->lo |= 2ull << 40;
 	seg_from_desc(&cpu->tr, sel, d);
-	cpu_transition(cpu, TR_TASK, old_sel, sel);
 	load_registers(cpu, &t, nested);
-	if ((cpu->cr0 & CR0_PG) && (cpu->tr.attr & 8))
-		TRY(load_task_cr3(cpu, t.cr3));
+	r = (cpu->cr0 & CR0_PG) && (cpu->tr.attr & 8) ? load_task_cr3(cpu, t.cr3) : EXIT_NONE;
 	vcpu_update(cpu);
-	{
-		enum exit r = load_segments(cpu, &t);
-
-		vcpu_update(cpu);
-		vcpu_update_req(cpu);
-		if (r == EXIT_NONE && t.trap) { /* the T flag: #DB after the switch, 7.2.1 */
-			cpu->dr6_pending |= BIT(15);
-			__atomic_fetch_or(&cpu->req, REQ_DEBUG, __ATOMIC_RELAXED);
-		}
-		return r;
+	if (r == EXIT_NONE)
+		r = load_segments(cpu, &t);
+	vcpu_update(cpu);
+	vcpu_update_req(cpu);
+	cpu_transition(cpu, TR_TASK, old_sel, sel); /* before a fault of the new task, if there is one, is delivered */
+	if (r == EXIT_NONE && t.trap) { /* the T flag: #DB after the switch, 7.2.1 */
+		cpu->dr6_pending |= BIT(15);
+		__atomic_fetch_or(&cpu->req, REQ_DEBUG, __ATOMIC_RELAXED);
 	}
+	return r;
 }

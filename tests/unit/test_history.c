@@ -76,6 +76,64 @@ START_TEST(transitions)
 }
 END_TEST
 
+/* The place a transition leads to has the new ring, the new mode and, after a task switch, the new task's EIP. */
+START_TEST(places)
+{
+	struct fix *f = fix_prot(3);
+	struct vcpu *c = f->cpu;
+	const struct hist_rec *r;
+
+	ck_assert_int_eq(h_call_far(c, S_GATE | 3, 0, 4 | 7 << 8), EXIT_NONE);
+	r = newest(f, 0);
+	ck_assert_uint_eq(r->what, TR_GATE);
+	ck_assert_uint_eq(r->from.cpl, 3);
+	ck_assert_uint_eq(r->to.cpl, 0);
+	ck_assert_uint_eq(r->to.mode, c->mode);
+	ck_assert_uint_ne(r->to.mode, r->from.mode);
+	fix_gdt(f, S_TSS2, mk_seg(TSS2, 0x67, 0x0089));
+	fix_wr(f, TSS2 + 0x20, 0xABC, 4);
+	fix_wr(f, TSS2 + 0x24, 2, 4);
+	fix_wr(f, TSS2 + 0x4C, S_KCODE, 4);
+	fix_wr(f, TSS2 + 0x50, S_KDATA, 4);
+	ck_assert_int_eq(h_jmp_far(c, S_TSS2, 0, 4 | 7 << 8), EXIT_NONE);
+	r = newest(f, 0);
+	ck_assert_uint_eq(r->what, TR_TASK);
+	ck_assert_uint_eq(r->b, S_TSS2);
+	ck_assert_uint_eq(r->from.rip, 0x12345);
+	ck_assert_uint_eq(r->to.rip, 0xABC);
+	/* a far jump is a transition if it changes the size of code */
+	fix_gdt(f, S_UCODE, mk_seg(0, 0xFFFF, 0x009A)); /* 16-bit, ring 0 */
+	c->cpl = 0;
+	ck_assert_int_eq(h_jmp_far(c, S_KCODE, 0x100, 4 | 7 << 8), EXIT_NONE);
+	ck_assert_ptr_eq(r, newest(f, 0));
+	ck_assert_int_eq(h_jmp_far(c, S_UCODE & ~3, 0x200, 4 | 7 << 8), EXIT_NONE);
+	r = newest(f, 0);
+	ck_assert_uint_eq(r->what, TR_FARJMP);
+	ck_assert_uint_eq(r->to.rip, 0x200);
+	ck_assert_uint_ne(r->to.mode & MODE_CODE_MASK, r->from.mode & MODE_CODE_MASK);
+	fix_free(f);
+}
+END_TEST
+
+/* What is noted is what was delivered: the double fault, not the fault it began with; the fault of an interrupt's gate. */
+START_TEST(delivered)
+{
+	struct fix *f = fix_prot(0);
+	struct vcpu *c = f->cpu;
+
+	fix_idt(f, 13, mk_gate(S_KCODE, 0, 0x0E, 0));
+	cpu_raise(c, CHECK_GP_SEL_LIMIT, 0x1238);
+	ck_assert_int_eq(ring0_deliver(c), EXIT_NONE);
+	ck_assert_uint_eq(newest(f, 0)->what, TR_EXCEPTION);
+	ck_assert_uint_eq(newest(f, 0)->a, 8);
+	fix_idt(f, 0x21, mk_gate(S_KCODE, 0, 0x0E, 0));
+	ck_assert_int_eq(ring0_interrupt(c, 0x21, false), EXIT_NONE);
+	ck_assert_uint_eq(newest(f, 0)->what, TR_EXCEPTION);
+	ck_assert_uint_eq(newest(f, 0)->a, 11);
+	fix_free(f);
+}
+END_TEST
+
 /* #GP whose gate is absent, #DF whose gate is absent, shutdown: four faults, each knows the one before. */
 START_TEST(triple_fault)
 {
@@ -163,6 +221,8 @@ int main(void)
 
 	tcase_add_test(t, exception);
 	tcase_add_test(t, transitions);
+	tcase_add_test(t, places);
+	tcase_add_test(t, delivered);
 	tcase_add_test(t, triple_fault);
 	tcase_add_test(t, overwritten);
 	tcase_add_test(t, page_fault_walk);
