@@ -1,5 +1,8 @@
 /*
- * load_multiboot.c - a multiboot 1 kernel (ELF or a.out kludge) with its initrd as module.
+ * load_multiboot.c - a multiboot 1 kernel (ELF or a.out kludge) with its modules.
+ *
+ * -initrd "FILE ARGUMENTS,FILE ARGUMENTS,...": each is a module, at a page boundary behind the one before, and its string
+ * is file name and arguments, as QEMU gives them. A doubled comma stands for one.
  *
  * Source: Multiboot Specification 0.6.96, section 3 "The Definition of Multiboot image format and boot
  * information format".
@@ -15,7 +18,10 @@
 #define MB_AOUT BIT(16)
 #define INFO_ADDR 0x9000u /* below the boot sector's place: multiboot information, strings, memory map */
 #define INFO_SIZE 4096u
-#define APPEND_MAX 2048u /* with a name, the map and the rest it stays within INFO_SIZE */
+#define APPEND_MAX 2048u /* with a name, the map, the modules and the rest it stays within INFO_SIZE */
+#define MODULES_MAX 16u
+#define MODULE_STRINGS 900u /* bytes of all modules' strings */
+#define MODULE_ENTRY 16u    /* bytes of an entry of the list */
 
 static uint32_t get32(const uint8_t *p)
 {
@@ -141,24 +147,104 @@ static bool load_elf(struct machine *m, const uint8_t *img, size_t len, struct f
 	return true;
 }
 
+/* Modules, one behind the other as they will lie in memory from a page boundary on. */
+struct modules {
+	unsigned n;
+	struct { uint32_t start, end; /* offsets in mem */ uint16_t string; } m[MODULES_MAX];
+	char strings[MODULE_STRINGS];
+	size_t used;   /* of strings */
+	uint8_t *mem;
+	size_t len;
+};
+
+static void modules_free(struct modules *l)
+{
+	free(l->mem);
+}
+
+/* One module; its file's name ends at the first blank of @s. */
+static enum vm_err module_add(struct modules *l, const char *s, struct err *e)
+{
+	size_t len, at = (l->len + PAGE_SIZE - 1) & PAGE_MASK, n = strlen(s);
+	char file[MODULE_STRINGS];
+	uint8_t *data, *mem;
+	enum vm_err r;
+
+	if (l->n == MODULES_MAX || l->used + n + 1 > sizeof(l->strings))
+		return err_set(e, VM_ERR_USAGE, "-initrd: more than %u modules, or their strings are too long", MODULES_MAX);
+	snprintf(file, sizeof(file), "%.*s", (int)strcspn(s, " "), s);
+	r = file_load(file, "initrd", 1ull << 31, &data, &len, e);
+	if (r)
+		return r;
+	mem = at + len < 1ull << 32 ? realloc(l->mem, at + len + 1) : NULL;
+	if (!mem) {
+		free(data);
+		return err_set(e, VM_ERR_NOMEM, "no memory for module '%s'", file);
+	}
+	memset(mem + l->len, 0, at - l->len);
+	memcpy(mem + at, data, len);
+	free(data);
+	l->mem = mem;
+	l->len = at + len;
+	l->m[l->n].start = (uint32_t)at;
+	l->m[l->n].end = (uint32_t)l->len;
+	l->m[l->n++].string = (uint16_t)l->used;
+	memcpy(l->strings + l->used, s, n + 1);
+	l->used += n + 1;
+	return VM_OK;
+}
+
+static enum vm_err modules_load(struct modules *l, const char *list, struct err *e)
+{
+	char one[MODULE_STRINGS];
+	enum vm_err r = VM_OK;
+
+	while (!r && list) {
+		size_t n = 0;
+
+		while (*list && (*list != ',' || list[1] == ',')) {
+			if (n == sizeof(one) - 1)
+				return err_set(e, VM_ERR_USAGE, "-initrd: a module's string is too long");
+			list += *list == ',';
+			one[n++] = *list++;
+		}
+		one[n] = 0;
+		list = *list ? list + 1 : NULL;
+		r = module_add(l, one, e);
+	}
+	return r;
+}
+
+/* Entries at @at of the information @p, strings from @n on. Return: behind them */
+static unsigned put_modules(uint8_t *p, unsigned at, unsigned n, uint32_t mod, const struct modules *l)
+{
+	for (unsigned i = 0; i < l->n; i++, at += MODULE_ENTRY) {
+		put32(p + at, mod + l->m[i].start);
+		put32(p + at + 4, mod + l->m[i].end);
+		put32(p + at + 8, INFO_ADDR + n + l->m[i].string);
+	}
+	memcpy(p + n, l->strings, l->used);
+	return n + (unsigned)l->used;
+}
+
 /* Multiboot information: flags 0 memory, 2 command line, 3 modules, 6 memory map, 9 loader name. */
-static unsigned build_info(struct machine *m, uint8_t *p, uint32_t mod, uint32_t mod_len)
+static unsigned build_info(struct machine *m, uint8_t *p, uint32_t mod, const struct modules *l)
 {
 	uint64_t low = i440fx_below_4g(m->cfg.ram_size), high = m->cfg.ram_size - low;
 	const char *cmd = m->cfg.append ? m->cfg.append : "", *name = strrchr(m->cfg.kernel, '/');
-	unsigned n = 88 + 16, map, clen;
+	unsigned n = 88 + MODULES_MAX * MODULE_ENTRY, map, clen;
 	const struct { uint64_t at, len; uint32_t type; } e820[] = {{0, 0x9FC00, 1}, {0x9FC00, 0x400, 2},
 		{0xF0000, 0x10000, 2}, {0x100000, low - 0x100000 - 0x20000, 1}, {low - 0x20000, 0x20000, 2},
 		{0xFFFC0000, 0x40000, 2}, {1ull << 32, high, 1}};
 
-	put32(p, BIT(0) | BIT(2) | BIT(6) | BIT(9) | (mod_len ? BIT(3) : 0));
+	put32(p, BIT(0) | BIT(2) | BIT(6) | BIT(9) | (l->n ? BIT(3) : 0));
 	put32(p + 4, 639);
 	put32(p + 8, (uint32_t)((low - 0x20000 - 0x100000) >> 10)); /* up to the first hole */
-	if (mod_len) {
-		put32(p + 20, 1);
+	if (l->n) {
+		put32(p + 20, l->n);
 		put32(p + 24, INFO_ADDR + 88);
-		put32(p + 88, mod);
-		put32(p + 92, mod + mod_len);
+		n = put_modules(p, 88, n, mod, l);
+		n = (n + 3) & ~3u;
 	}
 	map = n;
 	for (unsigned i = 0; i < ARRAY_SIZE(e820) - (high ? 0 : 1); i++, n += 24) {
@@ -180,7 +266,7 @@ static unsigned build_info(struct machine *m, uint8_t *p, uint32_t mod, uint32_t
 	return n + clen + 1;
 }
 
-static bool give_items(struct machine *m, const struct flat *k, const uint8_t *mod, size_t mod_len)
+static bool give_items(struct machine *m, const struct flat *k, const struct modules *l)
 {
 	struct bootrom b = {.protected_mode = true, .eax = 0x2BADB002, .ebx = INFO_ADDR, .entry = k->entry};
 	uint32_t mod_at = (uint32_t)((k->base + (uint64_t)k->len + PAGE_SIZE - 1) & PAGE_MASK);
@@ -189,15 +275,14 @@ static bool give_items(struct machine *m, const struct flat *k, const uint8_t *m
 	bool ok;
 
 	memset(info, 0, sizeof(info));
-	n = build_info(m, info, mod_at, (uint32_t)mod_len);
+	n = build_info(m, info, mod_at, l);
 	b.copy[b.ncopies++] = (struct bootrom_copy){FW_CFG_KERNEL_DATA, k->len, k->base};
 	b.copy[b.ncopies++] = (struct bootrom_copy){FW_CFG_SETUP_DATA, n, INFO_ADDR};
-	if (mod_len)
-		b.copy[b.ncopies++] =
-			(struct bootrom_copy){FW_CFG_INITRD_DATA, (uint32_t)mod_len, mod_at};
+	if (l->len)
+		b.copy[b.ncopies++] = (struct bootrom_copy){FW_CFG_INITRD_DATA, (uint32_t)l->len, mod_at};
 	ok = fw_cfg_add_bytes(m->fw, FW_CFG_KERNEL_DATA, k->mem, k->len) &&
 		fw_cfg_add_bytes(m->fw, FW_CFG_SETUP_DATA, info, n) &&
-		(!mod_len || fw_cfg_add_bytes(m->fw, FW_CFG_INITRD_DATA, mod, mod_len));
+		(!l->len || fw_cfg_add_bytes(m->fw, FW_CFG_INITRD_DATA, l->mem, l->len));
 	return ok && bootrom_add(m, &b);
 }
 
@@ -205,8 +290,7 @@ enum vm_err load_multiboot(struct machine *m, const uint8_t *img, size_t len, st
 {
 	long h = find_header(img, len);
 	struct flat k = {0};
-	uint8_t *mod = NULL;
-	size_t mod_len = 0;
+	struct modules l = {0};
 	enum vm_err r = VM_OK;
 	bool ok;
 
@@ -219,13 +303,13 @@ enum vm_err load_multiboot(struct machine *m, const uint8_t *img, size_t len, st
 			m->cfg.kernel);
 	}
 	if (m->cfg.initrd)
-		r = file_load(m->cfg.initrd, "initrd", 1ull << 31, &mod, &mod_len, e);
-	if (!r && k.base + (uint64_t)k.len + mod_len + (2u << 20) > i440fx_below_4g(m->cfg.ram_size))
+		r = modules_load(&l, m->cfg.initrd, e);
+	if (!r && k.base + (uint64_t)k.len + l.len + (2u << 20) > i440fx_below_4g(m->cfg.ram_size))
 		r = err_set(e, VM_ERR_USAGE, "kernel and initrd do not fit into %llu MiB of memory",
 			(unsigned long long)(m->cfg.ram_size >> 20));
-	if (!r && !give_items(m, &k, mod, mod_len))
+	if (!r && !give_items(m, &k, &l))
 		r = err_set(e, VM_ERR_NOMEM, "no memory for the kernel");
-	free(mod);
+	modules_free(&l);
 	free(k.mem);
 	return r;
 }

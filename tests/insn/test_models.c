@@ -2,12 +2,11 @@
  * test_models.c - -cpu models: every instruction row on every named model, and on max without each feature, in both engines.
  * A row whose feature CPUID does not show takes #UD; one whose feature it shows does not.
  *
- * Encodings are found by trying prefixes, VEX fields and ModRM bytes until the decoder answers with the row. One step is
- * run; anything may come of it but #UD at the instruction itself.
+ * One step is run; anything may come of it but #UD at the instruction itself.
  */
 #include <stdio.h>
 #include "tests/unit/long_fix.h"
-#include "cpu/insn/rows.h"
+#include "tests/insn/find_encoding.h"
 
 #define CODE 0x6000u
 #define DATA 0x9000u
@@ -36,77 +35,6 @@ struct bench {
 	bool shown[FEAT_COUNT];
 	unsigned ran, wrong;
 };
-
-/* ---- encodings ---- */
-
-static bool is_row(const struct bench *t, const uint8_t *b, unsigned id)
-{
-	struct insn in;
-
-	return insn_decode(t->f->cpu->index, b, INSN_MAX_LEN, t->bits, &in) == DECODE_OK && in.id == id;
-}
-
-/* ModRM: [rax] or registers, reg field 1 or what the row wants; with a SIB byte for vector indices. */
-static bool try_modrm(const struct bench *t, const struct insn_row *r, uint8_t *b, unsigned n, unsigned id)
-{
-	static const uint8_t rm[] = {0x00, 0xC2, 0xC0, 0xC1, 0xC3, 0xC4, 0xC5, 0xC6, 0xC7, 0x04};
-
-	for (unsigned reg = 0; reg < 8; reg++)
-		for (unsigned i = 0; i < ARRAY_SIZE(rm); i++) {
-			b[n] = rm[i] | (reg ^ 1) << 3;
-			b[n + 1] = rm[i] == 4 ? 0x10 : 0;
-			if (is_row(t, b, id))
-				return true;
-		}
-	return false;
-}
-
-static bool encode_legacy(const struct bench *t, unsigned id, uint8_t *b)
-{
-	static const uint8_t prefixes[] = {0, 0x66, 0xF3, 0xF2}, rexes[] = {0, 0x48, 0x41};
-	const struct insn_row *r = &insn_rows[id];
-
-	for (unsigned p = 0; p < 12 * (t->bits == 8 ? 3 : 1); p++) {
-		unsigned n = 0, a = p / 4 % 3;
-
-		memset(b, 0, INSN_MAX_LEN);
-		if (a) /* address size, operand size */
-			b[n++] = a == 1 ? 0x67 : 0x66;
-		if (prefixes[p % 4])
-			b[n++] = prefixes[p % 4];
-		if (rexes[p / 12])
-			b[n++] = rexes[p / 12];
-		if (r->map)
-			b[n++] = 0x0F;
-		if (r->map > 1)
-			b[n++] = r->map == 2 ? 0x38 : 0x3A;
-		b[n++] = r->opcode;
-		if (try_modrm(t, r, b, n, id))
-			return true;
-	}
-	return false;
-}
-
-static bool encode_vex(const struct bench *t, unsigned id, uint8_t *b)
-{
-	const struct insn_row *r = &insn_rows[id];
-
-	for (unsigned k = 0; k < 32; k++) { /* pp, L, W, vvvv 0 or 3 */
-		memset(b, 0, INSN_MAX_LEN);
-		b[0] = 0xC4;
-		b[1] = 0xE0 | r->map;
-		b[2] = (k >> 3 & 1) << 7 | (k & 16 ? 12 : 15) << 3 | (k >> 2 & 1) << 2 | (k & 3);
-		b[3] = r->opcode;
-		if (try_modrm(t, r, b, 4, id))
-			return true;
-	}
-	return false;
-}
-
-static bool encode(const struct bench *t, unsigned id, uint8_t *b)
-{
-	return insn_rows[id].match & MATCH_VEX ? encode_vex(t, id, b) : encode_legacy(t, id, b);
-}
 
 /* ---- one machine ---- */
 
@@ -247,12 +175,13 @@ static void every_insn(struct bench *t, const char *model)
 {
 	for (unsigned id = 0; id < INSN_COUNT; id++) {
 		const struct insn_row *r = &insn_rows[id];
-		uint8_t code[INSN_MAX_LEN + 1];
+		struct find find = {t->f->cpu->index, id, t->bits, true};
+		uint8_t code[INSN_MAX_LEN];
 		bool ud;
 
 		if (always_ud(r) || (r->match & (t->bits == 8 ? MATCH_NO64 : MATCH_MODE64)))
 			continue;
-		if (!encode(t, id, code)) {
+		if (!find_encoding(&find, code)) {
 			/* a form of another code size */
 			ck_assert_msg(r->match & (MATCH_A16 | MATCH_A64 | MATCH_O32 | MATCH_O64 | MATCH_W1 | MATCH_B1),
 				"%s: no encoding found", r->id);
