@@ -35,7 +35,7 @@ enum vm_err spec_accel(struct args *a, const char *v, struct err *e)
 {
 	static const char *const names[] = {"jit", "interp", "lockstep", "tcg"};
 	static const enum jit_accel accel[] = {ACCEL_JIT, ACCEL_INTERP, ACCEL_LOCKSTEP, ACCEL_JIT};
-	static const char *const keys[] = {"accel", "thread", "tb-size", "one-insn-per-tb"};
+	static const char *const keys[] = {"accel", "thread", "tb-size", "one-insn-per-tb", "opt"};
 	struct items it;
 	unsigned k, n;
 	enum vm_err r = VM_OK;
@@ -55,6 +55,10 @@ enum vm_err spec_accel(struct args *a, const char *v, struct err *e)
 			a->cfg.jit.cache_bytes = r ? 0 : mib << 20;
 		} else if (k == 3) {
 			r = spec_switch("accel", it.key, it.val, &a->cfg.jit.one_insn, e);
+		} else if (k == 4) {
+			r = spec_choice("accel", "optimisation", it.val + (*it.val == '-'), jit_opts, jit_nopts, &n, e);
+			if (!r)
+				a->cfg.jit.opts_off |= 1u << n;
 		}
 	}
 	return r;

@@ -23,6 +23,9 @@ static enum vm_err choose_backend(struct jit *j, struct err *e)
 	return VM_OK;
 }
 
+const char *const jit_opts[] = {"find", "fold", "group", "link"};
+const unsigned jit_nopts = ARRAY_SIZE(jit_opts);
+
 enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options *opt, struct err *e)
 {
 	struct jit *j = calloc(1, sizeof(*j));
@@ -34,6 +37,7 @@ enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options
 		return err_set(e, VM_ERR_NOMEM, "no memory for the translator");
 	j->cpu = cpu;
 	j->opt = *opt;
+	j->opt.no_link |= opt->opts_off & JIT_OPT_LINK;
 	j->npages = ram->size >> PAGE_SHIFT;
 	j->hash = calloc(1u << JIT_HASH_BITS, sizeof(*j->hash));
 	j->page = calloc(j->npages, sizeof(*j->page));
@@ -100,6 +104,7 @@ void jit_dump_info(const struct jit *j, FILE *out)
 		" bytes -> %" PRIu64 " host bytes)\n", s->blocks, s->insns_in, s->bytes_in, s->bytes_out);
 	fprintf(out, "run-loop entries   %" PRIu64 "\n", s->entries);
 	fprintf(out, "lookups            %" PRIu64 " (%" PRIu64 " found)\n", s->lookups, s->hits);
+	fprintf(out, "found on the way   %" PRIu64 "\n", s->finds);
 	fprintf(out, "links made         %" PRIu64 "\n", s->links);
 	fprintf(out, "faults delivered   %" PRIu64 "\n", s->faults);
 	fprintf(out, "single by interp   %" PRIu64 "\n", s->ones);

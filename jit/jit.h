@@ -12,11 +12,22 @@
 
 enum jit_accel { ACCEL_JIT, ACCEL_INTERP, ACCEL_LOCKSTEP };
 
+/* Optimisations with a switch, `-accel jit,opt=-NAME`; docs/performance.md says what each gains. */
+enum {
+	JIT_OPT_FIND = 1,  /* what the jump cache lacks is looked up without leaving translated code */
+	JIT_OPT_FOLD = 2,  /* loads fold into the operation that uses them */
+	JIT_OPT_GROUP = 4, /* one TLB probe for several accesses off one base */
+	JIT_OPT_LINK = 8,  /* direct links */
+};
+extern const char *const jit_opts[];
+extern const unsigned jit_nopts;
+
 struct jit_options {
 	enum jit_accel accel;
 	uint64_t cache_bytes;	/* host code; 0: default */
 	bool one_insn, no_link; /* developer switches */
 	bool icount;		/* time is counted in instructions: look at the clock after every block */
+	uint32_t opts_off;	/* JIT_OPT_*: optimisations that are switched off */
 	uint32_t passes_off;	/* bit n: pass n of ir_passes[] is off */
 	uint64_t ra_random;	/* seed; 0: off */
 	uint32_t host_mask;	/* host features to pretend absent: bit n is jit_host_features[n] (HOSTF_* of jit/host/backend.h) */

@@ -7,7 +7,7 @@
 #include "jit/host/backend.h"
 #include "jit/lift/lift.h"
 
-#define JIT_HASH_BITS 16
+#define JIT_HASH_BITS 18
 #define JIT_CONTEXTS 16
 #define JIT_FAST PAGE_SIZE /* slots of jit.fast: by page offset */
 #define JIT_NOTED 4096
@@ -21,6 +21,7 @@ struct jit_context {
 };
 
 struct jit_stats {
+	uint64_t finds; /* blocks found without leaving translated code */
 	uint64_t blocks, insns_in, bytes_in, bytes_out; /* translated */
 	uint64_t lookups, hits, links, smc, flushes, faults, ones, entries;
 	uint64_t translate_ns;
@@ -114,6 +115,14 @@ struct block *translate_one(struct jit *j, raddr_t ra, const uint8_t *host, uint
 void set_context(struct jit *j);
 void context_flushed(void *opaque, gla_t gla); /* mmu.flushed */
 void context_note(struct jit *j, struct block *b); /* @b is the block at cpu->rip in this context */
+/* Is cpu->jc_key that of what is in force? */
+static inline bool context_known(const struct jit *j)
+{
+	const struct jit_context *c = &j->ctx[j->ctx_now];
+
+	return c->id && c->mode == j->cpu->mode && c->cs_base == j->cpu->seg[SEG_CS].base &&
+		j->cpu->jc_key == (uint64_t)c->id << 48;
+}
 /* the block noted for cpu->rip in this context, or NULL */
 static inline struct block *context_find(const struct jit *j)
 {

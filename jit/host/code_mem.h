@@ -9,7 +9,7 @@
 #include "mmu/base/host_mem.h"
 #include "jit/host/codebuf.h"
 
-#define CODE_MEM_DEFAULT (64u << 20)
+#define CODE_MEM_DEFAULT (256u << 20)
 
 struct code_mem {
 	uint8_t *rw, *rx; /* byte i of one is byte i of the other */

@@ -22,7 +22,7 @@ static void x64_fini(void *priv)
 	if (!x)
 		return;
 	code_mem_fini(&x->mem);
-	free(x->jc);
+	jc_fini(x);
 	free(x->em);
 	free(x);
 }
@@ -37,9 +37,8 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	*priv = NULL;
 	if (!x)
 		return err_set(e, VM_ERR_NOMEM, "no memory for the x86-64 backend");
-	x->jc = calloc(JC_SIZE, sizeof(*x->jc));
 	x->em = calloc(1, sizeof(*x->em));
-	r = x->jc && x->em ? code_mem_init(&x->mem, opt->cache_bytes, e)
+	r = jc_init(x) && x->em ? code_mem_init(&x->mem, opt->cache_bytes, e)
 			   : err_set(e, VM_ERR_NOMEM, "no memory for the x86-64 backend");
 	if (r) {
 		x64_fini(x);
@@ -49,13 +48,13 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	x->feat = host_without(host_detect(), opt->host_mask);
 	x->lockstep = opt->accel == ACCEL_LOCKSTEP;
 	x->no_jc = opt->no_link || opt->accel == ACCEL_LOCKSTEP;
+	x->opts_off = opt->opts_off;
 	x->eval.cpu = cpu;
 	x->eval.call = call_direct;
 	code_mem_open(&x->mem, &cb);
 	x64_make_stubs(x, &cb);
 	code_mem_commit(&x->mem, &cb);
 	code_mem_keep(&x->mem);
-	jc_clear(x);
 	*priv = x;
 	return VM_OK;
 }
@@ -132,7 +131,7 @@ static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 		return n;
 	mark(c, &m);
 	if (o->op == IR_LDX || o->op == IR_LD) {
-		n = o->op == IR_LDX ? fold_rmw(c) : fold_load(c);
+		n = c->x->opts_off & JIT_OPT_FOLD ? 0 : o->op == IR_LDX ? fold_rmw(c) : fold_load(c);
 		if (n && !c->starved)
 			return n;
 		take_back(c, &m);

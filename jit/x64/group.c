@@ -187,7 +187,7 @@ unsigned lower_group(struct emitter *c)
 	struct cold *k;
 	struct scan s;
 
-	if (c->group.on || i < c->group.skip || !find(c, &s))
+	if (c->group.on || i < c->group.skip || c->x->opts_off & JIT_OPT_GROUP || !find(c, &s))
 		return 0;
 	mark(c, &m);
 	a = scratch(c);

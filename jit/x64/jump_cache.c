@@ -4,15 +4,33 @@
  * An entry stays when its block dies: the dead block's entry point is a jump to the lookup. Only a flush of the
  * whole code arena must clear the table.
  */
+#define _GNU_SOURCE
 #include "jit/x64/x64.h"
+#include <sys/mman.h>
+
+#define JC_BYTES (JC_SIZE * sizeof(struct jc_entry))
+
+bool jc_init(struct x64 *x)
+{
+	/* below 2 GiB its address is a displacement; if there is no room, another place does (term.c) */
+	x->jc = mmap(NULL, JC_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	if (x->jc == MAP_FAILED)
+		x->jc = mmap(NULL, JC_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (x->jc == MAP_FAILED)
+		x->jc = NULL;
+	return x->jc;
+}
+
+void jc_fini(struct x64 *x)
+{
+	if (x->jc)
+		munmap(x->jc, JC_BYTES);
+}
 
 void jc_clear(struct x64 *x)
 {
-	/* Tag 0 matches IP = -key, which is never canonical: keys have an id from 1 on in the top 16 bits. */
-	for (unsigned i = 0; i < JC_SIZE; i++) {
-		x->jc[i].tag = 0;
-		x->jc[i].code = x->stub.lookup[1];
-	}
+	/* Zeros. Tag 0 matches IP = -key, which is never canonical: keys have an id from 1 on in the top 16 bits. */
+	BUG_ON(madvise(x->jc, JC_BYTES, MADV_DONTNEED));
 }
 
 void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk)

@@ -70,7 +70,7 @@ static const uint8_t *make_enter(struct codebuf *cb)
 /* R11D: enum run_exit, R13: the exit to link or 0 */
 static void make_exit(struct x64 *x, struct codebuf *cb, bool code64)
 {
-	struct x_mem plast = frame_mem(FRAME(plast)), rip = env_mem(ENV(rip));
+	struct x_mem plast = frame_mem(FRAME(plast));
 
 	x->stub.exit_host[code64] = codebuf_rx(cb);
 	x_mov(cb, 8, X_R14, X_R11);
@@ -85,9 +85,39 @@ static void make_exit(struct x64 *x, struct codebuf *cb, bool code64)
 	for (unsigned i = 6; i-- > 0;)
 		pop(cb, saved[i]);
 	codebuf_u8(cb, 0xC3);
-	/* where jump-cache misses and dead entries go */
+}
+
+/* Where jump-cache misses and dead entries go, with IP in R11 and the flags saved: to the block if there is one. */
+static void make_lookup(struct x64 *x, struct codebuf *cb, bool code64)
+{
+	struct x_mem rip = env_mem(ENV(rip));
+	unsigned n = code64 ? ARRAY_SIZE(caller_saved) : 5; /* R8..R10 carry nothing between blocks of other code */
+	uint8_t *none;
+
 	x->stub.lookup[code64] = codebuf_rx(cb);
 	x_store(cb, 8, &rip, X_R11);
+	if (!(x->no_jc || x->opts_off & JIT_OPT_FIND)) {
+		for (unsigned i = 0; i < n; i++) {
+			struct x_mem m = frame_mem(FRAME(regs) + 8 * caller_saved[i]);
+
+			x_store(cb, 8, &m, caller_saved[i]);
+		}
+		x_mov(cb, 8, X_RSI, X_R11);
+		x_lea(cb, 8, X_RDI, &(struct x_mem){X_R15, X_NONE, 0, -VCPU_BIAS});
+		x_movi(cb, 8, X_RAX, (uintptr_t)x64_find);
+		x_call_r(cb, X_RAX);
+		x_mov(cb, 8, X_R13, X_RAX);
+		x_load(cb, 8, X_R11, &rip);
+		for (unsigned i = 0; i < n; i++) {
+			struct x_mem m = frame_mem(FRAME(regs) + 8 * caller_saved[i]);
+
+			x_load(cb, 8, caller_saved[i], &m);
+		}
+		x_test(cb, 8, X_R13, X_R13);
+		none = x_jcc_fwd(cb, 4);
+		x_jmp_r(cb, X_R13);
+		x_here(cb, none);
+	}
 	x_movi(cb, 4, X_R13, 0);
 	x_movi(cb, 4, X_R11, RUN_LOOKUP);
 	x_jmp(cb, x->stub.exit_env[code64]);
@@ -231,6 +261,7 @@ void x64_make_stubs(struct x64 *x, struct codebuf *cb)
 	x64_make_fp_stubs(x, cb);
 	for (unsigned i = 0; i < 2; i++) {
 		make_exit(x, cb, i);
+		make_lookup(x, cb, i);
 		make_link(x, cb, i);
 		make_slow(x, cb, i);
 		make_eval(x, cb, i);

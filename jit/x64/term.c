@@ -108,8 +108,9 @@ static int64_t undo_note(const struct emitter *c, const struct ir_term *t)
 static void jump_cache(struct emitter *c, const struct ir_term *t)
 {
 	struct codebuf *cb = &c->cb;
-	struct x_mem req = env_mem(ENV(req)), key = env_mem(ENV(jc_key)), e = {X_R14, X_R13, 3, 0};
+	struct x_mem req = env_mem(ENV(req)), key = env_mem(ENV(jc_key)), e = reg_mem(X_R13);
 	const uint8_t *miss = c->x->stub.lookup[c->code64];
+	uintptr_t table = (uintptr_t)c->x->jc;
 	struct cold *k = NULL;
 
 	x_alu_mi(cb, X_CMP, 4, &req, 0);
@@ -120,19 +121,23 @@ static void jump_cache(struct emitter *c, const struct ir_term *t)
 	} else {
 		x_jcc(cb, 5, miss);
 	}
-	x_movzx(cb, X_R13, X_R11, 2);
-	x_movi(cb, 8, X_R14, (uintptr_t)c->x->jc);
-	x_alu(cb, X_ADD, 4, X_R13, X_R13);
-	x_lea(cb, 8, X_R14, &e);
-	x_load(cb, 8, X_R13, &key);
-	x_alu(cb, X_ADD, 8, X_R13, X_R11);
-	e = reg_mem(X_R14);
-	x_alu_rm(cb, X_CMP, 8, X_R13, &e);
+	x_mov(cb, 4, X_R13, X_R11);
+	x_alui(cb, X_AND, 4, X_R13, JC_SIZE - 1);
+	x_shifti(cb, X_SHL, 4, X_R13, 4);
+	if (table + JC_SIZE * sizeof(struct jc_entry) <= INT32_MAX) {
+		e.disp = (int32_t)table;
+	} else {
+		x_movi(cb, 8, X_R14, table);
+		x_alu(cb, X_ADD, 8, X_R13, X_R14);
+	}
+	x_load(cb, 8, X_R14, &key);
+	x_alu(cb, X_ADD, 8, X_R14, X_R11);
+	x_alu_rm(cb, X_CMP, 8, X_R14, &e);
 	if (k)
 		k->from2 = x_jcc_fwd(cb, 5);
 	else
 		x_jcc(cb, 5, miss);
-	e.disp = offsetof(struct jc_entry, code);
+	e.disp += (int32_t)offsetof(struct jc_entry, code);
 	x_jmp_m(cb, &e);
 }
 

@@ -17,7 +17,7 @@
 #include "jit/interp/eval.h"
 #include "jit/x64/enc.h"
 
-#define JC_SIZE 65536u /* indexed by the low 16 bits of IP: no flag is touched computing it */
+#define JC_SIZE 262144u /* indexed by the low bits of IP */
 
 struct jc_entry {
 	uint64_t tag;	  /* IP + jc_key */
@@ -106,6 +106,7 @@ struct x64 {
 	struct emitter *em;
 	uint32_t feat;		/* HOSTF_* */
 	uint64_t flushes, entries;
+	uint32_t opts_off;	/* JIT_OPT_* */
 	bool no_jc;		/* every block goes back to the run loop */
 	bool lockstep;		/* compared with the interpreter: nothing whose bits the manual leaves open */
 };
@@ -265,7 +266,11 @@ void x64_make_stubs(struct x64 *x, struct codebuf *cb);
 unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f);
 unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f);
 void x64_fp_save(struct x64 *x); /* guest FP state, if live, to cpu->fpu; C's own control words back */
+/* find.c: general registers only. Code for IP value @ip, now in the jump cache; NULL: the run loop must look */
+const uint8_t *x64_find(struct vcpu *cpu, uint64_t ip);
 /* jump_cache.c */
+bool jc_init(struct x64 *x);
+void jc_fini(struct x64 *x);
 void jc_clear(struct x64 *x);
 void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);
 

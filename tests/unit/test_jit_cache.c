@@ -3,7 +3,8 @@
  * still knows the exit it came from.
  */
 #include "tests/unit/ring0_fix.h"
-#include "jit/jit.h"
+#include "jit/priv.h"
+#include "jit/x64/x64.h"
 
 #define CODE 0x100000u
 #define CODE_END 0x114000u
@@ -132,6 +133,44 @@ START_TEST(moved_page)
 }
 END_TEST
 
+#if defined(__x86_64__)
+/* A loop over two pages whose IPs have one place in the jump cache; the number of blocks the run loop entered. */
+static uint64_t conflicts(uint32_t opts_off)
+{
+	struct jit_options opt = {.accel = ACCEL_JIT, .cache_bytes = 1 << 20, .opts_off = opts_off};
+	unsigned far = CODE + JC_SIZE;
+	struct fix *f = fix_prot(0);
+	struct vcpu *c = f->cpu;
+	uint64_t entries;
+	struct jit *j;
+	struct err e;
+
+	put(f, CODE, "\x43\xE9", 2); /* inc ebx; jmp far */
+	fix_wr(f, CODE + 2, far - (CODE + 6), 4);
+	put(f, far, "\x49\x0F\x85", 3); /* dec ecx; jnz CODE; hlt */
+	fix_wr(f, far + 3, CODE - (far + 7), 4);
+	put(f, far + 7, "\xF4", 1);
+	ck_assert_int_eq(jit_new(&j, c, &opt, &e), VM_OK);
+	c->rip = CODE;
+	c->gpr[GPR_RCX] = 1000;
+	ck_assert_int_eq(jit_run(j), JIT_HALTED);
+	ck_assert_uint_eq(c->gpr[GPR_RBX], 1000);
+	ck_assert_uint_eq(c->gpr[GPR_RCX], 0);
+	entries = j->st.entries;
+	jit_free(j);
+	fix_free(f);
+	return entries;
+}
+
+START_TEST(found_on_the_way)
+{
+	ck_assert_uint_lt(conflicts(0), 20);
+	ck_assert_uint_ge(conflicts(JIT_OPT_FIND), 1000);
+	ck_assert_uint_ge(conflicts(JIT_OPT_LINK), 1000);
+}
+END_TEST
+#endif
+
 int main(void)
 {
 	Suite *s = suite_create("jit cache");
@@ -143,6 +182,9 @@ int main(void)
 	tcase_add_test(t, arena_fills);
 	tcase_add_test(t, interpreter);
 	tcase_add_test(t, moved_page);
+#if defined(__x86_64__)
+	tcase_add_test(t, found_on_the_way);
+#endif
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);
