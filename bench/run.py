@@ -20,7 +20,7 @@ import expect  # noqa: E402
 # class: (program in the guest, its workloads)
 CLASSES = {'boot': (None, ['boot']), 'integer': ('work', ['integer']), 'calls': ('work', ['calls', 'indirect']),
            'memory': ('work', ['sieve', 'chase']), 'strings': ('work', ['strings']), 'x87': ('work', ['x87']),
-           'sse': ('work', ['sse', 'sseint']),
+           'sse': ('work', ['sse', 'sseint']), 'avx': ('work', ['avx', 'avxint']),
            'os': ('os', ['syscall', 'pipe', 'switch', 'fault', 'fork', 'exec', 'signal']),
            'newcode': ('os', ['jit', 'patch', 'newcode']), 'devices': ('os', ['port', 'mmio', 'disk']),
            'real': ('real', ['7z', 'xz', 'openssl', 'python', 'perl', 'lua', 'sqlite', 'gcc', 'awk', 'shell'])}

@@ -2,7 +2,8 @@
 # run.sh - how fast are we? Boots the same guests, of both widths, under Dragoman, under QEMU's TCG, and runs the same
 # programs natively, in turns, and times the boot and the workloads from outside by markers on the serial line.
 # Usage: sh bench/run.sh [--class NAME,...] [--repeat N] [--arch i386|amd64] [--accel OPTIONS] [--ref COMMAND]
-#   --class   of boot integer calls memory strings x87 sse os newcode devices real (default: all); real needs root
+#   --class   of boot integer calls memory strings x87 sse os newcode devices real (default: all); real needs root.
+#             avx besides, where all sides have AVX2 and FMA: --ref "QEMU -accel tcg -cpu max -nic none"
 #   --repeat  default 5          --arch   default: both
 #   --accel   what to give Dragoman for -accel, default jit
 #   --ref     the emulator to compare with, a command with QEMU for QEMU's program; default "QEMU -accel tcg -nic none"

@@ -3,7 +3,7 @@
  */
 #include "run.h"
 #include <stdlib.h>
-#include <emmintrin.h>
+#include <immintrin.h>
 
 static uint32_t integer(unsigned n) /* shifts, adds, multiplications, branches; registers only */
 {
@@ -170,6 +170,46 @@ static uint32_t sseint(unsigned n) /* 128-bit integers over 64 KiB */
 	return out[0] ^ out[1] ^ out[2] ^ out[3];
 }
 
+#define AVX __attribute__((target("avx2,fma")))
+
+AVX static uint32_t avx(unsigned n) /* fused multiply-add and square roots of packed single and double */
+{
+	__m256 a = _mm256_set_ps(1, 2, 3, 4, 5, 6, 7, 8), b = _mm256_set1_ps(0.999f), c = _mm256_set1_ps(0.001f);
+	__m256d d = _mm256_set_pd(1, 2, 3, 4), e = _mm256_set1_pd(0.9999);
+	float f[8];
+	double g[4];
+
+	for (unsigned i = 0; i < n * 1000000; i++) {
+		a = _mm256_fmadd_ps(a, b, c);
+		d = _mm256_fmadd_pd(d, e, _mm256_cvtps_pd(_mm256_castps256_ps128(a)));
+		d = _mm256_sqrt_pd(d);
+	}
+	_mm256_storeu_ps(f, a);
+	_mm256_storeu_pd(g, d);
+	return (uint32_t)((f[0] + f[3] + f[5] + f[7] + g[0] + g[3]) * 1e6);
+}
+
+AVX static uint32_t avxint(unsigned n) /* 256-bit integers over 64 KiB */
+{
+	__m256i *v = aligned_alloc(32, 65536), acc = _mm256_setzero_si256();
+	uint32_t out[8], sum = 0;
+
+	for (unsigned i = 0; i < 65536; i++)
+		((uint8_t *)v)[i] = (uint8_t)(i * 7 + (i >> 8));
+	for (unsigned i = 0; i < n * 50; i++)
+		for (unsigned j = 0; j < 2048; j++) {
+			__m256i x = _mm256_add_epi16(v[j], _mm256_set1_epi16((short)i));
+
+			v[j] = x;
+			acc = _mm256_xor_si256(acc, _mm256_madd_epi16(x, _mm256_permute4x64_epi64(x, 0x1b)));
+		}
+	_mm256_storeu_si256((__m256i *)out, acc);
+	free(v);
+	for (unsigned i = 0; i < 8; i++)
+		sum = sum * 31 + out[i];
+	return sum;
+}
+
 static uint32_t strings(unsigned n) /* rep movs, stos, scas of a page and of a few bytes */
 {
 	uint8_t *a = calloc(1, 4096), *b = calloc(1, 4096);
@@ -201,6 +241,8 @@ static const struct work works[] = {
 	{"x87", x87, 20},
 	{"sse", sse, 15},
 	{"sseint", sseint, 300},
+	{"avx", avx, 15},
+	{"avxint", avxint, 300},
 	{"strings", strings, 10},
 };
 
