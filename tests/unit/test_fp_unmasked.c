@@ -1,6 +1,6 @@
 /*
- * test_fp_unmasked.c - unmasked floating-point exceptions of translated code: the right vector at the right instruction, with
- * everything before it done and nothing after it, on both engines.
+ * test_fp_unmasked.c - exceptions of floating-point and vector instructions in translated code, unmasked ones first of all: the
+ * right vector at the right instruction, with everything before it done and nothing after it, on both engines.
  *
  * The translator runs an instruction on the host only while all of its exceptions are masked (MODE_SSESLOW, MODE_X87SLOW); what
  * is looked at here is that every way to unmask one changes the code that is run, in the same loop, too.
@@ -35,7 +35,12 @@ static struct run *run_new(int engine)
 
 	r->f = fix_prot(0);
 	c = r->f->cpu;
-	c->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+	c->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+	c->xcr0 = 7;
+	for (unsigned i = 0; i < 8; i++) {
+		memset(c->fpu.xmm[i], 0x10 + i, 16);
+		memset(c->fpu.ymmh[i], 0x90 + i, 16);
+	}
 	vcpu_update(c);
 	for (unsigned v = 0; v < 32; v++)
 		fix_wr(r->f, HANDLERS + v * 16, 0xF4, 1);
@@ -76,7 +81,7 @@ static void ck_fault(struct run *r, unsigned vec, uint32_t eip)
 	struct vcpu *c = r->f->cpu;
 
 	ck_assert_uint_eq(c->rip, HANDLERS + vec * 16 + 1);
-	ck_assert_uint_eq(fix_rd(r->f, c->gpr[GPR_RSP], 4), CODE + eip);
+	ck_assert_uint_eq(fix_rd(r->f, c->gpr[GPR_RSP] + (vec == 13 ? 4 : 0), 4), CODE + eip); /* #GP: error code */
 }
 
 static uint64_t xmm(struct run *r, unsigned n)
@@ -98,7 +103,7 @@ START_TEST(xm)
 	ck_fault(r, 19, 23);
 	ck_assert_uint_eq(xmm(r, 0), ONES); /* not written */
 	ck_assert_uint_eq(xmm(r, 3), ONES); /* before it: done */
-	ck_assert_uint_eq(xmm(r, 2), 0);    /* behind it: not begun */
+	ck_assert_uint_eq(xmm(r, 2), 0x1212121212121212); /* behind it: not begun */
 	ck_assert_uint_eq(r->f->cpu->fpu.mxcsr, 0x1D84);
 	run_free(r);
 }
@@ -196,12 +201,94 @@ START_TEST(ferr_not_mf)
 }
 END_TEST
 
+static uint64_t upper(struct run *r, unsigned n)
+{
+	uint64_t v;
+
+	memcpy(&v, r->f->cpu->fpu.ymmh[n], 8);
+	return v;
+}
+
+/* vldmxcsr [unmasked]; vxorps xmm1,xmm1,xmm1 (and ymm1's upper half); vmovaps ymm2,ymm3; vdivps ymm2,ymm2,ymm1: #XM */
+START_TEST(xm_vex)
+{
+	struct run *r = run_new(_i);
+
+	run(r, "C5 F8 AE 15 04 00 20 00 C5 F0 57 C9 C5 FC 28 D3 C5 EC 5E D1 C5 FC 28 E2");
+	ck_fault(r, 19, 16);
+	ck_assert_uint_eq(xmm(r, 1), 0);
+	ck_assert_uint_eq(upper(r, 1), 0);
+	ck_assert_uint_eq(upper(r, 2), 0x9393939393939393);
+	ck_assert_uint_eq(upper(r, 4), 0x9494949494949494);
+	run_free(r);
+}
+END_TEST
+
+/* vmovups ymm0,[eax+4] is fine; vmovdqa ymm1,[eax+16] wants 32: #GP, with what came before it done */
+START_TEST(gp_misaligned)
+{
+	struct run *r = run_new(_i);
+
+	run(r, "B8 00 00 20 00 C5 FC 10 40 04 C5 FD 6F 48 10 C5 FC 28 E0");
+	ck_fault(r, 13, 10);
+	ck_assert_uint_eq(xmm(r, 0) >> 32, 0x37B);
+	ck_assert_uint_eq(upper(r, 1), 0x9191919191919191);
+	ck_assert_uint_eq(upper(r, 4), 0x9494949494949494);
+	run_free(r);
+}
+END_TEST
+
+/* vaddps ymm0,ymm1,ymm2; mov eax,cr0; or eax,8 (TS); mov cr0,eax; vmovaps ymm4,ymm0: #NM */
+START_TEST(nm_vex)
+{
+	struct run *r = run_new(_i);
+
+	run(r, "C5 F4 57 C2 0F 20 C0 83 C8 08 0F 22 C0 C5 FC 28 E0");
+	ck_fault(r, 7, 13);
+	ck_assert_uint_eq(upper(r, 0), 0x0303030303030303);
+	ck_assert_uint_eq(upper(r, 4), 0x9494949494949494);
+	run_free(r);
+}
+END_TEST
+
+/* vxorps ymm0,ymm1,ymm2; xor ecx,ecx; xor edx,edx; mov eax,3; xsetbv (no AVX any more); movaps xmm3,xmm0; vmovaps ymm4,ymm0: #UD */
+START_TEST(ud_vex)
+{
+	struct run *r = run_new(_i);
+
+	run(r, "C5 F4 57 C2 31 C9 31 D2 B8 03 00 00 00 0F 01 D1 0F 28 D8 C5 FC 28 E0");
+	ck_fault(r, 6, 19);
+	ck_assert_uint_eq(upper(r, 0), 0x0303030303030303);
+	ck_assert_uint_eq(xmm(r, 3), 0x0303030303030303);
+	ck_assert_uint_eq(upper(r, 3), 0x9393939393939393);
+	run_free(r);
+}
+END_TEST
+
+/* vzeroall; in 32-bit code the upper eight registers keep their values: one of them is looked at from outside */
+START_TEST(vzeroall_32)
+{
+	struct run *r = run_new(_i);
+
+	memset(r->f->cpu->fpu.ymmh[8], 0x55, 16);
+	memset(r->f->cpu->fpu.xmm[8], 0x55, 16);
+	run(r, "C5 F4 57 C2 C5 FC 77");
+	for (unsigned i = 0; i < 9; i++) {
+		ck_assert_uint_eq(xmm(r, i), i < 8 ? 0 : 0x5555555555555555);
+		ck_assert_uint_eq(upper(r, i), i < 8 ? 0 : 0x5555555555555555);
+	}
+	run(r, "C5 F8 28 C1 C5 F8 77");
+	ck_assert_uint_eq(upper(r, 8), 0x5555555555555555);
+	run_free(r);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fp_unmasked");
 	TCase *t = tcase_create("all");
 	const TTest *tests[] = {xm, xm_without_handler, xm_in_translated_loop, xm_by_fxrstor, mf, mf_in_translated_loop, mf_by_mmx,
-		ferr_not_mf};
+		ferr_not_mf, xm_vex, gp_misaligned, nm_vex, ud_vex, vzeroall_32};
 	SRunner *r;
 	int bad;
 
