@@ -3,7 +3,8 @@
  *
  * A context is (mode key, CS base, linear mappings since the last flush) and has a 16-bit id, which is the top of every
  * tag made under it; a new id makes all of them invalid at once. A CR3 load leaves alone the contexts whose code is in
- * global pages only (a kernel's), and INVLPG matters only if code of that page has been noted. An id stays until then.
+ * global pages only (a kernel's). INVLPG clears the tags of its page, one by one: the lines of a page that have had
+ * any are kept in a table hashed by page (a stale or a shared entry costs a look at tags of other pages, no more).
  */
 #include "jit/priv.h"
 #include <string.h>
@@ -14,7 +15,9 @@ static void forget_ids(struct jit *j)
 {
 	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
 		j->ctx[i].id = 0;
-	memset(j->noted, 0, sizeof(j->noted));
+	memset(j->lines, 0, sizeof(j->lines));
+	j->large_lo = UINT64_MAX;
+	j->large_hi = 0;
 }
 
 static bool matches(const struct jit_context *c, const struct vcpu *cpu)
@@ -39,8 +42,8 @@ static unsigned new_context(struct jit *j)
 	if (++j->ctx_last_id == NO_CONTEXT) {
 		forget_ids(j);
 		memset(j->fast, 0, sizeof(j->fast));
-		if (j->be->flushed)
-			j->be->flushed(j->be_priv, cpu, TLB_FLUSH_ALL);
+		if (j->be->forget_all)
+			j->be->forget_all(j->be_priv);
 		j->ctx_last_id = 1;
 	}
 	j->ctx[i] = (struct jit_context){.id = j->ctx_last_id, .mode = cpu->mode, .cs_base = cpu->seg[SEG_CS].base};
@@ -57,16 +60,35 @@ void set_context(struct jit *j)
 	j->cpu->jc_key = (uint64_t)j->ctx[j->ctx_now].id << 48;
 }
 
-static unsigned noted_bit(gla_t gla)
+static uint64_t *lines_of(struct jit *j, gla_t gla)
 {
-	return (gla >> PAGE_SHIFT) % JIT_NOTED;
+	gla_t page = gla >> PAGE_SHIFT;
+
+	return &j->lines[(page ^ page / JIT_LINES) % JIT_LINES];
 }
 
-static bool was_noted(const struct jit *j, gla_t gla)
+/* Are IP values linear addresses wherever something is noted? */
+static bool bases_zero(const struct jit *j)
 {
-	unsigned n = noted_bit(gla);
+	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
+		if (j->ctx[i].id && j->ctx[i].cs_base)
+			return false;
+	return true;
+}
 
-	return (j->noted[0][n / 64] | j->noted[1][n / 64]) >> (n % 64) & 1;
+/* The mapping of one 4 KiB page may have changed. */
+static void forget_page(struct jit *j, gla_t page)
+{
+	uint64_t lines = *lines_of(j, page);
+
+	if (!lines)
+		return;
+	for (unsigned line = 0; line < 64; line++)
+		for (unsigned i = line * 64; lines >> line & 1 && i < line * 64 + 64; i++)
+			if (!((j->fast[i].tag ^ page) & TAG_PAGE))
+				j->fast[i].b = NULL;
+	if (j->be->forget)
+		j->be->forget(j->be_priv, page, lines);
 }
 
 void context_flushed(void *opaque, gla_t gla)
@@ -77,13 +99,27 @@ void context_flushed(void *opaque, gla_t gla)
 		for (unsigned i = 0; i < JIT_CONTEXTS; i++)
 			if (j->ctx[i].local)
 				j->ctx[i].id = 0;
-		memset(j->noted[0], 0, sizeof(j->noted[0]));
-	} else if (gla == TLB_FLUSH_ALL || was_noted(j, gla)) {
+	} else if (gla == TLB_FLUSH_ALL || (gla >= j->large_lo && gla <= j->large_hi) || !bases_zero(j)) {
 		forget_ids(j);
+		j->st.forgets++;
 	} else {
+		forget_page(j, gla & PAGE_MASK);
 		return;
 	}
 	j->cpu->jc_key = (uint64_t)NO_CONTEXT << 48; /* matches nothing until set_context() */
+}
+
+/* Code of a page that @s translates is noted. One larger than 4 KiB is flushed by any address in it. */
+static void note_large(struct jit *j, const struct tlb_side *s)
+{
+	gla_t in = BIT(s->page_shift) - 1;
+
+	if (s->page_shift <= PAGE_SHIFT)
+		return;
+	if ((s->page & ~in) < j->large_lo)
+		j->large_lo = s->page & ~in;
+	if ((s->page | in) > j->large_hi)
+		j->large_hi = s->page | in;
 }
 
 void context_note(struct jit *j, struct block *b)
@@ -91,17 +127,15 @@ void context_note(struct jit *j, struct block *b)
 	struct vcpu *cpu = j->cpu;
 	gla_t gla = cpu->seg[SEG_CS].base + cpu->rip;
 	const struct tlb_side *s;
-	unsigned n, slot = cpu->rip & (JIT_FAST - 1);
-	bool global;
+	unsigned slot = cpu->rip & (JIT_FAST - 1);
 
 	if (mode_code_size(cpu->mode) != 8)
 		gla = (uint32_t)gla;
 	s = &cpu->mmu.side[cpu->cpl == 3 ? MMU_USER : MMU_SUP][tlb_index(gla)];
-	global = s->page == (gla & PAGE_MASK) && s->global;
-	n = noted_bit(gla);
-	j->noted[global][n / 64] |= BIT(n % 64);
-	if (!global)
+	*lines_of(j, gla) |= BIT((gla & (PAGE_SIZE - 1)) / 64);
+	if (s->page != (gla & PAGE_MASK) || !s->global)
 		j->ctx[j->ctx_now].local = true;
+	note_large(j, s);
 	/* cache_remove() finds the slot by the block's RAM address: both have the same page offset, or there is none */
 	if (slot == (b->ra & (PAGE_SIZE - 1))) {
 		j->fast[slot].tag = cpu->rip + cpu->jc_key;

@@ -39,6 +39,7 @@ enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options
 	j->opt = *opt;
 	j->opt.no_link |= opt->opts_off & JIT_OPT_LINK;
 	j->npages = ram->size >> PAGE_SHIFT;
+	j->large_lo = UINT64_MAX;
 	j->hash = calloc(1u << JIT_HASH_BITS, sizeof(*j->hash));
 	j->page = calloc(j->npages, sizeof(*j->page));
 	if (!j->hash || !j->page) {
@@ -105,7 +106,7 @@ void jit_dump_info(const struct jit *j, FILE *out)
 	fprintf(out, "run-loop entries   %" PRIu64 "\n", s->entries);
 	fprintf(out, "lookups            %" PRIu64 " (%" PRIu64 " found)\n", s->lookups, s->hits);
 	fprintf(out, "found on the way   %" PRIu64 "\n", s->finds);
-	fprintf(out, "links made         %" PRIu64 "\n", s->links);
+	fprintf(out, "links made         %" PRIu64 ", all lookups forgotten %" PRIu64 "\n", s->links, s->forgets);
 	fprintf(out, "faults delivered   %" PRIu64 "\n", s->faults);
 	fprintf(out, "single by interp   %" PRIu64 "\n", s->ones);
 	fprintf(out, "blocks dropped by writes %" PRIu64 ", cache flushes %" PRIu64 "\n", s->smc, s->flushes);

@@ -10,7 +10,8 @@
 #define JIT_HASH_BITS 18
 #define JIT_CONTEXTS 16
 #define JIT_FAST PAGE_SIZE /* slots of jit.fast: by page offset */
-#define JIT_NOTED 4096
+#define JIT_LINES 8192
+#define TAG_PAGE 0xFFFFFFFFF000ull /* of a tag: the page of its IP value */
 
 /* What besides IP decides which block runs: each distinct one has a 16-bit id in the jump-cache tags. */
 struct jit_context {
@@ -23,7 +24,7 @@ struct jit_context {
 struct jit_stats {
 	uint64_t finds; /* blocks found without leaving translated code */
 	uint64_t blocks, insns_in, bytes_in, bytes_out; /* translated */
-	uint64_t lookups, hits, links, smc, flushes, faults, ones, entries;
+	uint64_t lookups, hits, links, smc, flushes, faults, ones, entries, forgets;
 	uint64_t translate_ns;
 };
 
@@ -55,8 +56,9 @@ struct jit {
 	struct ir_block ir;	  /* being translated */
 	struct jit_context ctx[JIT_CONTEXTS];
 	unsigned ctx_next, ctx_now;
-	/* linear pages with code in the jump cache, hashed to a bit: of pages that are not global, of global ones */
-	uint64_t noted[2][JIT_NOTED / 64];
+	/* 64-byte lines of linear pages, hashed by page, with code in the jump cache or in fast[] */
+	uint64_t lines[JIT_LINES];
+	gla_t large_lo, large_hi; /* all larger pages with such code lie in here (inclusive) */
 	/* blocks by IP for the run loop, tagged as the jump cache is; NULL: free */
 	struct { uint64_t tag; struct block *b; } fast[JIT_FAST];
 	uint16_t ctx_last_id;

@@ -72,7 +72,10 @@ struct mmu {
 	/* called by the slow paths for an access that overlaps a watchpoint; may be NULL */
 	void (*watch_hit)(void *opaque, unsigned i, gla_t gla, unsigned len, bool write);
 	void *watch_opaque;
-	/* linear->code mapping may have changed (any flush): @gla page, all, or all but global pages; may be NULL */
+	/*
+	 * linear->code mapping may have changed (any flush): of the page of whatever size that has @gla, of all, of all but
+	 * global pages; may be NULL
+	 */
 	void (*flushed)(void *opaque, gla_t gla);
 	void *flushed_opaque;
 	/* lockstep: sees every slow-path access (mmu_read/mmu_write/mmu_slow_*), NULL otherwise */

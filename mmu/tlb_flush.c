@@ -90,8 +90,8 @@ void tlb_flush_page(struct mmu *m, gla_t gla)
 	if (large)
 		flush_large(m, gla);
 	m->page_flushes++;
-	if (m->flushed) /* the listener knows pages, not sizes */
-		m->flushed(m->flushed_opaque, large ? TLB_FLUSH_ALL : page);
+	if (m->flushed)
+		m->flushed(m->flushed_opaque, page);
 }
 
 void tlb_protect_range(struct mmu *m, raddr_t ra, uint64_t len)

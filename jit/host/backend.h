@@ -53,8 +53,10 @@ struct jit_backend {
 	void (*kill)(void *priv, struct block *blk);
 	/* @blk was just found for IP value @ip under cpu->jc_key: put it in the jump cache. May be NULL. */
 	void (*note)(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);
-	/* Linear-to-code mapping changed (TLB flush of a page or all; mode or segment change bumps jc_key by itself). May be NULL. */
-	void (*flushed)(void *priv, struct vcpu *cpu, gla_t gla);
+	/* All that was noted under any jc_key is void. May be NULL. */
+	void (*forget_all)(void *priv);
+	/* So is what was noted for IP values in @page; all are in its 64-byte lines named by @lines. May be NULL. */
+	void (*forget)(void *priv, gla_t page, uint64_t lines);
 	void (*flush)(void *priv);  /* all blocks are gone: start the code cache afresh */
 	void (*dump)(void *priv, FILE *out); /* for info jit */
 	uint32_t (*host_features)(void *priv); /* HOSTF_* in use */

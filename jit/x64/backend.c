@@ -312,11 +312,9 @@ static void x64_kill(void *priv, struct block *blk)
 	patch(x, at + 1, x->stub.lookup[mode_code_size(blk->mode) == 8]);
 }
 
-static void x64_flushed(void *priv, struct vcpu *cpu, gla_t gla)
+static void x64_forget_all(void *priv)
 {
-	(void)cpu;
-	if (gla == TLB_FLUSH_ALL)
-		jc_clear(priv);
+	jc_clear(priv);
 }
 
 static void x64_flush(void *priv)
@@ -357,7 +355,8 @@ const struct jit_backend x64_backend = {
 	.unlink = x64_unlink,
 	.kill = x64_kill,
 	.note = jc_note,
-	.flushed = x64_flushed,
+	.forget_all = x64_forget_all,
+	.forget = jc_forget,
 	.flush = x64_flush,
 	.dump = x64_dump,
 	.host_features = x64_host_features,

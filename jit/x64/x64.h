@@ -273,6 +273,7 @@ bool jc_init(struct x64 *x);
 void jc_fini(struct x64 *x);
 void jc_clear(struct x64 *x);
 void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);
+void jc_forget(void *priv, gla_t page, uint64_t lines);
 
 static inline uint32_t flags_unpack(uint16_t s)
 {

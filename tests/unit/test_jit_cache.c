@@ -51,6 +51,7 @@ END_TEST
 
 #define PD_AT 0x200000u
 #define PT_AT 0x201000u
+#define PT2_AT 0x202000u
 #define FN 0x180000u	 /* linear page of the function that moves */
 #define BODY 0x101000u	 /* two pages with a body each */
 #define PTE_G 0x100u
@@ -62,23 +63,53 @@ static unsigned put(struct fix *f, unsigned at, const char *bytes, unsigned n)
 	return at + n;
 }
 
-static unsigned put_call(struct fix *f, unsigned at)
+static unsigned put_call(struct fix *f, unsigned at, unsigned fn)
 {
 	at = put(f, at, "\xE8", 1);
-	fix_wr(f, at, FN - (at + 4), 4);
+	fix_wr(f, at, fn - (at + 4), 4);
 	return at + 4;
+}
+
+/* mov dword [@to],@v */
+static unsigned put_store(struct fix *f, unsigned at, uint32_t to, uint32_t v)
+{
+	at = put(f, at, "\xC7\x05", 2);
+	fix_wr(f, at, to, 4);
+	fix_wr(f, at + 4, v, 4);
+	return at + 8;
+}
+
+/* Code at @fn for remap(), the bodies and the tables. Return: behind the store that changes the mapping of @fn */
+static unsigned put_remap(struct fix *f, unsigned fn, unsigned g, bool large)
+{
+	unsigned at, loop;
+
+	put(f, BODY, "\xB8\x01\0\0\0\xC3", 6);	    /* mov eax,1; ret */
+	put(f, BODY + 0x1000, "\xB8\x02\0\0\0\xC3", 6); /* mov eax,2; ret */
+	at = put(f, CODE, "\x31\xDB\xB9\x0A\0\0\0", 7); /* xor ebx,ebx; mov ecx,10 */
+	loop = at;
+	at = put_call(f, at, fn);
+	at = put(f, at, "\x01\xC3\xE2", 3); /* add ebx,eax; loop */
+	fix_wr(f, at, loop - (at + 1), 1);
+	if (large) {
+		fix_wr(f, PD_AT + 4, 0x83 | g, 4); /* 4 MiB to 0; then a table in its place */
+		fix_wr(f, PT2_AT + 4 * (BODY >> 12), (BODY + 0x1000) | 3 | g, 4);
+		return put_store(f, at + 1, PD_AT + 4, PT2_AT | 3);
+	}
+	fix_wr(f, PT_AT + 4 * (FN >> 12), BODY | 3 | g, 4);
+	return put_store(f, at + 1, PT_AT + 4 * (FN >> 12), (BODY + 0x1000) | 3 | g);
 }
 
 /*
  * Call FN, which answers 1; map another page there, whose code answers 2; flush with @flush; call again. @g: the pages
- * are global. Return: EBX = sum of ten calls before and the first call after the flush times 100
+ * are global. @large: FN lies in a page of 4 MiB. Return: EBX = sum of ten calls before and the first call after the flush times 100
  */
-static uint32_t remap(enum jit_accel accel, const char *flush, unsigned flush_len, unsigned g)
+static uint32_t remap(enum jit_accel accel, const char *flush, unsigned flush_len, unsigned g, bool large)
 {
 	struct jit_options opt = {.accel = accel, .cache_bytes = 1 << 20};
 	struct fix *f = fix_prot(0);
 	struct vcpu *c = f->cpu;
-	unsigned at, loop;
+	unsigned at, fn = large ? 0x400000 + BODY : FN;
 	struct jit *j;
 	uint32_t ebx;
 	struct err e;
@@ -86,21 +117,10 @@ static uint32_t remap(enum jit_accel accel, const char *flush, unsigned flush_le
 	fix_wr(f, PD_AT, PT_AT | 3, 4);
 	for (unsigned i = 0; i < 1024; i++)
 		fix_wr(f, PT_AT + 4 * i, i << 12 | 3 | g, 4);
-	fix_wr(f, PT_AT + 4 * (FN >> 12), BODY | 3 | g, 4);
-	put(f, BODY, "\xB8\x01\0\0\0\xC3", 6);	    /* mov eax,1; ret */
-	put(f, BODY + 0x1000, "\xB8\x02\0\0\0\xC3", 6); /* mov eax,2; ret */
-	at = put(f, CODE, "\x31\xDB\xB9\x0A\0\0\0", 7); /* xor ebx,ebx; mov ecx,10 */
-	loop = at;
-	at = put_call(f, at);
-	at = put(f, at, "\x01\xC3\xE2", 3); /* add ebx,eax; loop */
-	fix_wr(f, at, loop - (at + 1), 1);
-	at = put(f, at + 1, "\xC7\x05", 2); /* mov dword [PTE of FN], second body */
-	fix_wr(f, at, PT_AT + 4 * (FN >> 12), 4);
-	fix_wr(f, at + 4, (BODY + 0x1000) | 3 | g, 4);
-	at = put(f, at + 8, flush, flush_len);
-	at = put_call(f, at);
+	at = put(f, put_remap(f, fn, g, large), flush, flush_len);
+	at = put_call(f, at, fn);
 	put(f, at, "\x6B\xC0\x64\x01\xC3\xF4", 6); /* imul eax,eax,100; add ebx,eax; hlt */
-	ck_assert_int_eq(h_mov_cr_to(c, 4, CR4_PGE, 0), EXIT_NONE);
+	ck_assert_int_eq(h_mov_cr_to(c, 4, CR4_PGE | CR4_PSE, 0), EXIT_NONE);
 	ck_assert_int_eq(h_mov_cr_to(c, 3, PD_AT, 0), EXIT_NONE);
 	ck_assert_int_eq(h_mov_cr_to(c, 0, c->cr0 | CR0_PG, 0), EXIT_NONE);
 	ck_assert_int_eq(jit_new(&j, c, &opt, &e), VM_OK);
@@ -114,6 +134,7 @@ static uint32_t remap(enum jit_accel accel, const char *flush, unsigned flush_le
 }
 
 #define INVLPG "\x0F\x01\x3D\x00\x00\x18\x00"
+#define INVLPG_4M "\x0F\x01\x3D\x00\x00\x70\x00"
 #define CR3 "\x0F\x20\xD8\x0F\x22\xD8"		       /* mov eax,cr3; mov cr3,eax */
 #define PGE "\x0F\x20\xE0\x34\x80\x0F\x22\xE0\x34\x80\x0F\x22\xE0" /* CR4.PGE off and on */
 
@@ -123,12 +144,15 @@ START_TEST(moved_page)
 	static const enum jit_accel accel[] = {ACCEL_INTERP, ACCEL_JIT, ACCEL_LOCKSTEP};
 
 	for (unsigned i = 0; i < 3; i++) {
-		ck_assert_uint_eq(remap(accel[i], INVLPG, 7, 0), 210);
-		ck_assert_uint_eq(remap(accel[i], INVLPG, 7, PTE_G), 210);
-		ck_assert_uint_eq(remap(accel[i], CR3, 6, 0), 210);
-		ck_assert_uint_eq(remap(accel[i], PGE, 13, PTE_G), 210);
+		ck_assert_uint_eq(remap(accel[i], INVLPG, 7, 0, false), 210);
+		ck_assert_uint_eq(remap(accel[i], INVLPG, 7, PTE_G, false), 210);
+		ck_assert_uint_eq(remap(accel[i], CR3, 6, 0, false), 210);
+		ck_assert_uint_eq(remap(accel[i], PGE, 13, PTE_G, false), 210);
+		/* any address in a large page stands for all of it */
+		ck_assert_uint_eq(remap(accel[i], INVLPG_4M, 7, 0, true), 210);
+		ck_assert_uint_eq(remap(accel[i], INVLPG_4M, 7, PTE_G, true), 210);
 		/* a global page stays where the TLB has it (SDM Vol. 3A 4.10.2.4 "Global Pages") */
-		ck_assert_uint_eq(remap(accel[i], CR3, 6, PTE_G), 110);
+		ck_assert_uint_eq(remap(accel[i], CR3, 6, PTE_G, false), 110);
 	}
 }
 END_TEST
