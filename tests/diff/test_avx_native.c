@@ -12,6 +12,7 @@
 #include "cpu/insn/rows.h"
 #include "mmu/base/log.h"
 #include "tests/diff/support/values.h"
+#include "tests/diff/support/vexgen.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,58 +133,6 @@ static void build(struct native *n, uint8_t *p, const uint8_t *code, unsigned le
 	put(p, "5B C3");
 }
 
-static bool is_gather(const struct insn_row *r)
-{
-	return opnd_specs[r->op[1]].method == METHOD_VM;
-}
-
-/* A register number: 1 to 3 more often than others, so that operands are the same at times. */
-static unsigned some_reg(void)
-{
-	uint64_t v = value_rnd();
-
-	return v & 0x30 ? 1 + (v >> 6) % 3 : v & 15;
-}
-
-static bool has_method(const struct insn_row *r, unsigned method)
-{
-	for (unsigned i = 0; i < 3; i++)
-		if (opnd_specs[r->op[i]].method == method)
-			return true;
-	return false;
-}
-
-/* An encoding of the row with random operands, or of another row of the same opcode: the caller decodes it. */
-static unsigned encode(const struct insn_row *r, uint8_t *b)
-{
-	uint64_t v = value_rnd();
-	unsigned l = r->match & MATCH_L0 ? 0 : r->match & MATCH_L1 ? 1 : v & 1;
-	unsigned w = r->match & MATCH_W0 ? 0 : r->match & MATCH_W1 ? 1 : v >> 1 & 1;
-	unsigned pp = r->match & MATCH_PFX66 ? 1 : r->match & MATCH_PFXF3 ? 2 : r->match & MATCH_PFXF2 ? 3 : 0;
-	bool mem = (v & 4) || is_gather(r);
-	unsigned reg = r->match & 8 ? r->match & 7 : some_reg(), rm = mem ? 6 : some_reg(), n = 0;
-	unsigned vvvv = has_method(r, METHOD_H) || has_method(r, METHOD_B) ? some_reg() : 0, x = is_gather(r) ? some_reg() : 0;
-
-	b[n++] = 0xC4;
-	b[n++] = r->map | (reg & 8 ? 0 : 0x80) | (x & 8 ? 0 : 0x40) | (rm & 8 ? 0 : 0x20);
-	b[n++] = w << 7 | (~vvvv & 15) << 3 | l << 2 | pp;
-	b[n++] = r->opcode;
-	b[n++] = (mem ? 0 : 0xC0) | (reg & 7) << 3 | (is_gather(r) ? 4 : rm & 7);
-	if (is_gather(r))
-		b[n++] = (v >> 3 & 3) << 6 | (x & 7) << 3 | 6;
-	b[n++] = value_rnd();
-	return n;
-}
-
-/* General registers other than RAX, RCX and RDX are not part of the state. */
-static bool usable(const struct insn *in)
-{
-	for (unsigned i = 0; i < in->nops; i++)
-		if (in->op[i].kind == OPND_GPR && in->op[i].reg > 2)
-			return false;
-	return true;
-}
-
 struct run {
 	struct fix *fix;
 	struct native *n;
@@ -212,12 +161,6 @@ static void emulate(struct run *t, const struct insn *in, struct state *s, unsig
 	s->rcx = c->gpr[GPR_RCX];
 	s->rdx = c->gpr[GPR_RDX];
 	mmu_read_buf(&c->mmu, MEM_AT, s->mem, MEM_SIZE, vcpu_mmu_idx(c));
-}
-
-/* RCPxS, RSQRTxS: the manual gives a bound, not bits. */
-static bool is_approximate(const struct insn_row *r)
-{
-	return !strncmp(r->mnemonic, "vrcp", 4) || !strncmp(r->mnemonic, "vrsqrt", 6);
 }
 
 /* Make our result the host's where they agree within the manual's bound. */
@@ -306,7 +249,7 @@ static void one(struct run *t, const struct insn_row *r, const uint8_t *code, co
 	const char *why;
 
 	prepare(&in_s);
-	if (is_gather(r))
+	if (vexgen_is_gather(r))
 		tame_indices(&in_s, in);
 	if (!strcmp(r->mnemonic, "vldmxcsr")) /* bit 17 exists on AMD's processors only */
 		in_s.mem[off + 2] &= ~2;
@@ -319,7 +262,7 @@ static void one(struct run *t, const struct insn_row *r, const uint8_t *code, co
 	if (!(t->n->s.f.xstate_bv & 4))
 		memset(t->n->s.f.ymmh, 0, sizeof(t->n->s.f.ymmh));
 	emulate(t, in, &emu, off);
-	if (is_approximate(r))
+	if (vexgen_is_approximate(r))
 		settle_approximate(&t->n->s, &emu);
 	why = difference(&t->n->s, &emu);
 	if (why && !t->bad++) {
@@ -361,8 +304,8 @@ static void row(struct run *t, const struct insn_row *r)
 	struct insn in;
 
 	for (int tries = 0; tries < 40 * cases && t->cases < (unsigned)cases; tries++) {
-		encode(r, code);
-		if (insn_decode(t->fix->cpu->index, code, 15, 8, &in) == DECODE_OK && &insn_rows[in.id] == r && usable(&in))
+		vexgen_encode(r, code, 0xFFFF);
+		if (insn_decode(t->fix->cpu->index, code, 15, 8, &in) == DECODE_OK && &insn_rows[in.id] == r && vexgen_usable(&in))
 			one(t, r, code, &in);
 	}
 	ck_assert_msg(t->cases == (unsigned)cases, "%s: %u encodings found", r->id, t->cases);
