@@ -151,11 +151,9 @@ static enum exit store(struct simd *x, const struct opnd *o)
 	return EXIT_NONE;
 }
 
-/* Sticky flags, and #XM before anything else is written. */
-enum exit simd_fp_exceptions(struct simd *x)
+static enum exit fp_step(struct vcpu *cpu, unsigned fl)
 {
-	struct vcpu *cpu = x->cpu;
-	unsigned fl = x->fpflags, unmasked = fl & ~(cpu->fpu.mxcsr >> 7);
+	unsigned unmasked = fl & ~(cpu->fpu.mxcsr >> 7);
 
 	if (!fl)
 		return EXIT_NONE;
@@ -170,6 +168,13 @@ enum exit simd_fp_exceptions(struct simd *x)
 		return cpu_raise(cpu, CHECK_UD_XM, 0);
 	/* #XM: If an unmasked SIMD floating-point exception and OSXMMEXCPT in CR4 is 1. */
 	return cpu_raise(cpu, CHECK_XM_SIMD, 0);
+}
+
+enum exit simd_fp_exceptions(struct simd *x)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(x->steps); i++)
+		TRY(fp_step(x->cpu, x->steps[i]));
+	return fp_step(x->cpu, x->fpflags);
 }
 
 static enum exit run(struct simd *x, const struct simd_body *b, bool mmx)

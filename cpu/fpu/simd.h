@@ -34,6 +34,7 @@ struct simd {
 	uint8_t imm;
 	uint8_t arg;	 /* what sets this row's mnemonic apart where several share a body (vex.def) */
 	uint8_t fpflags; /* body: MXCSR exception flags met (bits 5:0) */
+	uint8_t steps[3]; /* body: the same, of each step where one is seen before the next (DPPS) */
 	union vec d;	 /* first operand: old value of a register, then the result. VEX forms: see vex.h */
 	union vec s;	 /* second operand, zero-extended from its size in memory */
 	union vec m;	 /* third operand: the mask of a variable blend */
@@ -55,7 +56,7 @@ struct simd {
 enum exit simd_exec(struct vcpu *cpu, const struct insn *in, gla_t gla, bool *known);
 
 /*
- * simd_fp_exceptions() - the sticky flags of x->fpflags, and what an unmasked one raises; to be called before anything
+ * simd_fp_exceptions() - the sticky flags of x->steps and x->fpflags, and what an unmasked one raises; to be called before anything
  * is written. Vol. 1 11.5.2, 11.5.3.
  */
 enum exit simd_fp_exceptions(struct simd *x);

@@ -332,15 +332,19 @@ static void dot(struct simd *x, bool dbl)
 	for (unsigned i = 0; i < n; i++)
 		if (x->imm >> (4 + i) & 1)
 			t[i] = sfp_arith(&p, SFP_MUL, vec_get(&x->d, dbl, i), vec_get(&x->s, dbl, i));
-	for (; n > 1 && !(p.e.flags & ~p.e.mask); n /= 2) {
-		x->cpu->fpu.mxcsr |= p.e.flags; /* of a step that is done, whatever the next one meets */
+	for (unsigned step = 0;; step++) {
+		bool stop = n == 1 || (p.e.flags & ~p.e.mask);
+
+		x->steps[step] |= p.e.flags;
 		p.e.flags = 0;
-		for (unsigned i = 0; i < n / 2; i++)
+		if (stop)
+			break;
+		n /= 2;
+		for (unsigned i = 0; i < n; i++)
 			t[i] = sfp_arith(&p, SFP_ADD, t[2 * i], t[2 * i + 1]);
 	}
 	for (unsigned i = 0; i < (dbl ? 2 : 4); i++)
 		vec_set(&x->d, dbl, i, x->imm >> i & 1 ? t[0] : 0);
-	sfp_end(x, &p);
 }
 
 void simd_dpps(struct simd *x)
