@@ -4,10 +4,15 @@
 #include <math.h>
 #include <string.h>
 
+static uint64_t seed = 0x9E3779B97F4A7C15ull;
+
+void value_seed(uint64_t v)
+{
+	seed = v | 1;
+}
+
 uint64_t value_rnd(void)
 {
-	static uint64_t seed = 0x9E3779B97F4A7C15ull;
-
 	seed ^= seed << 13;
 	seed ^= seed >> 7;
 	seed ^= seed << 17;

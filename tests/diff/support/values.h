@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 uint64_t value_rnd(void);
+/* value_seed() - start another sequence */
+void value_seed(uint64_t v);
 /* value_quad() - a quadword of one of nine natures (@kind 0..8) */
 uint64_t value_quad(unsigned kind);
 /* value_vector() - 16 bytes of one nature, so that elements meet their like */
