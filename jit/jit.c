@@ -9,18 +9,17 @@
 static enum vm_err choose_backend(struct jit *j, struct err *e)
 {
 	enum vm_err r = interp_backend.init(j->cpu, &j->opt, &j->interp, e);
+	const struct jit_backend *host;
 
 	if (r)
 		return r;
 	j->be = &interp_backend;
 	j->be_priv = j->interp;
-#if defined(__x86_64__)
-	if (j->opt.accel != ACCEL_INTERP) {
-		j->be = &x64_backend;
-		return x64_backend.init(j->cpu, &j->opt, &j->be_priv, e);
-	}
-#endif
-	return VM_OK;
+	host = j->opt.accel == ACCEL_INTERP ? NULL : HOST_BACKEND;
+	if (!host)
+		return VM_OK;
+	j->be = host;
+	return j->be->init(j->cpu, &j->opt, &j->be_priv, e);
 }
 
 const char *const jit_opts[] = {"find", "fold", "group", "link"};

@@ -65,8 +65,15 @@ struct jit_backend {
 };
 
 extern const struct jit_backend interp_backend;
+extern const struct jit_backend x64_backend, a64_backend;
+
+/* The one that makes code for the processor we run on, or NULL. */
 #if defined(__x86_64__)
-extern const struct jit_backend x64_backend;
+#define HOST_BACKEND (&x64_backend)
+#elif defined(__aarch64__)
+#define HOST_BACKEND (&a64_backend)
+#else
+#define HOST_BACKEND NULL
 #endif
 
 #endif

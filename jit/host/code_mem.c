@@ -8,6 +8,8 @@
 
 enum vm_err code_mem_init(struct code_mem *m, size_t size, struct err *e)
 {
+	enum vm_err r;
+
 	memset(m, 0, sizeof(*m));
 	if (!size)
 		size = CODE_MEM_DEFAULT;
@@ -16,7 +18,19 @@ enum vm_err code_mem_init(struct code_mem *m, size_t size, struct err *e)
 	if (size > 1u << 30)
 		size = 1u << 30;
 	m->size = size;
-	return host_code_alloc(size, &m->rw, &m->rx, e);
+	r = host_code_alloc(size, &m->rw, &m->rx, e);
+	if (!r)
+		m->stale = host_code_stale(m->rw, m->rx);
+	return r;
+}
+
+void code_mem_changed(const struct code_mem *m, uint8_t *rw, size_t len)
+{
+	uint8_t *rx = m->rx + (rw - m->rw);
+
+	host_icache_flush(rw, rx, len);
+	if (m->stale)
+		host_code_forget(rx, len);
 }
 
 void code_mem_fini(struct code_mem *m)
@@ -36,7 +50,7 @@ void code_mem_commit(struct code_mem *m, const struct codebuf *cb)
 	size_t end = (size_t)(cb->p - m->rw);
 
 	BUG_ON(cb->overflow || cb->start != m->rw + m->used);
-	host_icache_flush(cb->start, cb->start + cb->rx_delta, (size_t)(cb->p - cb->start));
+	code_mem_changed(m, cb->start, (size_t)(cb->p - cb->start));
 	end = (end + 15) & ~(size_t)15;
 	m->used = end < m->size ? end : m->size;
 	/* links rarely go back to old pages through the writable view: it need not stay resident */

@@ -14,6 +14,7 @@
 struct code_mem {
 	uint8_t *rw, *rx; /* byte i of one is byte i of the other */
 	size_t size, used, keep;
+	bool stale;	/* host_code_stale() */
 	size_t written; /* the writable view below this MiB has been given back */
 };
 
@@ -23,6 +24,7 @@ void code_mem_fini(struct code_mem *m);
 /* Open the free rest for writing; code_mem_commit() takes what was written, aligned to 16 bytes. */
 void code_mem_open(const struct code_mem *m, struct codebuf *cb);
 void code_mem_commit(struct code_mem *m, const struct codebuf *cb);
+void code_mem_changed(const struct code_mem *m, uint8_t *rw, size_t len); /* @rw was written: make it good to run */
 void code_mem_keep(struct code_mem *m);	 /* what is there now survives flushes */
 void code_mem_flush(struct code_mem *m); /* all but the kept part is free again */
 bool code_mem_holds(const struct code_mem *m, const void *pc); /* is @pc an executable address in use? */

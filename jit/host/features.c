@@ -52,10 +52,31 @@ uint32_t host_detect(void)
 	}
 	return host_without(have, 0);
 }
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+
+uint32_t host_detect(void)
+{
+	uint32_t have = 0;
+
+#define HOST(id, name, entry, sub, reg, bit, os) have |= getauxval(entry) >> (bit) & 1 ? (uint32_t)HOSTF_##id : 0;
+#include "jit/host/features.def"
+#undef HOST
+	return have;
+}
+#else
+uint32_t host_detect(void)
+{
+	return 0;
+}
 #endif
 
 uint32_t host_without(uint32_t have, uint32_t mask)
 {
 	have &= ~mask;
+#if defined(__aarch64__)
+	return have & HOSTF_FLAGM ? have : have & ~(uint32_t)HOSTF_FLAGM2;
+#else
 	return have & HOSTF_AVX ? have : have & ~(uint32_t)(HOSTF_AVX2 | HOSTF_FMA | HOSTF_F16C);
+#endif
 }

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "mmu/base/host_mem.h"
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -124,4 +125,34 @@ void host_icache_flush(const uint8_t *rw, const uint8_t *rx, size_t len)
 	__builtin___clear_cache((char *)rw, (char *)rw + len);
 	__builtin___clear_cache((char *)rx, (char *)rx + len);
 #endif
+}
+
+#if defined(__aarch64__)
+bool host_code_stale(uint8_t *rw, uint8_t *rx)
+{
+	static const uint32_t code[2][2] = {{0x52800020, 0xD65F03C0}, {0x52800040, 0xD65F03C0}}; /* mov w0, 1 or 2; ret */
+	int (*fn)(void) = (int (*)(void))(uintptr_t)rx;
+	int r[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		memcpy(rw, code[i], sizeof(code[i]));
+		host_icache_flush(rw, rx, sizeof(code[i]));
+		r[i] = fn();
+	}
+	return r[1] != 2;
+}
+#else
+bool host_code_stale(uint8_t *rw, uint8_t *rx)
+{
+	(void)rw, (void)rx;
+	return false;
+}
+#endif
+
+void host_code_forget(uint8_t *rx, size_t len)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)rx & -page, to = ((uintptr_t)rx + len + page - 1) & -page;
+
+	(void)mprotect((void *)from, to - from, PROT_READ | PROT_WRITE);
+	BUG_ON(mprotect((void *)from, to - from, PROT_READ | PROT_EXEC));
 }

@@ -38,4 +38,13 @@ void host_code_free(uint8_t *rw, uint8_t *rx, size_t size);
 /* host_icache_flush() - make [rx, rx+len), written through @rw, visible to instruction fetch; nothing on x86. */
 void host_icache_flush(const uint8_t *rw, const uint8_t *rx, size_t len);
 
+/*
+ * host_code_stale() - does a change through *rw stay unseen at *rx, in spite of host_icache_flush()?
+ * So it is under user-mode emulators that watch the pages code was fetched from, not the memory behind them (qemu-user before
+ * 8.1). Runs a few instructions at the beginning of the mapping. Then host_code_forget() helps: it changes the protection of the
+ * pages, and back.
+ */
+bool host_code_stale(uint8_t *rw, uint8_t *rx);
+void host_code_forget(uint8_t *rx, size_t len);
+
 #endif

@@ -1,5 +1,5 @@
 /*
- * test_x64_run.c - small IR blocks compiled by the x86-64 backend against the IR interpreter: registers, flags, exits.
+ * test_backend_run.c - small IR blocks compiled by the host's backend against the IR interpreter: registers, flags, exits.
  */
 #include "tests/unit/ring0_fix.h"
 #include "jit/host/backend.h"
@@ -29,14 +29,14 @@ static struct run *run_new(int bare)
 	struct err e;
 
 	r->f = fix_prot(0);
-	ck_assert_int_eq(x64_backend.init(r->f->cpu, &opt, &r->x, &e), VM_OK);
+	ck_assert_int_eq(HOST_BACKEND->init(r->f->cpu, &opt, &r->x, &e), VM_OK);
 	ck_assert_int_eq(interp_backend.init(r->f->cpu, &opt, &r->in, &e), VM_OK);
 	return r;
 }
 
 static void run_free(struct run *r)
 {
-	x64_backend.fini(r->x);
+	HOST_BACKEND->fini(r->x);
 	interp_backend.fini(r->in);
 	fix_free(r->f);
 	free(r);
@@ -90,7 +90,7 @@ static void both(struct run *r, uint32_t undef, const char *what)
 	for (unsigned i = 0; i < 16; i++)
 		s0.gpr[i] = rnd() & 3 ? rnd() : rnd() & 1 ? 0 : (uint64_t)((int64_t)(rnd() % 5) - 2);
 	s0.eflags = (uint32_t)(rnd() & FL_ARITH) | FL_1 | FL_IF;
-	once(r, &x64_backend, r->x, &s0, &a);
+	once(r, HOST_BACKEND, r->x, &s0, &a);
 	once(r, &interp_backend, r->in, &s0, &b);
 	for (unsigned i = 0; i < 16; i++)
 		ck_assert_msg(a.gpr[i] == b.gpr[i], "%s: gpr %u %lx, want %lx", what, i, a.gpr[i], b.gpr[i]);
@@ -213,30 +213,30 @@ START_TEST(test_link)
 	ir_end(&r->ir, &t);
 	b.exit[0] = (struct block_exit){ .off = 0, .linkable = true, .owner = &b };
 	b.exit[1] = (struct block_exit){ .off = 2, .linkable = true, .owner = &b };
-	ck_assert(x64_backend.compile(r->x, &b, &r->ir));
+	ck_assert(HOST_BACKEND->compile(r->x, &b, &r->ir));
 	ck_assert_ptr_nonnull(b.exit[0].patch);
 	for (unsigned k = 0; k < 3; k++) { /* unlinked, linked, unlinked again */
 		c->gpr[0] = 1000;
 		c->rip = 0x6000;
 		c->req = 0;
 		if (k == 1)
-			x64_backend.link(r->x, &b.exit[0], &b);
+			HOST_BACKEND->link(r->x, &b.exit[0], &b);
 		if (k == 2)
-			x64_backend.unlink(r->x, &b.exit[0]);
-		ck_assert_int_eq(x64_backend.run(r->x, c, &b, &last), RUN_LOOKUP);
+			HOST_BACKEND->unlink(r->x, &b.exit[0]);
+		ck_assert_int_eq(HOST_BACKEND->run(r->x, c, &b, &last), RUN_LOOKUP);
 		ck_assert_uint_eq(c->gpr[0], k == 1 ? 0 : 999);
 		ck_assert_uint_eq(c->rip, k == 1 ? 0x6002 : 0x6000);
 		ck_assert_ptr_eq(last, &b.exit[k == 1]);
 	}
-	x64_backend.link(r->x, &b.exit[0], &b);
+	HOST_BACKEND->link(r->x, &b.exit[0], &b);
 	c->gpr[0] = 1000;
 	c->rip = 0x6000;
 	c->req = REQ_KICK;
-	x64_backend.run(r->x, c, &b, &last);
+	HOST_BACKEND->run(r->x, c, &b, &last);
 	ck_assert_uint_eq(c->gpr[0], 999);
 	ck_assert_uint_eq(c->rip, 0x6000);
 	c->req = 0;
-	x64_backend.free_block(r->x, &b);
+	HOST_BACKEND->free_block(r->x, &b);
 	run_free(r);
 }
 END_TEST
@@ -364,7 +364,7 @@ START_TEST(test_groups)
 			fix_wr(r->f, 0x9000 + 8 * i, before[i] = rnd(), 8);
 		if (rnd() % 4 == 0)
 			tlb_flush(&r->f->cpu->mmu, true);
-		once(r, &x64_backend, r->x, &s0, &a);
+		once(r, HOST_BACKEND, r->x, &s0, &a);
 		snapshot(r, one);
 		if (a.x == RUN_ONE) /* a read-modify-write that only the interpreter can do */
 			continue;
@@ -387,7 +387,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("x64_run");
+	Suite *s = suite_create("backend_run");
 	TCase *t = tcase_create("all");
 	SRunner *r;
 

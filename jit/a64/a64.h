@@ -1,0 +1,197 @@
+/*
+ * a64.h - the inside of the AArch64 backend, for jit/a64/ only.
+ *
+ * Registers: regs.def. All sixteen guest registers are pinned.
+ *
+ * Flags: SF ZF CF OF are N Z C V of the host, always: no code here clobbers them except by making new ones (the TLB probe
+ * compares with EOR and CBNZ). C is the carry or, after a subtraction, its inverse; the emitter knows which
+ * (emitter.inv), and at every entry, exit and call into C it is the carry. PF and AF are deferred: PF is the parity of the low
+ * byte of X_PF, AF is bit 4 of X_PF ^ X_AF, so that an addition leaves its result in X_PF and a ^ b in X_AF.
+ */
+#ifndef JIT_A64_A64_H
+#define JIT_A64_A64_H
+
+#include "jit/host/backend.h"
+#include "jit/host/code_mem.h"
+#include "jit/interp/eval.h"
+#include "jit/a64/enc.h"
+
+#define X_AF 19
+#define X_CPU 28
+#define X_PF 29
+#define X_S 16	/* scratch of the emitter's own steps */
+#define X_S2 17
+#define A_NONE 0xFF
+
+/* The host's flags register, and where flags are between runs: cpu->scratch[]. */
+#define NZCV_N (1u << 31)
+#define NZCV_Z (1u << 30)
+#define NZCV_C (1u << 29)
+#define NZCV_V (1u << 28)
+enum { KEEP_NZCV, KEEP_PF, KEEP_AF };
+
+#define JC_SIZE 65536u
+
+struct jc_entry {
+	uint64_t tag; /* IP + jc_key */
+	const uint8_t *code;
+};
+
+enum site_kind { SITE_LD, SITE_ST, SITE_LDX };
+enum { VAL_REG = 0x00, VAL_HIGH = 0x20, VAL_IMM = 0x40, VAL_HOME = 0x80 /* | 0..63 */ };
+
+/* What a cold path must know about where it was left. Lives as long as its block. */
+struct a64_site {
+	struct block *blk;
+	int32_t off, next_off; /* page offset of the instruction and of the next */
+	uint8_t w, idx, sreg, kind;
+	uint8_t gla_reg;       /* register with the linear address */
+	uint8_t val;	       /* where the value of a store is: VAL_* | number */
+	bool last;	       /* the op is the last of its instruction, and not of the block */
+	bool inv;	       /* C is the inverse of CF there */
+	uint32_t join;	       /* where to go on: offset in the block's code */
+	union {
+		const struct ir_op *op; /* for a64_eval() */
+		int64_t imm;		/* VAL_IMM */
+	};
+};
+
+struct a64_block {
+	uint32_t body;	      /* offset of the entry of direct links */
+	uint32_t unlinked[2]; /* B of the exits to their own cold ways out */
+	struct insn *insns;   /* copies, for a64_eval(); NULL: no op needs one */
+	uint32_t mode;
+};
+
+/* The C stack frame translated code runs on; SP points at it. */
+struct a64_frame {
+	uint64_t regs[32]; /* host registers around a call into C, by number; first: LDP and STP reach 504 */
+	uint64_t nzcv, back;
+	struct block_exit **plast;
+	struct a64 *x;
+	struct jc_entry *jc;
+	const struct a64_site *site;
+	const uint8_t *join; /* where translated code goes on after a slow path */
+	uint64_t delta;	     /* slow path: host address - linear address */
+	uint64_t val;	     /* slow path: the word that was read, or one to write to */
+	uint64_t t[IR_MAX_TEMPS]; /* homes of the IR temporaries */
+};
+
+struct a64_stubs {
+	const uint8_t *enter;
+	/* [1]: for 64-bit code, where X8..X15 are guest registers */
+	const uint8_t *exit[2];	  /* X_S = enum run_exit, X_S2 = exit to link or 0 */
+	const uint8_t *lookup[2]; /* X_S = IP */
+	const uint8_t *link[2];	  /* called with a pointer to the block_exit behind the call */
+	const uint8_t *slow[2], *eval[2]; /* called with a pointer to the site behind the call */
+};
+
+struct a64 {
+	struct vcpu *cpu;
+	struct code_mem mem;
+	struct a64_stubs stub;
+	struct jc_entry *jc;
+	struct eval eval;
+	struct emitter *em;
+	uint32_t feat; /* HOSTF_* */
+	uint64_t flushes;
+	bool no_jc;    /* every block goes back to the run loop */
+};
+
+/* ---- emitter ---- */
+struct emitter;
+#define A64_MAX_COLD (3 * IR_MAX_OPS)
+#define A64_MAX_SITES (2 * IR_MAX_OPS + 2)
+#define A64_MAX_REFS (2 * A64_MAX_COLD)
+#define T_HOST (IR_MAX_TEMPS - 1) /* the pseudo temporary that keeps LDX's host address for STX */
+#define NO_OP 0xFFFF
+
+struct cold {
+	uint8_t *from, *from2, *join; /* the branches to patch; where to come back */
+	void (*emit)(struct emitter *c, struct cold *k);
+	struct a64_site *site;
+	struct block_exit *exit;
+	bool inv;		      /* what C was at the branch; it is the same again at the join */
+	uint8_t reg_t[32];	      /* where the temporaries were */
+};
+
+struct emitter {
+	struct a64 *x;
+	struct codebuf cb;
+	const struct ir_block *ir;
+	struct block *blk;
+	struct a64_block xb[1];
+	bool code64, flagm;
+	bool inv;		     /* C is the inverse of CF */
+	uint32_t pool, busy;	     /* temporaries' registers; those in use by the current op */
+	uint8_t t_reg[IR_MAX_TEMPS]; /* register holding temporary n, or A_NONE: in its home slot */
+	uint8_t reg_t[32];	     /* temporary held by a register, or 0xFF */
+	bool starved;		     /* ran out of registers in this op */
+	uint16_t obs;		     /* flags that could be shown, before the current op */
+	unsigned i;		     /* op index */
+	int32_t off, next_off;
+	struct cold cold[A64_MAX_COLD];
+	unsigned ncold;
+	struct a64_site site[A64_MAX_SITES];
+	uint16_t site_op[A64_MAX_SITES]; /* index of the op a64_eval() runs, or NO_OP */
+	unsigned nsites;
+	struct { uint8_t *at; uint16_t site; } ref[A64_MAX_REFS];
+	unsigned nrefs;
+};
+
+#define ENV(field) ((int32_t)offsetof(struct vcpu, field))
+#define FRAME(field) ((int32_t)offsetof(struct a64_frame, field))
+
+typedef bool lower_fn(struct emitter *c, const struct ir_op *o); /* false: not this form, use a64_eval() */
+
+/* emit.c */
+unsigned host_reg(unsigned guest);
+unsigned scratch(struct emitter *c);			/* a pool register for this op */
+unsigned use(struct emitter *c, ir_val v, int64_t imm); /* register with the value; upper bits as in the source */
+unsigned def(struct emitter *c, ir_val d);		/* register to write; def_end() puts the result in its place */
+void def_end(struct emitter *c, ir_val d, unsigned w, unsigned reg);
+void put(struct emitter *c, ir_val d, unsigned w, unsigned reg); /* d = low w bytes of @reg */
+bool whole(ir_val d, unsigned w);			/* is a register's every bit written? */
+unsigned temp_reg(struct emitter *c, unsigned t, bool load);
+void spill_temps(struct emitter *c);			/* all to their homes, registers free */
+void flags_carry(struct emitter *c);			/* C is CF from here on */
+void flags_borrow(struct emitter *c);			/* C is not CF */
+uint16_t flags_wanted(const struct ir_op *o);		/* those it makes that anybody could see */
+void env_load(struct emitter *c, unsigned w, unsigned reg, int32_t off);
+void env_store(struct emitter *c, unsigned w, unsigned reg, int32_t off);
+struct a64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kind);
+struct a64_site *eval_site(struct emitter *c, const struct ir_op *o);
+void call_site(struct emitter *c, const uint8_t *stub, const struct a64_site *s);
+struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct cold *));
+void cold_eval(struct emitter *c, struct cold *k); /* run one op in C and come back */
+uint32_t code_here(const struct emitter *c);	   /* offset in the block's code */
+/* mem.c */
+void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
+/* lower_*.c */
+extern lower_fn *const a64_lower[IR_OP_COUNT];
+lower_fn lower_ld, lower_st, lower_stx, lower_segchk, lower_canon;
+lower_fn lower_binary, lower_unary, lower_incdec, lower_imul, lower_mul, lower_div, lower_bit, lower_scan, lower_mulx;
+lower_fn lower_shift, lower_rotate, lower_shiftx, lower_double;
+lower_fn lower_mov, lower_zext, lower_sext, lower_lea, lower_ipval, lower_ldenv, lower_stenv, lower_bswap, lower_setcc, lower_cmov,
+	lower_setf, lower_cmc;
+void lower_eval(struct emitter *c, const struct ir_op *o);
+/* lower_alu.c: NZCV, X_PF from the @w low bytes of @r, for logic and shifts: C = V = 0 */
+void flags_of(struct emitter *c, unsigned r, unsigned w, uint16_t wanted);
+void set_carry(struct emitter *c, unsigned r); /* C = bit 0 of @r, the others stay; uses X_S */
+/* term.c */
+void lower_term(struct emitter *c);
+/* condition @cc for B.cond and CSEL; not P or NP. May change the polarity of C */
+enum a_cond host_cond(struct emitter *c, unsigned cc);
+void parity(struct emitter *c, unsigned d); /* bit 0 of d = PF; uses d only */
+/* stubs.c */
+void a64_make_stubs(struct a64 *x, struct codebuf *cb);
+/* slow.c */
+unsigned a64_slow(struct vcpu *cpu, struct a64_frame *f);
+unsigned a64_eval(struct vcpu *cpu, struct a64_frame *f);
+void a64_flags_in(struct vcpu *cpu);  /* cpu->eflags to cpu->scratch[] */
+void a64_flags_out(struct vcpu *cpu); /* and back */
+/* jump_cache.c */
+void jc_clear(struct a64 *x);
+void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);
+
+#endif

@@ -1,0 +1,342 @@
+/*
+ * backend.c - the AArch64 backend: compiling a block, running it, links.
+ */
+#include "jit/a64/a64.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_ROOM (512u << 10)	     /* more than any block's code */
+#define ARENA_MAX (120ull << 20) /* B reaches 128 MiB */
+
+static enum exit call_direct(void *opaque, helper_fn *fn, struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+	(void)opaque;
+	return fn(cpu, a, b, c);
+}
+
+static void a64_fini(void *priv)
+{
+	struct a64 *x = priv;
+
+	if (!x)
+		return;
+	code_mem_fini(&x->mem);
+	free(x->jc);
+	free(x->em);
+	free(x);
+}
+
+static enum vm_err a64_init(struct vcpu *cpu, const struct jit_options *opt, void **priv, struct err *e)
+{
+	uint64_t size = opt->cache_bytes < ARENA_MAX ? opt->cache_bytes : ARENA_MAX;
+	struct a64 *x = calloc(1, sizeof(*x));
+	struct codebuf cb;
+	enum vm_err r;
+
+	*priv = NULL;
+	if (!x)
+		return err_set(e, VM_ERR_NOMEM, "no memory for the AArch64 backend");
+	x->jc = calloc(JC_SIZE, sizeof(*x->jc));
+	x->em = calloc(1, sizeof(*x->em));
+	r = x->jc && x->em ? code_mem_init(&x->mem, size, e) : err_set(e, VM_ERR_NOMEM, "no memory for the AArch64 backend");
+	if (r) {
+		a64_fini(x);
+		return r;
+	}
+	x->cpu = cpu;
+	x->feat = host_without(host_detect(), opt->host_mask);
+	x->no_jc = opt->no_link || opt->accel == ACCEL_LOCKSTEP;
+	x->eval.cpu = cpu;
+	x->eval.call = call_direct;
+	code_mem_open(&x->mem, &cb);
+	a64_make_stubs(x, &cb);
+	code_mem_commit(&x->mem, &cb);
+	code_mem_keep(&x->mem);
+	jc_clear(x);
+	*priv = x;
+	return VM_OK;
+}
+
+static void drop_temps(struct emitter *c)
+{
+	memset(c->t_reg, A_NONE, sizeof(c->t_reg));
+	memset(c->reg_t, 0xFF, sizeof(c->reg_t));
+}
+
+static void begin(struct emitter *c, struct a64 *x, struct block *blk, const struct ir_block *ir)
+{
+	c->x = x;
+	c->ir = ir;
+	c->blk = blk;
+	memset(c->xb, 0, sizeof(c->xb));
+	c->nsites = c->nrefs = c->ncold = 0;
+	c->code64 = mode_code_size(ir->mode) == 8;
+	c->flagm = x->feat & HOSTF_FLAGM;
+	c->inv = c->starved = false;
+	c->pool = c->code64 ? 0xFF : 0xFFFF;
+	c->obs = IRF_ALL;
+	c->off = c->next_off = (int32_t)ir->start_off;
+	drop_temps(c);
+	code_mem_open(&x->mem, &c->cb);
+}
+
+/* What an op may have changed in the emitter before it turned out that it does not fit. */
+struct mark {
+	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[32];
+	unsigned ncold, nsites, nrefs;
+	bool inv;
+};
+
+static void mark(const struct emitter *c, struct mark *m)
+{
+	m->p = c->cb.p;
+	memcpy(m->t_reg, c->t_reg, sizeof(m->t_reg));
+	memcpy(m->reg_t, c->reg_t, sizeof(m->reg_t));
+	m->ncold = c->ncold;
+	m->nsites = c->nsites;
+	m->nrefs = c->nrefs;
+	m->inv = c->inv;
+}
+
+static void take_back(struct emitter *c, const struct mark *m)
+{
+	c->cb.p = m->p;
+	memcpy(c->t_reg, m->t_reg, sizeof(m->t_reg));
+	memcpy(c->reg_t, m->reg_t, sizeof(m->reg_t));
+	c->ncold = m->ncold;
+	c->nsites = m->nsites;
+	c->nrefs = m->nrefs;
+	c->inv = m->inv;
+	c->busy = 0;
+	c->starved = false;
+}
+
+static void lower_one(struct emitter *c, const struct ir_op *o)
+{
+	struct mark m;
+
+	mark(c, &m);
+	if (a64_lower[o->op] && a64_lower[o->op](c, o) && !c->starved)
+		return;
+	take_back(c, &m);
+	lower_eval(c, o);
+}
+
+static void lower_ops(struct emitter *c)
+{
+	const struct ir_block *ir = c->ir;
+
+	for (c->i = 0; c->i < ir->nops; c->i++) {
+		const struct ir_op *o = &ir->op[c->i];
+
+		c->busy = 0;
+		if (o->op == IR_INSN) {
+			c->off = (int32_t)o->imm;
+			c->next_off = c->off + o->aux;
+			drop_temps(c);
+		} else {
+			lower_one(c, o);
+		}
+		c->obs = o->fobs;
+	}
+}
+
+static void emit_cold(struct emitter *c)
+{
+	for (unsigned i = 0; i < c->ncold; i++) {
+		a_here(&c->cb, c->cold[i].from);
+		a_here(&c->cb, c->cold[i].from2);
+		c->cold[i].emit(c, &c->cold[i]);
+	}
+}
+
+/* Do ops that C runs name instructions of the block? */
+static bool names_insns(const struct emitter *c)
+{
+	for (unsigned i = 0; i < c->nsites; i++) {
+		const struct ir_op *o = c->ir->op + c->site_op[i];
+
+		if (c->site_op[i] != NO_OP && (o->op == IR_NATIVE || (o->op == IR_HELPER && o->cc)))
+			return true;
+	}
+	return false;
+}
+
+/* What lives as long as the block, in one piece: the head, the sites, copies of the ops and instructions C may need. */
+static void make_priv(struct emitter *c)
+{
+	const struct ir_block *ir = c->ir;
+	size_t nops = 0, ninsns = names_insns(c) ? ir->ninsns : 0;
+	struct a64_block *ab;
+	struct a64_site *site;
+	struct ir_op *op;
+
+	for (unsigned i = 0; i < c->nsites; i++)
+		nops += c->site_op[i] != NO_OP;
+	ab = malloc(sizeof(*ab) + c->nsites * sizeof(*site) + nops * sizeof(*op) + ninsns * sizeof(*ab->insns));
+	BUG_ON(!ab);
+	*ab = *c->xb;
+	ab->mode = ir->mode;
+	site = (struct a64_site *)(ab + 1);
+	op = (struct ir_op *)(site + c->nsites);
+	ab->insns = (struct insn *)(op + nops);
+	memcpy(site, c->site, c->nsites * sizeof(*site));
+	memcpy(ab->insns, ir->insns, ninsns * sizeof(*ab->insns));
+	for (unsigned i = 0; i < c->nsites; i++)
+		if (c->site_op[i] != NO_OP) {
+			*op = ir->op[c->site_op[i]];
+			site[i].op = op++;
+		}
+	for (unsigned i = 0; i < c->nrefs; i++) {
+		uint64_t at = (uintptr_t)&site[c->ref[i].site];
+
+		memcpy(c->ref[i].at, &at, sizeof(at));
+	}
+	c->blk->priv = ab;
+}
+
+static void a64_free_block(void *priv, struct block *blk)
+{
+	(void)priv;
+	free(blk->priv);
+	blk->priv = NULL;
+}
+
+/* X_S = IP value: from the jump cache. Dead blocks have a jump here instead. */
+static void emit_entry(struct emitter *c)
+{
+	a_addi(&c->cb, A_SUB, 8, X_S, X_S, c->blk->ra & (PAGE_SIZE - 1));
+	a_str(&c->cb, 8, X_S, X_CPU, ENV(ip_base));
+	c->xb->body = code_here(c);
+}
+
+static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir)
+{
+	struct a64 *x = priv;
+	struct emitter *c = x->em;
+
+	if (x->mem.size - x->mem.used < BLOCK_ROOM)
+		return false;
+	begin(c, x, blk, ir);
+	blk->code = codebuf_rx(&c->cb);
+	emit_entry(c);
+	lower_ops(c);
+	lower_term(c);
+	emit_cold(c);
+	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
+	if (c->cb.overflow) {
+		blk->code = NULL;
+		return false;
+	}
+	make_priv(c);
+	for (unsigned i = 0; i < 2; i++)
+		if (blk->exit[i].patch)
+			memcpy(&((struct a64_block *)blk->priv)->unlinked[i], blk->exit[i].patch, 4);
+	code_mem_commit(&x->mem, &c->cb);
+	return true;
+}
+
+static enum run_exit a64_run(void *priv, struct vcpu *cpu, struct block *blk, struct block_exit **last)
+{
+	struct a64 *x = priv;
+	struct a64_block *ab = blk->priv;
+	unsigned (*enter)(struct vcpu *, const uint8_t *, struct a64 *, struct block_exit **, struct jc_entry *);
+	unsigned r;
+
+	enter = (unsigned (*)(struct vcpu *, const uint8_t *, struct a64 *, struct block_exit **,
+		struct jc_entry *))(uintptr_t)x->stub.enter;
+	*last = NULL;
+	cpu->ip_base = cpu->rip - (blk->ra & (PAGE_SIZE - 1));
+	a64_flags_in(cpu);
+	r = enter(cpu, blk->code + ab->body, x, last, x->jc);
+	a64_flags_out(cpu);
+	return (enum run_exit)r;
+}
+
+/* One aligned word, of the kinds that may be replaced while they are run (DDI 0487, B2.2.5). */
+static void patch(struct a64 *x, uint8_t *at, uint32_t insn)
+{
+	memcpy(at, &insn, 4);
+	code_mem_changed(&x->mem, at, 4);
+}
+
+static void a64_link(void *priv, struct block_exit *from, struct block *to)
+{
+	struct a64 *x = priv;
+	struct a64_block *ab = to->priv;
+
+	if (from->patch)
+		patch(x, from->patch, a_b_insn(to->code + ab->body - (x->mem.rx + (from->patch - x->mem.rw))));
+}
+
+static void a64_unlink(void *priv, struct block_exit *from)
+{
+	struct a64_block *me = from->owner->priv;
+
+	if (from->patch)
+		patch(priv, from->patch, me->unlinked[from - from->owner->exit]);
+}
+
+/* The jump-cache entry of a dead block leads to the lookup; cpu->rip is set by whoever comes. */
+static void a64_kill(void *priv, struct block *blk)
+{
+	struct a64 *x = priv;
+
+	patch(x, code_mem_rw(&x->mem, blk->code), a_b_insn(x->stub.lookup[mode_code_size(blk->mode) == 8] - blk->code));
+}
+
+static void a64_flushed(void *priv, struct vcpu *cpu, gla_t gla)
+{
+	(void)cpu;
+	if (gla == TLB_FLUSH_ALL)
+		jc_clear(priv);
+}
+
+static void a64_flush(void *priv)
+{
+	struct a64 *x = priv;
+
+	code_mem_flush(&x->mem);
+	jc_clear(x);
+	x->flushes++;
+}
+
+static void a64_dump(void *priv, FILE *out)
+{
+	const struct a64 *x = priv;
+
+	fprintf(out, "code arena         %zu of %zu bytes, %" PRIu64 " flushes\n", x->mem.used, x->mem.size, x->flushes);
+	fprintf(out, "host features      %05x\n", x->feat);
+}
+
+static uint32_t a64_host_features(void *priv)
+{
+	return ((struct a64 *)priv)->feat;
+}
+
+/* x87 and SIMD instructions run in C so far. */
+static bool a64_can_native(void *priv, const struct insn *in)
+{
+	(void)priv;
+	(void)in;
+	return false;
+}
+
+const struct jit_backend a64_backend = {
+	.name = "a64",
+	.init = a64_init,
+	.fini = a64_fini,
+	.compile = a64_compile,
+	.free_block = a64_free_block,
+	.run = a64_run,
+	.link = a64_link,
+	.unlink = a64_unlink,
+	.kill = a64_kill,
+	.note = jc_note,
+	.flushed = a64_flushed,
+	.flush = a64_flush,
+	.dump = a64_dump,
+	.host_features = a64_host_features,
+	.can_native = a64_can_native,
+};

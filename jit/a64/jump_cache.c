@@ -1,0 +1,27 @@
+/*
+ * jump_cache.c - from IP value to code without C: filled here, probed inline (term.c).
+ *
+ * An entry stays when its block dies: the dead block's entry point is a jump to the lookup. Only a flush of the
+ * whole code arena must clear the table.
+ */
+#include "jit/a64/a64.h"
+
+void jc_clear(struct a64 *x)
+{
+	/* Tag 0 matches IP = -key, which is never canonical: keys have an id from 1 on in the top 16 bits. */
+	for (unsigned i = 0; i < JC_SIZE; i++) {
+		x->jc[i].tag = 0;
+		x->jc[i].code = x->stub.lookup[1];
+	}
+}
+
+void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk)
+{
+	struct a64 *x = priv;
+	struct jc_entry *e = &x->jc[ip & (JC_SIZE - 1)];
+
+	if (x->no_jc)
+		return;
+	e->tag = ip + cpu->jc_key;
+	e->code = blk->code;
+}

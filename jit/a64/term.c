@@ -1,0 +1,201 @@
+/*
+ * term.c - how blocks end: links, exits, polls, the jump-cache probe. The flags leave in NZCV, with C the carry.
+ */
+#include "jit/a64/a64.h"
+
+/* X_S = IP value of page offset @off, as a jump with operand size @ipsize makes it (0: code size). */
+static void load_ip(struct emitter *c, int64_t off, unsigned ipsize)
+{
+	env_load(c, 8, X_S, ENV(ip_base));
+	if (!a_addi(&c->cb, A_ADD, 8, X_S, X_S, (uint64_t)off) && !a_addi(&c->cb, A_SUB, 8, X_S, X_S, -(uint64_t)off)) {
+		a_movi(&c->cb, X_S2, (uint64_t)off);
+		a_add(&c->cb, A_ADD, 8, X_S, X_S, X_S2, A_LSL, 0);
+	}
+	if (ipsize == 2)
+		a_zext(&c->cb, X_S, X_S, 2);
+	else if (!c->code64 || ipsize == 4)
+		a_mov(&c->cb, 4, X_S, X_S);
+}
+
+static void leave(struct emitter *c, unsigned reason)
+{
+	flags_carry(c);
+	a_movi(&c->cb, X_S, reason);
+	a_mov(&c->cb, 8, X_S2, A_ZR);
+	a_b(&c->cb, c->x->stub.exit[c->code64]);
+}
+
+/* The way out of an exit that is not linked, and of a poll that found a request: the run loop looks at those first. */
+static void cold_exit(struct emitter *c, struct cold *k)
+{
+	a_bl(&c->cb, c->x->stub.link[c->code64]);
+	codebuf_u64(&c->cb, (uintptr_t)k->exit);
+}
+
+/* To the block of IP value X_S, through the jump cache. Temporaries are dead here: X0..X3 are free. */
+static void jump_cache(struct emitter *c)
+{
+	struct codebuf *cb = &c->cb;
+	uint8_t *miss[2];
+
+	flags_carry(c);
+	a_mov(cb, 8, 4, X_S); /* a change of polarity and far fields may use X_S */
+	env_load(c, 4, 0, ENV(req));
+	miss[0] = a_cbz_fwd(cb, true, 4, 0);
+	a_ubfx(cb, 8, 1, 4, 0, 16);
+	a_ldr(cb, 8, 2, A_SP, FRAME(jc));
+	a_add(cb, A_ADD, 8, 1, 2, 1, A_LSL, 4);
+	_Static_assert(sizeof(struct jc_entry) == 16 && JC_SIZE == 1 << 16, "shift and field above");
+	a_ldp(cb, 2, 3, 1, 0);
+	env_load(c, 8, 1, ENV(jc_key));
+	a_add(cb, A_ADD, 8, 1, 1, 4, A_LSL, 0);
+	a_logic(cb, A_EOR, 8, 2, 2, 1, A_LSL, 0);
+	a_mov(cb, 8, X_S, 4);
+	miss[1] = a_cbz_fwd(cb, true, 8, 2);
+	a_br(cb, 3);
+	a_here(cb, miss[0]);
+	a_mov(cb, 8, X_S, 4);
+	a_here(cb, miss[1]);
+	a_b(cb, c->x->stub.lookup[c->code64]);
+}
+
+/* May exit @x be patched to its target? */
+static bool patched(const struct emitter *c, const struct block_exit *x)
+{
+	return x->linkable || c->ir->mode & MODE_ONE;
+}
+
+static bool backward(const struct emitter *c, const struct block_exit *x)
+{
+	return x->off <= (int64_t)c->ir->start_off && !(c->ir->mode & MODE_ONE);
+}
+
+/* A direct exit. */
+static void direct(struct emitter *c, unsigned n, unsigned ipsize)
+{
+	struct block_exit *x = &c->blk->exit[n];
+	struct cold *k;
+
+	flags_carry(c);
+	if (!patched(c, x)) {
+		load_ip(c, x->off, ipsize);
+		jump_cache(c);
+		return;
+	}
+	k = new_cold(c, cold_exit);
+	if (backward(c, x)) {
+		env_load(c, 4, X_S, ENV(req));
+		k->from2 = a_cbz_fwd(&c->cb, true, 4, X_S);
+	}
+	k->from = a_b_fwd(&c->cb);
+	k->exit = x;
+	x->patch = k->from;
+	x->ip_mask = ipsize == 2 ? 0xFFFF : !c->code64 || ipsize == 4 ? 0xFFFFFFFF : UINT64_MAX;
+}
+
+/* Count the block's instructions where somebody asked for it. */
+static void count(struct emitter *c)
+{
+	if (!(c->ir->mode & MODE_ICOUNT))
+		return;
+	env_load(c, 8, X_S, ENV(insns));
+	a_addi(&c->cb, A_ADD, 8, X_S, X_S, c->ir->ninsns);
+	env_store(c, 8, X_S, ENV(insns));
+}
+
+/* To exit 0 by the branch at @taken, else to exit 1. */
+static void two_way(struct emitter *c, uint8_t *taken)
+{
+	const struct ir_term *t = &c->ir->term;
+	unsigned size0 = t->falls ? 0 : t->ipsize, size1 = t->falls ? t->ipsize : 0;
+	bool inv = c->inv;
+
+	direct(c, 1, size1);
+	c->inv = inv;
+	a_here(&c->cb, taken);
+	direct(c, 0, size0);
+}
+
+static uint8_t *condition(struct emitter *c, unsigned cc)
+{
+	if ((cc & ~1u) == 10) {
+		parity(c, X_S);
+		return a_tbz_fwd(&c->cb, !(cc & 1), X_S, 0);
+	}
+	return a_bcc_fwd(&c->cb, host_cond(c, cc));
+}
+
+static uint8_t *nonzero(struct emitter *c, const struct ir_term *t)
+{
+	unsigned v = use(c, t->val, 0);
+
+	if (t->w < 4) {
+		a_zext(&c->cb, X_S, v, t->w);
+		v = X_S;
+	}
+	return a_cbz_fwd(&c->cb, true, t->w == 8 ? 8 : 4, v);
+}
+
+static void indirect(struct emitter *c, const struct ir_term *t)
+{
+	unsigned v = use(c, t->val, 0);
+
+	flags_carry(c);
+	a_zext(&c->cb, X_S, v, t->ipsize < 8 ? t->ipsize : 8);
+	if (!(c->ir->mode & MODE_ONE)) {
+		jump_cache(c);
+		return;
+	}
+	env_store(c, 8, X_S, ENV(rip));
+	leave(c, RUN_LOOKUP);
+}
+
+/* On to exit 0 if the helper that ended the block has changed nothing that the run loop must look at. */
+static void resume(struct emitter *c)
+{
+	uint8_t *out[3];
+
+	flags_carry(c);
+	env_load(c, 4, X_S, ENV(req));
+	out[0] = a_cbz_fwd(&c->cb, true, 4, X_S);
+	env_load(c, 4, 0, ENV(mode));
+	a_movi(&c->cb, 1, c->ir->mode);
+	a_logic(&c->cb, A_EOR, 4, X_S, 0, 1, A_LSL, 0);
+	out[1] = a_cbz_fwd(&c->cb, true, 4, X_S);
+	env_load(c, 1, X_S, ENV(shadow));
+	out[2] = a_cbz_fwd(&c->cb, true, 4, X_S);
+	direct(c, 0, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(out); i++)
+		a_here(&c->cb, out[i]);
+}
+
+void lower_term(struct emitter *c)
+{
+	const struct ir_term *t = &c->ir->term;
+
+	c->busy = 0;
+	count(c);
+	switch (t->kind) {
+	case TERM_JMP:
+		direct(c, 0, t->ipsize);
+		break;
+	case TERM_JCC:
+		two_way(c, condition(c, t->cc));
+		break;
+	case TERM_JNZ:
+		two_way(c, nonzero(c, t));
+		break;
+	case TERM_IND:
+		indirect(c, t);
+		break;
+	case TERM_STOP:
+		if (t->soft && patched(c, &c->blk->exit[0]) && !(c->ir->mode & MODE_ONE))
+			resume(c);
+		load_ip(c, t->f_off, 0);
+		env_store(c, 8, X_S, ENV(rip));
+		leave(c, RUN_STOP);
+		break;
+	default:
+		leave(c, RUN_STOP);
+	}
+}
