@@ -5,6 +5,13 @@
 #include <capstone/capstone.h>
 #include <inttypes.h>
 
+/* how capstone names the host */
+#if defined(__aarch64__)
+#define HOST_CS CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN
+#else
+#define HOST_CS CS_ARCH_X86, CS_MODE_64
+#endif
+
 static bool wanted(const struct jit *j, enum log_cat c)
 {
 	const struct log *l = j->cpu->log;
@@ -45,7 +52,7 @@ void dump_code(const struct jit *j, const struct block *b)
 	if (!b->code || !wanted(j, LOG_OUT))
 		return;
 	fprintf(j->cpu->log->out, "OUT: [%u bytes for %u]\n", b->code_len, b->len);
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
+	if (cs_open(HOST_CS, &cs) != CS_ERR_OK)
 		return;
 	n = cs_disasm(cs, b->code, b->code_len, (uintptr_t)b->code, 0, &in);
 	for (size_t i = 0; i < n; i++)

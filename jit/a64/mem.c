@@ -101,7 +101,8 @@ static unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, i
 	a_ubfx(&c->cb, 8, X_S2, a, PAGE_SHIFT, TLB_BITS);
 	a_add(&c->cb, A_ADD, 8, X_S2, X_CPU, X_S2, A_LSL, 5);
 	_Static_assert(sizeof(struct tlb_entry) == 32, "shift above");
-	a_addi(&c->cb, A_ADD, 8, X_S2, X_S2, (uint64_t)tlb & ~0xFFFull);
+	if (tlb >> 12)
+		a_addi(&c->cb, A_ADD, 8, X_S2, X_S2, (uint64_t)tlb & ~0xFFFull);
 	a_ldr(&c->cb, 8, A_LR, X_S2, (tlb & 0xFFF) + tag);
 	a_logic(&c->cb, A_EOR, 8, X_S, X_S, A_LR, A_LSL, 0);
 	k = new_cold(c, cold_probe);

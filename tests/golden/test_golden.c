@@ -1,11 +1,11 @@
 /*
- * test_golden.c - the host code of some short guest blocks (blocks.def) is what blocks.txt says.
+ * test_golden.c - the host code of some short guest blocks (blocks.def) is what blocks-HOST.txt says.
  *
  * Wrong code is found elsewhere; this shows *changed* code, so that a change that costs
  * instructions is seen and one that saves them is shown. After an intended change:
  * DRAGOMAN_GOLDEN=write test_golden, and read the diff. Kept is the code up to the first call-out;
  * behind it lie the cold paths. Addresses are written as @, jumps within the block as distances
- * from its start. All optional host features are masked, so that every x86-64 host makes the same
+ * from its start. All optional host features are masked, so that every host of a kind makes the same
  * code.
  */
 #include "tests/unit/ring0_fix.h"
@@ -13,7 +13,13 @@
 #include <inttypes.h>
 
 #define CODE 0x100000u
-#define EXPECTED "tests/golden/blocks.txt"
+#if defined(__aarch64__)
+#define EXPECTED "tests/golden/blocks-a64.txt"
+#define CALL ":  bl "
+#else
+#define EXPECTED "tests/golden/blocks-x64.txt"
+#define CALL ":  call"
+#endif
 
 static const struct {
 	const char *name, *bytes;
@@ -89,7 +95,7 @@ static void section(FILE *out, unsigned i)
 		ck_assert_msg(len, "no listing for %s", cases[i].name);
 		if (!start)
 			start = strtoull(line, NULL, 16);
-		if (strstr(line, ":  call"))
+		if (strstr(line, CALL))
 			break; /* call-outs carry data behind them, which is no code */
 		normalise(out, strchr(line, ':') + 3, start, len);
 	}

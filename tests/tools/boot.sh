@@ -17,6 +17,7 @@ jit) slow=1 ;;
 interp) slow=8 ;;
 *) slow=20 ;;
 esac
+slow=$((slow * ${DRAGOMAN_SLOW:-1})) # a program that is emulated itself
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
