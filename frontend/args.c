@@ -38,7 +38,7 @@ static void print_help(void)
 			options[i].arg ? options[i].arg : "");
 		printf("  %-22s %s\n", left, options[i].help);
 	}
-	puts("\nIn the window: Ctrl-Alt-G mouse grab, Ctrl-Alt-F full screen, Ctrl-Alt-U size, Ctrl-Alt-S screenshot.\n"
+	puts("\nIn the window: Ctrl-Alt-G mouse grab, Ctrl-Alt-F full screen, Ctrl-Alt-U size, Ctrl-Alt-I what the guest does, Ctrl-Alt-S screenshot.\n"
 	     "With -nographic: Ctrl-A h help, Ctrl-A x exit, Ctrl-A c monitor.");
 }
 

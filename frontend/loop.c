@@ -398,13 +398,17 @@ static void panic(struct loop *l, enum loop_panic action)
 
 static void handle_stop(struct loop *l, enum machine_stop why)
 {
+	uint64_t asleep;
+
 	switch (why) {
 	case MACHINE_HALTED:
 		if (l->icount && !skip_idle(l))
 			break;
 		if (l->watch_hangs)
 			hang_halted(&l->hang, machine_cpu(l->m), stderr);
+		asleep = host_now();
 		sleep_vm(l);
+		l->live.idle_ns += host_now() - asleep;
 		break;
 	case MACHINE_RESET:
 		reset_or_leave(l);

@@ -9,6 +9,7 @@
 #define FRONTEND_LOOP_H
 
 #include "frontend/hang.h"
+#include "frontend/live.h"
 #include "frontend/machine/machine.h"
 #include "cpu/vcpu.h"
 #include <pthread.h>
@@ -58,6 +59,7 @@ struct loop {
 	bool watch_hangs;
 	struct hang hang;
 	struct timer hang_timer;
+	struct live live;
 	bool no_reboot, no_shutdown;
 	enum loop_panic panic;
 	struct place told;	/* where the last triple fault that was told ended */

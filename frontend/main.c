@@ -173,6 +173,38 @@ static void win_text(void *opaque, struct text_screen *dst)
 	loop_call(&r.p->loop, do_text, &r);
 }
 
+struct status_request {
+	struct program *p;
+	char *buf;
+	size_t n;
+};
+
+static void do_status(void *arg)
+{
+	struct status_request *r = arg;
+	struct loop *l = &r->p->loop;
+	FILE *f;
+
+	if (!r->buf) {
+		live_stop(l);
+		return;
+	}
+	live_start(l);
+	f = fmemopen(r->buf, r->n, "w");
+	if (!f)
+		return;
+	live_tell(l, f);
+	fclose(f);
+	r->buf[r->n - 1] = 0;
+}
+
+static void win_status(void *opaque, char *buf, size_t n)
+{
+	struct status_request r = {opaque, buf, n};
+
+	loop_call(&r.p->loop, do_status, &r);
+}
+
 static void win_quit(void *opaque)
 {
 	struct program *p = opaque;
@@ -203,7 +235,7 @@ static void *vm_thread(void *arg)
 
 static int run_window(struct program *p)
 {
-	struct sdl_host host = {p, win_key, win_mouse, win_frame, win_quit};
+	struct sdl_host host = {p, win_key, win_mouse, win_frame, win_status, win_quit};
 	pthread_t vm;
 
 	p->loop.ended = vm_ended;

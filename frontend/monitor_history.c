@@ -143,6 +143,18 @@ void cmd_explain(struct mon *mon)
 		explain_trap(mon->out, cpu, t);
 }
 
+void cmd_live(struct mon *mon)
+{
+	const char *w = mon_word(mon);
+
+	if (w && !strcmp(w, "on"))
+		live_start(mon->l);
+	else if (w && !strcmp(w, "off"))
+		live_stop(mon->l);
+	else
+		fprintf(mon->out, "live needs on or off\n");
+}
+
 static int rec_vector(const struct hist_rec *r)
 {
 	return r->what == TR_EXCEPTION || r->what == TR_INTERRUPT || r->what == TR_SOFTINT ? (int)(r->a & 0xFF) : -1;

@@ -231,18 +231,11 @@ static void info_status(struct mon *mon)
 {
 	struct vcpu *cpu = machine_cpu(mon->m);
 	const struct history *h = cpu->history;
-	const struct hist_rec *r = NULL;
 
 	fprintf(mon->out, "VM status: %s%s\nCPU: ", mon->l->paused ? "paused" : "running",
 		cpu->halted ? " (CPU halted)" : "");
-	hang_describe(&mon->l->hang, cpu, mon->out);
-	for (uint64_t no = h->nrecs; (r = history_rec(h, no)) && r->what != TR_INTERRUPT; no--)
-		;
-	fprintf(mon->out, "%" PRIu64 " transitions, %" PRIu64 " exceptions", h->nrecs, h->ntraps);
-	if (r)
-		fprintf(mon->out, "; last interrupt: vector %02x, %.3f s ago", (unsigned)r->a,
-			(double)(clock_now(machine_clock(mon->m)) - r->time) / 1e9);
-	fputc('\n', mon->out);
+	live_tell(mon->l, mon->out);
+	fprintf(mon->out, "%" PRIu64 " transitions, %" PRIu64 " exceptions\n", h->nrecs, h->ntraps);
 }
 
 static void info_screen(struct mon *mon)

@@ -94,6 +94,15 @@ void jit_flush(struct jit *j)
 	context_flushed(j, TLB_FLUSH_ALL);
 }
 
+void jit_count_insns(struct jit *j, bool on)
+{
+	struct vcpu *cpu = j->cpu;
+
+	/* a bit of the mode key: the other blocks stay where they are */
+	cpu->mode = on ? cpu->mode | MODE_ICOUNT : cpu->mode & ~MODE_ICOUNT;
+	vcpu_update(cpu);
+}
+
 void jit_dump_info(const struct jit *j, FILE *out)
 {
 	const struct jit_stats *s = &j->st;

@@ -49,10 +49,15 @@ struct blk {
 	char id[32];	  /* the -drive id, "ide0-hd0" style by default */
 	char serial[21];
 	char file[256];	  /* what the monitor's info block shows */
+	struct { enum blk_op op; uint32_t len; uint64_t off, count; } last; /* the last request, and how many so far */
 };
 
 static inline void blk_submit(struct blk *b, struct blk_req *r)
 {
+	b->last.op = r->op;
+	b->last.len = r->len;
+	b->last.off = r->off;
+	b->last.count++;
 	b->ops->submit(b, r);
 }
 

@@ -75,23 +75,33 @@ static void source_row(const struct pane *p, int i, unsigned width)
 	fputs(marked ? "\033[0m" : "", stdout);
 }
 
+/* The end of the row that begins at @i: behind a newline, or where it is broken, between words if there are any. */
+static size_t row_end(const struct pane *p, size_t i, unsigned width)
+{
+	size_t end = i + width < p->len ? i + width : p->len, cut;
+
+	for (size_t k = i; k < end; k++)
+		if (p->text[k] == '\n')
+			return k + 1;
+	if (end == p->len || p->text[end] == '\n')
+		return end == p->len ? end : end + 1;
+	for (cut = end; cut > i + width / 2; cut--)
+		if (p->text[cut - 1] == ' ')
+			return cut;
+	return end;
+}
+
 /* Where each of the last @rows rows of the text begins when it is broken at @width; ends with the text's end. */
 static unsigned break_rows(const struct pane *p, unsigned width, unsigned rows, size_t *at)
 {
 	unsigned n = 0;
 
-	for (size_t i = 0, col = 0; i < p->len; i++) {
-		if (!col && n > rows) {
-			memmove(at, at + 1, rows * sizeof(*at));
+	for (size_t i = 0; i < p->len; i = row_end(p, i, width)) {
+		if (n == rows) {
+			memmove(at, at + 1, (rows - 1) * sizeof(*at));
 			n--;
 		}
-		if (!col)
-			at[n++] = i;
-		col = p->text[i] == '\n' || col + 1 == width ? 0 : col + 1;
-	}
-	if (n > rows) {
-		memmove(at, at + 1, rows * sizeof(*at));
-		n--;
+		at[n++] = i;
 	}
 	at[n] = p->len;
 	return n;
@@ -108,7 +118,7 @@ static void draw(struct pane *p)
 		return;
 	left = cols * 9 / 20;
 	rows -= 2;
-	n = break_rows(p, cols - left - 3, rows, at);
+	n = break_rows(p, cols - left - 4, rows, at);
 	first = (p->from >= 0 ? p->from : p->to >= 0 ? p->to : 0) - (int)rows / 2;
 	if (p->to >= 0 && (p->to < first || p->to >= first + (int)rows)) /* where it went is what will run */
 		first = p->to - (int)rows / 2;

@@ -65,6 +65,8 @@ void sdl_close(struct sdl *s)
 		sdl_set_grab(s, false);
 	if (s->tex)
 		SDL_DestroyTexture(s->tex);
+	if (s->overlay.tex)
+		SDL_DestroyTexture(s->overlay.tex);
 	if (s->ren)
 		SDL_DestroyRenderer(s->ren);
 	if (s->win)
@@ -127,6 +129,7 @@ void sdl_redraw(struct sdl *s)
 				? SDL_ScaleModeLinear : SDL_ScaleModeNearest);
 		SDL_RenderCopy(s->ren, s->tex, NULL, &(SDL_Rect){r.x, r.y, r.w, r.h});
 	}
+	overlay_draw(&s->overlay, s->ren);
 	SDL_RenderPresent(s->ren);
 }
 

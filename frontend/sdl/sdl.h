@@ -5,7 +5,7 @@
  * asks the host's callbacks, which cross to the machine's thread as they like.
  *
  * Keys of the window itself: Ctrl-Alt-G mouse grab, Ctrl-Alt-F full screen, Ctrl-Alt-U the picture's own size,
- * Ctrl-Alt-S screenshot to dragoman-DATE-TIME.png in the working directory.
+ * Ctrl-Alt-I what the guest is doing, Ctrl-Alt-S screenshot to dragoman-DATE-TIME.png in the working directory.
  */
 #ifndef FRONTEND_SDL_SDL_H
 #define FRONTEND_SDL_SDL_H
@@ -26,6 +26,11 @@ struct sdl_host {
 	 * frame_resize() if needed and setting y0, y1. False: nothing changed since the last call.
 	 */
 	bool (*take_frame)(void *opaque, struct frame *dst);
+	/*
+	 * Ctrl-Alt-I shows lines of text over the picture: about four times a second they are asked for. @buf NULL: no more
+	 * wanted. May be NULL: there are none.
+	 */
+	void (*status)(void *opaque, char *buf, size_t n);
 	/* the user closed the window; sdl_run() returns after it */
 	void (*quit)(void *opaque);
 };

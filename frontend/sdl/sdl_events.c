@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define FRAME_MS 16
+#define STATUS_MS 250
 
 static void send_key(struct sdl *s, unsigned scancode, bool down)
 {
@@ -46,6 +47,31 @@ static void take_screenshot(struct sdl *s)
 		fprintf(stderr, "dragoman: screenshot in %s\n", path);
 }
 
+static void toggle_status(struct sdl *s)
+{
+	if (!s->host->status)
+		return;
+	s->status = !s->status;
+	s->status_at = SDL_GetTicks();
+	if (s->status)
+		return;
+	s->host->status(s->host->opaque, NULL, 0);
+	overlay_set(&s->overlay, s->ren, "");
+	sdl_redraw(s);
+}
+
+static void show_status(struct sdl *s)
+{
+	char text[1024] = "";
+
+	if (!s->status || (int)(SDL_GetTicks() - s->status_at) < 0)
+		return;
+	s->host->status(s->host->opaque, text, sizeof(text));
+	overlay_set(&s->overlay, s->ren, text);
+	sdl_redraw(s);
+	s->status_at = SDL_GetTicks() + STATUS_MS;
+}
+
 static bool mod_held(const struct sdl *s, unsigned mod)
 {
 	switch (s->mod) {
@@ -75,6 +101,10 @@ static bool own_key(struct sdl *s, const SDL_KeyboardEvent *k)
 	case SDL_SCANCODE_G:
 		if (!k->repeat)
 			sdl_set_grab(s, !s->grabbed);
+		return true;
+	case SDL_SCANCODE_I:
+		if (!k->repeat)
+			toggle_status(s);
 		return true;
 	case SDL_SCANCODE_S:
 		if (!k->repeat)
@@ -203,8 +233,10 @@ void sdl_run(struct sdl *s, const struct sdl_host *host)
 		}
 		while (go && SDL_PollEvent(&ev))
 			go = on_event(s, &ev);
-		if (go)
+		if (go) {
 			show_frame(s);
+			show_status(s);
+		}
 		next = SDL_GetTicks() + FRAME_MS;
 	}
 	release_keys(s);

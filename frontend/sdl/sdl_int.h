@@ -4,6 +4,7 @@
 #ifndef FRONTEND_SDL_SDL_INT_H
 #define FRONTEND_SDL_SDL_INT_H
 
+#include "frontend/sdl/overlay.h"
 #include "frontend/sdl/sdl.h"
 #include <SDL.h>
 
@@ -19,6 +20,9 @@ struct sdl {
 	uint8_t down[SDL_NUM_SCANCODES]; /* keys the guest holds */
 	uint8_t eaten[SDL_NUM_SCANCODES]; /* pressed as our own key: the release is ours too */
 	unsigned buttons;
+	struct overlay overlay;
+	bool status; /* the overlay is wanted ... */
+	Uint32 status_at; /* ... and new text from then on */
 	Uint32 stop_event;
 	SDL_atomic_t stop; /* set by sdl_stop(); the event only wakes the loop */
 	const struct sdl_host *host; /* while in sdl_run() */

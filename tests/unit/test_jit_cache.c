@@ -49,6 +49,46 @@ START_TEST(interpreter)
 }
 END_TEST
 
+/*
+ * Counted instructions: translated code, once asked to, counts each block that it runs to its end (the last one is left inside
+ * HLT); before and after it does not.
+ */
+static uint64_t count(enum jit_accel accel)
+{
+	/* mov ecx,1000; 1: push eax; pop eax; dec ecx; jnz 1b; rep stosb of 0; cpuid; hlt */
+	static const char code[] = "\xB9\xE8\x03\0\0\x50\x58\x49\x75\xFB\xF3\xAA\x0F\xA2\xF4";
+	struct jit_options opt = {.accel = accel, .cache_bytes = 1 << 20};
+	struct fix *f = fix_prot(0);
+	struct vcpu *c = f->cpu;
+	uint64_t n[3];
+	struct jit *j;
+	struct err e;
+
+	for (unsigned i = 0; i < sizeof(code) - 1; i++)
+		fix_wr(f, CODE + i, (uint8_t)code[i], 1);
+	ck_assert_int_eq(jit_new(&j, c, &opt, &e), VM_OK);
+	for (unsigned i = 0; i < 3; i++) {
+		jit_count_insns(j, i == 1);
+		n[i] = c->insns;
+		c->rip = CODE;
+		c->halted = false;
+		ck_assert_int_eq(jit_run(j), JIT_HALTED);
+		n[i] = c->insns - n[i];
+	}
+	if (accel == ACCEL_JIT)
+		ck_assert_uint_eq(n[0] + n[2], 0);
+	jit_free(j);
+	fix_free(f);
+	return n[1];
+}
+
+START_TEST(counted)
+{
+	ck_assert_uint_eq(count(ACCEL_INTERP), 1 + 4 * 1000 + 3);
+	ck_assert_uint_eq(count(ACCEL_JIT), 1 + 4 * 1000);
+}
+END_TEST
+
 #define PD_AT 0x200000u
 #define PT_AT 0x201000u
 #define PT2_AT 0x202000u
@@ -205,6 +245,7 @@ int main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, arena_fills);
 	tcase_add_test(t, interpreter);
+	tcase_add_test(t, counted);
 	tcase_add_test(t, moved_page);
 #if defined(__x86_64__)
 	tcase_add_test(t, found_on_the_way);

@@ -7,7 +7,7 @@
 #include "frontend/screen_text.h"
 #include "frontend/screenshot.h"
 #include "frontend/sdl/keymap.h"
-#include "frontend/sdl/sdl.h"
+#include "frontend/sdl/sdl_int.h"
 #include <SDL.h>
 #include <check.h>
 #include <png.h>
@@ -285,6 +285,87 @@ START_TEST(window_quit)
 }
 END_TEST
 
+struct asked {
+	struct sdl *s;
+	unsigned step, texts, stops;
+	SDL_Texture *seen;
+};
+
+static void on_status(void *opaque, char *buf, size_t n)
+{
+	struct asked *a = opaque;
+
+	if (buf)
+		snprintf(buf, n, "PROT32 #%u", a->texts++);
+	else
+		a->stops++;
+}
+
+/* One call a frame: switch the overlay on, let it be asked for, switch it off. */
+static bool status_frames(void *opaque, struct frame *dst)
+{
+	struct asked *a = opaque;
+
+	a->step++;
+	if (a->step == 1 || a->step == 40) {
+		push_key(SDL_SCANCODE_I, true, KMOD_LCTRL | KMOD_LALT);
+		push_key(SDL_SCANCODE_I, false, 0);
+	}
+	if (a->step == 39)
+		a->seen = a->s->overlay.tex;
+	if (a->step == 45)
+		sdl_stop(a->s);
+	return false;
+}
+
+START_TEST(status_overlay)
+{
+	struct sdl_options o = {0};
+	struct asked a = {0};
+	struct sdl_host cb = {.opaque = &a, .status = on_status, .take_frame = status_frames};
+	struct err e;
+
+	a.s = sdl_open(&o, &e);
+	ck_assert_msg(a.s != NULL, "%s", e.msg);
+	sdl_run(a.s, &cb);
+	ck_assert_uint_ge(a.texts, 2);
+	ck_assert_ptr_nonnull(a.seen);
+	ck_assert_uint_eq(a.stops, 1);
+	ck_assert_ptr_null(a.s->overlay.tex);
+	sdl_close(a.s);
+}
+END_TEST
+
+/* "T" in the corner: the bar and the stem are ink, beside the stem is the dark ground, outside is the picture. */
+START_TEST(overlay_pixels)
+{
+	struct sdl_options o = {.integer = true};
+	struct frame f = {0};
+	struct overlay over = {0};
+	struct err e;
+	struct sdl *s = sdl_open(&o, &e);
+	uint32_t *got = malloc(320 * 200 * 4);
+
+	ck_assert_msg(s != NULL, "%s", e.msg);
+	paint(&f, 320, 200);
+	ck_assert_int_eq(sdl_present(s, &f, &e), VM_OK);
+	overlay_set(&over, s->ren, "t");
+	ck_assert_int_eq(over.w, 16);
+	ck_assert_int_eq(over.h, 24);
+	SDL_RenderClear(s->ren);
+	overlay_draw(&over, s->ren);
+	ck_assert_int_eq(SDL_RenderReadPixels(s->ren, &(SDL_Rect){0, 0, 320, 200}, SDL_PIXELFORMAT_RGB888, got, 320 * 4), 0);
+	ck_assert_uint_eq(got[4 * 320 + 2] & 0xFFFFFF, 0xFFFFFF);  /* bar */
+	ck_assert_uint_eq(got[16 * 320 + 6] & 0xFFFFFF, 0xFFFFFF); /* stem */
+	ck_assert_uint_eq(got[16 * 320 + 3] & 0xFFFFFF, 0);	    /* beside it */
+	overlay_set(&over, s->ren, "");
+	ck_assert_ptr_null(over.tex);
+	free(got);
+	frame_free(&f);
+	sdl_close(s);
+}
+END_TEST
+
 /* Pixels as they stand in the renderer after a present: whole-factor scaling keeps them exact. */
 START_TEST(window_pixels)
 {
@@ -337,6 +418,8 @@ int main(void)
 		tcase_add_test(w, window_events);
 		tcase_add_test(w, window_quit);
 		tcase_add_test(w, window_pixels);
+	tcase_add_test(w, status_overlay);
+	tcase_add_test(w, overlay_pixels);
 		suite_add_tcase(s, w);
 	} else {
 		printf("test_sdl: window tests skipped: no DISPLAY (run under xvfb-run)\n");
