@@ -308,31 +308,59 @@ static enum vm_err apic_post_load(struct device *d, struct err *e)
 
 static void dump_vectors(FILE *out, const char *name, const uint32_t *v)
 {
-	fprintf(out, " %s:", name);
-	for (unsigned i = 0; i < 256; i++)
-		if (test_bit(v, i))
-			fprintf(out, " %02x", i);
-	fprintf(out, "\n");
+	bool any = false;
+
+	fprintf(out, "%s\t ", name);
+	for (unsigned i = 0; i < 256; i++) {
+		if (test_bit(v, i)) {
+			fprintf(out, "%u ", i);
+			any = true;
+		}
+	}
+	fprintf(out, "%s\n", any ? "" : "(none)");
 }
 
+static void dump_lvt(FILE *out, const char *name, uint32_t v, bool timer)
+{
+	static const char *const modes[] = {"Fixed", "Lowest", "SMI", "...", "NMI", "INIT", "SIPI", "ExtINT"};
+	static const char *const timers[] = {"one-shot", "periodic", "tsc-deadline", ""};
+	unsigned mode = v >> 8 & 7;
+
+	fprintf(out, "%s\t 0x%08x active-%s %-5s %-6s %-7s %-12s %-6s", name, v, v & BIT(13) ? "lo" : "hi",
+		v & BIT(15) ? "level" : "edge", v & LVT_MASKED ? "masked" : "", v & BIT(12) ? "pending" : "",
+		timer ? timers[v >> 17 & 3] : "", modes[mode]);
+	if (mode != APIC_NMI)
+		fprintf(out, " (vec %u)", v & 0xFF);
+	fputc('\n', out);
+}
+
+/* In the form of QEMU's info lapic. */
 static void apic_dump(struct device *d, FILE *out)
 {
+	static const char *const shorthand[] = {"no-shorthand", "self", "all-self", "all"};
 	struct apic *a = container_of(d, struct apic, dev);
-	static const char *const names[LVT_COUNT] = {
-		"timer", "thermal", "perf", "lint0", "lint1", "error"};
+	uint32_t icr = (uint32_t)a->s.icr;
+	unsigned divide = ((a->s.divide & 3) | (a->s.divide >> 1 & 4));
 
-	fprintf(out,
-		"lapic%u: base=%llx svr=%03x tpr=%02x ppr=%02x ldr=%08x dfr=%08x esr=%02x "
-		"icr=%016llx\n",
-		a->s.id, (unsigned long long)a->s.base, a->s.svr, a->s.tpr, apic_ppr(a), a->s.ldr,
-		a->s.dfr, a->s.esr, (unsigned long long)a->s.icr);
-	for (unsigned i = 0; i < LVT_COUNT; i++)
-		fprintf(out, " %s=%05x", names[i], a->s.lvt[i]);
-	fprintf(out, "\n timer initial=%08x current=%08x divide=%x deadline=%llx\n", a->s.initial,
-		apic_timer_current(a), a->s.divide, (unsigned long long)a->s.tsc_deadline);
-	dump_vectors(out, "irr", a->s.irr);
-	dump_vectors(out, "isr", a->s.isr);
-	fprintf(out, " lint0=%u lint1=%u intr=%u\n", a->s.lint[0], a->s.lint[1], a->s.intr);
+	fprintf(out, "dumping local APIC state for CPU %u\n\n", a->s.id);
+	dump_lvt(out, "LVT0", a->s.lvt[LVT_LINT0], false);
+	dump_lvt(out, "LVT1", a->s.lvt[LVT_LINT1], false);
+	dump_lvt(out, "LVTPC", a->s.lvt[LVT_PERF], false);
+	dump_lvt(out, "LVTERR", a->s.lvt[LVT_ERROR], false);
+	dump_lvt(out, "LVTTHMR", a->s.lvt[LVT_THERMAL], false);
+	dump_lvt(out, "LVTT", a->s.lvt[LVT_TIMER], true);
+	fprintf(out, "Timer\t DCR=0x%x (divide by %u) initial_count = %u current_count = %u\n", a->s.divide,
+		divide == 7 ? 1 : 2u << divide, a->s.initial, apic_timer_current(a));
+	fprintf(out, "SPIV\t 0x%08x APIC %s, focus=%s, spurious vec %u\n", a->s.svr, a->s.svr & BIT(8) ? "enabled" : "disabled",
+		a->s.svr & BIT(9) ? "on" : "off", a->s.svr & 0xFF);
+	fprintf(out, "ICR\t 0x%08x %s %s %s %s\n", icr, icr & BIT(11) ? "logical" : "physical", icr & BIT(15) ? "level" : "edge",
+		icr & BIT(14) ? "assert" : "de-assert", shorthand[icr >> 18 & 3]);
+	fprintf(out, "ICR2\t 0x%08x\nESR\t 0x%08x\n", (uint32_t)(a->s.icr >> 32), a->s.esr);
+	dump_vectors(out, "ISR", a->s.isr);
+	dump_vectors(out, "IRR", a->s.irr);
+	fprintf(out, "\nAPR 0x00 TPR 0x%02x DFR 0x%02x LDR 0x%02x PPR 0x%02x\n", a->s.tpr, a->s.dfr >> 28, a->s.ldr >> 24, apic_ppr(a));
+	fprintf(out, "base %llx, TSC deadline %llx, LINT0 %u, LINT1 %u, INTR %u\n", (unsigned long long)a->s.base,
+		(unsigned long long)a->s.tsc_deadline, a->s.lint[0], a->s.lint[1], a->s.intr);
 }
 
 static void apic_fini(struct device *d)

@@ -338,13 +338,12 @@ static void i8259_dump(struct device *d, FILE *out)
 	for (unsigned i = 0; i < 2; i++) {
 		const struct i8259_chip *c = &p->s.chip[i];
 
+		/* QEMU's words first, ours behind them */
 		fprintf(out,
-			"pic%u: irr=%02x imr=%02x isr=%02x elcr=%02x lines=%02x base=%02x "
-			"lowest=%u "
-			"smm=%u aeoi=%u rotate=%u sfnm=%u read=%s%s\n",
-			i, c->irr, c->imr, c->isr, c->elcr, c->lines, c->base, c->lowest, c->smm,
-			c->aeoi, c->aeoi_rotate, c->sfnm, c->read_isr ? "isr" : "irr",
-			c->icw_next ? " (in initialisation)" : "");
+			"pic%u: irr=%02x imr=%02x isr=%02x hprio=%u irq_base=%02x rr_sel=%u elcr=%02x fnm=%u"
+			" lines=%02x smm=%u aeoi=%u rotate=%u%s\n",
+			i, c->irr, c->imr, c->isr, (c->lowest + 1) & 7, c->base, c->read_isr, c->elcr, c->sfnm,
+			c->lines, c->smm, c->aeoi, c->aeoi_rotate, c->icw_next ? " (in initialisation)" : "");
 	}
 	fprintf(out, "pic: intr=%u\n", p->s.intr);
 }

@@ -160,16 +160,18 @@ static void ioapic_dump(struct device *d, FILE *out)
 {
 	struct ioapic *io = container_of(d, struct ioapic, dev);
 
-	fprintf(out, "ioapic: id=%u select=%02x irr=%06x lines=%06x\n", io->s.id, io->s.select,
+	static const char *const modes[] = {"fixed", "lowest", "SMI", "...", "NMI", "INIT", "...", "extINT"};
+
+	fprintf(out, "ioapic0: ver=0x%x id=0x%02x sel=0x%02x irr=%06x lines=%06x\n", 0x20u, io->s.id, io->s.select,
 		io->s.irr, io->s.lines);
 	for (unsigned n = 0; n < IOAPIC_PINS; n++) {
 		uint64_t e = io->s.redir[n];
 
-		fprintf(out, " pin %2u: vec=%02x dest=%02x %s %s %s mode=%u%s\n", n,
-			(unsigned)(e & RE_VECTOR), (unsigned)(e >> 56),
-			e & RE_LOGICAL ? "logical" : "physical", e & RE_LEVEL ? "level" : "edge",
-			e & RE_MASKED ? "masked" : "open", (unsigned)(e >> 8) & 7,
-			e & RE_REMOTE_IRR ? " remote-irr" : "");
+		/* QEMU's form */
+		fprintf(out, "  pin %-2u 0x%016llx dest=%llx vec=%-3u %s %s %s %s %s%s\n", n, (unsigned long long)e,
+			(unsigned long long)(e >> 56), (unsigned)(e & RE_VECTOR), e & BIT(13) ? "active-lo" : "active-hi",
+			e & RE_LEVEL ? "level" : "edge ", e & RE_MASKED ? "masked" : "      ", modes[e >> 8 & 7],
+			e & RE_LOGICAL ? "logical" : "physical", e & RE_REMOTE_IRR ? " remote-irr" : "");
 	}
 }
 

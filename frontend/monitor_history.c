@@ -79,6 +79,11 @@ static bool passes(const struct filter *f, int vec, const struct place *from, co
 	return !f->by_addr || in_range(f, from) || in_range(f, to);
 }
 
+static bool trap_passes(const struct filter *f, const struct trap *t)
+{
+	return passes(f, t->ev.vec, &t->at, t->delivered ? &t->to : &t->at, t->cr3);
+}
+
 static const char *outcome(const struct trap *t)
 {
 	return t->delivered ? "" : t->shutdown ? " SHUTDOWN" : " delivery failed";
@@ -110,15 +115,26 @@ void info_traps(struct mon *mon)
 	if (!parse_filter(mon, &f))
 		return;
 	for (; n < f.count && (t = history_trap(h, no)); no--) {
-		if (!passes(&f, t->ev.vec, &t->at, t->delivered ? &t->to : &t->at, t->cr3))
+		if (!trap_passes(&f, t))
 			continue;
 		first = no;
 		n++;
 	}
 	for (no = first; (t = history_trap(h, no)); no++)
-		if (passes(&f, t->ev.vec, &t->at, t->delivered ? &t->to : &t->at, t->cr3))
+		if (trap_passes(&f, t))
 			trap_line(mon->out, machine_cpu(mon->m), t);
 	fprintf(mon->out, "%" PRIu64 " exceptions so far; 'explain N' tells one\n", h->ntraps);
+}
+
+/* The newest exception that passes: its number, 0 if there is none. */
+static uint64_t newest_trap(const struct history *h, const struct filter *f)
+{
+	const struct trap *t;
+	uint64_t no = h->ntraps;
+
+	while ((t = history_trap(h, no)) && !trap_passes(f, t))
+		no--;
+	return t ? no : 0;
 }
 
 void cmd_explain(struct mon *mon)
@@ -127,10 +143,21 @@ void cmd_explain(struct mon *mon)
 	const struct history *h = cpu->history;
 	uint64_t no = h->ntraps;
 	const struct trap *t;
-	char *w = mon_word(mon);
+	struct filter f;
+	char *w = mon->args;
 
-	if (w && !mon_number(mon, *w == '#' ? w + 1 : w, &no))
+	w += strspn(w, " ");
+	if (*w && strchr(w, '=')) {
+		if (!parse_filter(mon, &f))
+			return;
+		no = newest_trap(h, &f);
+		if (!no) {
+			fprintf(mon->out, "no such exception in the log\n");
+			return;
+		}
+	} else if ((w = mon_word(mon)) && !mon_number(mon, *w == '#' ? w + 1 : w, &no)) {
 		return;
+	}
 	t = history_trap(h, no);
 	if (!h->ntraps)
 		fprintf(mon->out, "no exception so far\n");

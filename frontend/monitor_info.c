@@ -136,7 +136,7 @@ static void info_pci(struct mon *mon)
 	machine_dump_pci(mon->m, mon->out);
 }
 
-static void info_tlb(struct mon *mon)
+static void info_softtlb(struct mon *mon)
 {
 	static const char *const names[MMU_IDX_COUNT] = {"supervisor", "user", "supervisor with SMAP"};
 	const struct mmu *m = &machine_cpu(mon->m)->mmu;
@@ -159,47 +159,6 @@ static void info_tlb(struct mon *mon)
 	}
 	fprintf(mon->out, "fills %" PRIu64 ", flushes %" PRIu64 ", single pages %" PRIu64 "\n", m->fills,
 		m->flushes, m->page_flushes);
-}
-
-/* Runs of equal rights over the linear address space; walks page by page, leaping over absent tables. */
-static void info_mem(struct mon *mon)
-{
-	struct vcpu *cpu = machine_cpu(mon->m);
-	bool wide = cpu->efer & EFER_LMA;
-	gla_t at = 0, start = 0;
-	int rights = -1;
-
-	if (!(cpu->cr0 & CR0_PG)) {
-		fprintf(mon->out, "paging is off\n");
-		return;
-	}
-	for (;;) {
-		struct walk w;
-		bool ok = walk(&cpu->mmu.pg, &cpu->mmu.mem[0], at, MMU_READ, MMU_SUP, true, &w);
-		int now = ok ? (w.user ? 4 : 0) | (w.w ? 2 : 0) | 1 : -1;
-		/* what one absent entry of the deepest table read covers */
-		unsigned shift = ok ? w.page_shift : wide ? 48 - 9 * w.levels
-			: cpu->cr4 & CR4_PAE ? (w.levels <= 1 ? 30 : w.levels == 2 ? 21 : 12) : w.levels == 1 ? 22 : 12;
-		gla_t next;
-
-		if (wide && shift < 12)
-			shift = 12;
-		if (now != rights) {
-			if (rights >= 0)
-				fprintf(mon->out, "%016" PRIx64 "-%016" PRIx64 " %016" PRIx64 " %cr%c\n", start, at,
-					at - start, rights & 4 ? 'u' : '-', rights & 2 ? 'w' : '-');
-			start = at;
-			rights = now;
-		}
-		next = (at | (BIT(shift) - 1)) + 1;
-		if (wide && next == BIT(47))
-			next = ~0ull << 47;
-		if (next == 0 || (!wide && next > UINT32_MAX))
-			break;
-		at = next;
-	}
-	if (rights >= 0)
-		fprintf(mon->out, "%016" PRIx64 "-end %cr%c\n", start, rights & 4 ? 'u' : '-', rights & 2 ? 'w' : '-');
 }
 
 static void ranges(FILE *out, const char *title, const struct space *s)

@@ -24,6 +24,8 @@ const char *mon_key_name(unsigned i);
 const char *mon_drive_name(struct loop *l, unsigned i);
 
 void cmd_info(struct mon *mon);
+void info_tlb(struct mon *mon);
+void info_mem(struct mon *mon);
 void info_gdt(struct mon *mon);
 void info_ldt(struct mon *mon);
 void info_idt(struct mon *mon);
