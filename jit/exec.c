@@ -43,6 +43,8 @@ static enum exit check_second_page(struct jit *j, struct block **b)
 
 	if (mode_code_size(cpu->mode) != 8)
 		next = (uint32_t)next;
+	if (ring0_fetch_on(cpu, next))
+		return EXIT_FAULT;
 	if (mmu_fetch_page(&cpu->mmu, next, cpu->cpl == 3 ? MMU_USER : MMU_SUP, &ra2, &host))
 		return cpu_page_fault(cpu);
 	if ((ra2 & PAGE_MASK) != (*b)->ra2) {

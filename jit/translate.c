@@ -57,6 +57,8 @@ static enum exit decode_slow(struct fetch *f, unsigned off, struct insn *in, enu
 	gla = (gla & PAGE_MASK) + PAGE_SIZE;
 	if (mode_code_size(f->mode) != 8)
 		gla = (uint32_t)gla;
+	if (ring0_fetch_on(cpu, gla))
+		return EXIT_FAULT;
 	if (mmu_fetch_page(&cpu->mmu, gla, idx, &ra2, &second))
 		return cpu_page_fault(cpu);
 	if (ra2 == RADDR_NONE)

@@ -106,6 +106,14 @@ bool ring0_insn_breakpoint(struct vcpu *cpu, gla_t gla)
 	return true;
 }
 
+enum exit ring0_fetch_on(struct vcpu *cpu, gla_t next)
+{
+	/* If bytes of the instruction lie at an address that is not canonical (64-bit mode). */
+	if (is_code64(cpu) && !canonical(next))
+		return cpu_raise_aux(cpu, CHECK_GP_RIP_NONCANON, 0, next, 0);
+	return EXIT_NONE;
+}
+
 enum exit ring0_fetch_check(struct vcpu *cpu)
 {
 	const struct seg *cs = &cpu->seg[SEG_CS];

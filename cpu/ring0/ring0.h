@@ -61,6 +61,8 @@ void ring0_after_one(struct vcpu *cpu, uint32_t eflags_before);
 
 /* Instruction breakpoint (DR7) or fetch checks before running at cpu->rip: CS limit, canonical RIP. EXIT_FAULT raised. */
 enum exit ring0_fetch_check(struct vcpu *cpu);
+/* The instruction runs on to the page at linear address @next: EXIT_FAULT raised if code cannot be there at all. */
+enum exit ring0_fetch_on(struct vcpu *cpu, gla_t next);
 bool ring0_insn_breakpoint(struct vcpu *cpu, gla_t gla); /* DR0-3 armed for execution at @gla, RF clear: dr6 set, #DB raised */
 
 /* Transitions that the trap log notes (history.h) */

@@ -334,6 +334,8 @@ static enum exit eval_guard(struct eval *e, const struct ir_op *o)
 
 	if (mode_code_size(e->mode) != 8)
 		next = (uint32_t)next;
+	if (ring0_fetch_on(cpu, next))
+		return EXIT_FAULT;
 	if (mmu_fetch_page(&cpu->mmu, next, idx, &ra, &host))
 		return cpu_page_fault(cpu);
 	return ra == (raddr_t)o->imm ? EXIT_NONE : EXIT_STOP;

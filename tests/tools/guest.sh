@@ -12,6 +12,7 @@
 #   reference [FLAVOUR]  what guest-programs prints in that Debian's root on this host, by chroot. Needs root
 #   package FLAVOUR NAME...  Debian packages, unpacked: a directory each
 #   mach                 GNU Mach, a multiboot kernel: path, uncompressed
+#   xen amd64            the Xen hypervisor, a multiboot kernel: path, uncompressed
 #   installer ARCH KIND  directory with linux and initrd.gz of Debian's installer; KIND is text or gtk
 #   data FILE            a fresh ext4 data disk of 64 MiB
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
@@ -263,6 +264,18 @@ mach() {
 	echo "$out"
 }
 
+# xen: the hypervisor of Debian's xen-hypervisor package, unpacked
+xen() {
+	out=$cache/xen
+	if [ ! -s "$out" ]; then
+		p=$(in_arch apt-cache search --names-only '^xen-hypervisor-[0-9.]*-amd64$' | cut -d ' ' -f 1 | tail -n 1)
+		[ -n "$p" ] || die "no xen-hypervisor package"
+		fetch "$p"
+		zcat "$cache/pkg/$p"/boot/xen-*.gz >"$out.new" && mv "$out.new" "$out" || exit 1
+	fi
+	echo "$out"
+}
+
 what=${1:-}
 if [ "$what" = data ]; then
 	[ -n "${2:-}" ] || die "data: which file?"
@@ -288,6 +301,6 @@ cache=$guests/$arch
 mkdir -p "$cache" || exit 1
 case $what in
 drivers | package) $what "$@" ;;
-kernel | initrd | iso | disk | debian | reference | mach) $what ;;
-*) die "usage: guest.sh kernel|initrd|iso|disk|debian|reference|mach [686|686-pae|amd64] | drivers FLAVOUR FILE MODULE... | package FLAVOUR NAME... | data FILE" ;;
+kernel | initrd | iso | disk | debian | reference | mach | xen) $what ;;
+*) die "usage: guest.sh kernel|initrd|iso|disk|debian|reference|mach|xen [686|686-pae|amd64] | drivers FLAVOUR FILE MODULE... | package FLAVOUR NAME... | data FILE" ;;
 esac

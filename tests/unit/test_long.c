@@ -246,6 +246,22 @@ START_TEST(leave)
 }
 END_TEST
 
+/* ... but not while CR4.PCIDE = 1 (Vol. 3A 4.1.2). */
+START_TEST(leave_with_pcids)
+{
+	struct fix *f = fix_long("max", 0);
+
+	ck_assert_int_eq(h_mov_cr_to(f->cpu, 4, f->cpu->cr4 | CR4_PCIDE, 0), EXIT_NONE);
+	fix_wr(f, 0x9000, 0x6100 | (uint64_t)S_KCODE << 32, 8);
+	fix_code(f, 0x6000, "FF 2C 25 00 90 00 00");
+	fix_code(f, 0x6100, "0F 20 C0 25 FF FF FF 7F 0F 22 C0 F4");
+	ck_assert_int_eq(fix_run(f, engines[_i]), 13);
+	ck_assert_uint_eq(fix_frame(f, 1), 0x6108);
+	ck_assert(f->cpu->efer & EFER_LMA);
+	fix_free(f);
+}
+END_TEST
+
 /* LAR, LSL: which system descriptors they show in IA-32e mode (Vol. 2 tables 3-57, 3-59). */
 START_TEST(looking)
 {
@@ -394,7 +410,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const programs[] = {far_jumps, call_gate_from_compat, sysenter, sysret_32, iretq_null_ss, segments,
-		smap, invpcid, huge_pages, leave, wide_bases, cr8, odds};
+		smap, invpcid, huge_pages, leave, leave_with_pcids, wide_bases, cr8, odds};
 	Suite *s = suite_create("long mode");
 	TCase *t = tcase_create("all");
 	SRunner *r = srunner_create(s);

@@ -98,6 +98,19 @@ START_TEST(runs_off)
 }
 END_TEST
 
+/* An instruction whose last byte would lie behind the end: it faults, as a whole. */
+START_TEST(straddles)
+{
+	static const enum jit_accel engines[] = {ACCEL_INTERP, ACCEL_JIT, ACCEL_LOCKSTEP};
+	struct fix *f = at_edge("90 48 B8", LOW_END - 3);
+
+	ck_assert_int_eq(fix_run(f, engines[_i]), 13);
+	ck_assert_uint_eq(fix_frame(f, 0), 0);
+	ck_assert_uint_eq(fix_frame(f, 1), LOW_END - 2);
+	fix_free(f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("long branch");
@@ -109,6 +122,7 @@ int main(void)
 	tcase_add_loop_test(t, jit, 0, ARRAY_SIZE(rows));
 	tcase_add_loop_test(t, lockstep, 0, ARRAY_SIZE(rows));
 	tcase_add_loop_test(t, runs_off, 0, 3);
+	tcase_add_loop_test(t, straddles, 0, 3);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);
