@@ -37,6 +37,8 @@
 #define MODE_CS_4G BIT(26)	/* CS limit 4G: no near branch can pass it */
 #define MODE_CS_64K BIT(27)	/* CS limit >= FFFFh: none with 16-bit operand size can */
 #define MODE_EDGE BIT(28)	/* 64-bit code from where a direct branch may leave the canonical addresses */
+#define MODE_EDGE_NEAR BIT(29)	/* ... and even one of less than MODE_NEAR_BYTES */
+#define MODE_NEAR_BYTES (16 << 20)
 #define MODE_V8086_IOPL3 BIT(25) /* VM=1 and IOPL=3: CLI/PUSHF... are free */
 
 uint32_t mode_key(const struct vcpu *cpu);

@@ -7,6 +7,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* Is @rip so near to an end of the canonical addresses that a branch of less than @reach bytes can leave them? */
+static bool near_edge(uint64_t rip, uint64_t reach)
+{
+	reach += 2 * PAGE_SIZE;
+	return ((rip + BIT(47) + reach) & (BIT(48) - 1)) < 2 * reach;
+}
+
 /*
  * The mode to translate with: the CPU's, plus MODE_ONE where a block must not be longer than one
  * instruction: interrupt shadow, stepping, or a page that the code-segment limit cuts; and MODE_EDGE by where RIP is.
@@ -22,9 +29,8 @@ static uint32_t run_mode(const struct jit *j)
 	if (cpu->shadow || cpu->one || (cpu->eflags & FL_TF) || (cpu->dr[7] & 0xFF))
 		mode |= MODE_ONE;
 	if (mode_code_size(mode) == 8) {
-		/* within the reach of a direct branch, 2 GB and an instruction, from an end of the canonical addresses */
-		if (((cpu->rip + BIT(47) + BIT(31) + 2 * PAGE_SIZE) & (BIT(48) - 1)) < BIT(32) + 4 * PAGE_SIZE)
-			mode |= MODE_EDGE;
+		if (UNLIKELY(near_edge(cpu->rip, BIT(31))))
+			mode |= MODE_EDGE | (near_edge(cpu->rip, MODE_NEAR_BYTES) ? MODE_EDGE_NEAR : 0);
 	} else {
 		first = cpu->rip - ((cpu->seg[SEG_CS].base + cpu->rip) & (PAGE_SIZE - 1));
 		if (first > UINT32_MAX || first + PAGE_SIZE - 1 > cpu->seg[SEG_CS].limit)

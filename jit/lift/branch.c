@@ -7,12 +7,10 @@ static struct ir_term term(struct lift *l, enum ir_term_kind kind)
 		.f_off = l->next_off, .ipsize = l->in->osize, .val = IR_NONE};
 }
 
-/* Can a near branch of this instruction's operand size pass the code segment's limit, or leave the canonical addresses? */
+/* Can a near branch of this instruction's operand size pass the code segment's limit? */
 static bool needs_limit(const struct lift *l)
 {
-	if (lift_code64(l))
-		return l->mode & MODE_EDGE;
-	if (l->mode & MODE_CS_4G)
+	if (lift_code64(l) || (l->mode & MODE_CS_4G))
 		return false;
 	return !(l->in->osize == 2 && (l->mode & MODE_CS_64K));
 }
@@ -39,16 +37,29 @@ static void check_target(struct lift *l, ir_val ip, struct src taken)
 	lift_do(l, HELPER_near_check, VAL(t), taken, NO);
 }
 
-static void check_direct(struct lift *l, struct src taken)
+/* Could the target of this direct branch not be canonical? What stays in the page is. */
+static bool may_leave(const struct lift *l)
 {
 	int64_t off = (int64_t)l->next_off + l->in->imm;
+
+	if (!lift_code64(l) || !(l->mode & MODE_EDGE) || (off >= 0 && off < PAGE_SIZE))
+		return false;
+	return (l->mode & MODE_EDGE_NEAR) || off >= MODE_NEAR_BYTES || off <= -MODE_NEAR_BYTES;
+}
+
+static bool needs_check(const struct lift *l)
+{
+	return needs_limit(l) || may_leave(l);
+}
+
+static void check_direct(struct lift *l, struct src taken)
+{
 	ir_val t;
 
-	/* 64-bit code: what stays in the page stays canonical */
-	if (!needs_limit(l) || (lift_code64(l) && off >= 0 && off < PAGE_SIZE))
+	if (!needs_check(l))
 		return;
 	t = ir_temp(l->b);
-	ir_emit_nf(l->b, IR_IPVAL, lift_code64(l) ? 8 : 4, t, IR_NONE, IR_NONE)->imm = off;
+	ir_emit_nf(l->b, IR_IPVAL, lift_code64(l) ? 8 : 4, t, IR_NONE, IR_NONE)->imm = l->next_off + l->in->imm;
 	check_target(l, t, taken);
 }
 
@@ -129,7 +140,7 @@ void lift_jcc(struct lift *l)
 	struct ir_term t = term(l, TERM_JCC);
 
 	t.cc = l->in->opcode & 15;
-	if (needs_limit(l)) {
+	if (needs_check(l)) {
 		ir_val taken = ir_temp(l->b);
 		struct ir_op *o = ir_emit(l->b, IR_SETCC, 1, taken, IR_NONE, IR_NONE);
 
@@ -159,7 +170,7 @@ void lift_jcxz(struct lift *l)
 	t.falls = true;
 	t.val = count(l);
 	t.w = 8;
-	if (needs_limit(l)) {
+	if (needs_check(l)) {
 		ir_val zero = ir_temp(l->b);
 
 		/* -1 if the count is 0, else 0: (count - 1) borrows out of 64 bits only then */

@@ -285,8 +285,13 @@ if [ "$what" = data ]; then
 	exit 0
 fi
 if [ "$what" = installer ]; then
-	d=/usr/lib/debian-installer/images/12/$2/${3:-text}/debian-installer/$2
-	[ -f "$d/linux" ] || die "install debian-installer-12-netboot-$2"
+	arch=$2 cache=$guests/$2 p=debian-installer-12-netboot-$2
+	d=/usr/lib/debian-installer/images/12/$arch/${3:-text}/debian-installer/$arch
+	if [ ! -f "$d/linux" ]; then # not installed on this host: unpack it
+		mkdir -p "$cache" && fetch "$p" || exit 1
+		d=$cache/pkg/$p$d
+	fi
+	[ -f "$d/linux" ] || die "$p holds no installer of kind ${3:-text}"
 	echo "$d"
 	exit 0
 fi

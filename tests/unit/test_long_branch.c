@@ -32,9 +32,14 @@ static const struct {
 	{"E9 00 E0 FF FF", HIGH + 0x100, true, 0},
 	{"E8 00 E0 FF FF", HIGH + 0x100, true, 0},
 	{"EB 80", HIGH + 0x10, true, 0},
+	/* far from the end, by long branches */
+	{"E9 00 00 00 20", LOW_END - 0x10000000, true, 0},
+	{"E9 00 00 00 7F", LOW_END - 0x7E000000, true, 0},
+	{"E9 00 00 00 0F", LOW_END - 0x10000000, false, 0},
+	{"E9 00 00 00 E0", HIGH + 0x10000000, true, 0},
 };
 
-/* Ring 0 with the two megabytes at both ends of the hole mapped to RAM, code at @at. */
+/* Ring 0 with the gigabytes at both ends of the hole mapped to the same two megabytes of RAM, code at @at. */
 static struct fix *at_edge(const char *code, uint64_t at)
 {
 	struct fix *f = fix_long("max", 0);
@@ -42,9 +47,11 @@ static struct fix *at_edge(const char *code, uint64_t at)
 	fix_wr(f, PML4 + 255 * 8, (PML4 + 0x1000) | 7, 8);
 	fix_wr(f, PML4 + 256 * 8, (PML4 + 0x1000) | 7, 8);
 	fix_wr(f, PML4 + 0x1000 + 511 * 8, (PML4 + 0x2000) | 7, 8);
-	fix_wr(f, PML4 + 0x2000 + 511 * 8, 0x200087, 8);
+	fix_wr(f, PML4 + 0x1000 + 510 * 8, (PML4 + 0x2000) | 7, 8);
+	for (unsigned i = 4; i < 512; i++)
+		fix_wr(f, PML4 + 0x2000 + i * 8, 0x200087, 8);
 	memset(f->ram.host + f->reg.ra + 0x200000, 0xF4, 0x200000);
-	fix_code(f, at < LOW_END ? 0x200000 + (at & 0x1FFFFF) : at & 0x1FFFFF, code);
+	fix_code(f, (at >> 21 & 511) < 4 ? at & 0x7FFFFF : 0x200000 + (at & 0x1FFFFF), code);
 	f->cpu->rip = at;
 	return f;
 }
