@@ -1,10 +1,10 @@
 /*
  * test_avx_engines.c - VEX rows inside programs: the host's processor, the interpreter and the translator must agree.
  *
- * Each case loads MXCSR and three YMM registers, runs the row's instruction and one of another row, and stores the
- * registers; its memory operand may end in a page that must not be written, or where nothing is, or start at an address
- * that is not canonical. Registers, flags, memory, vector, error code and CR2 are compared (diff.h). Without a
- * host that has AVX2 the engines are compared with each other.
+ * Each case, in 64-bit or 32-bit code, loads MXCSR and three YMM registers, runs the row's instruction and one of
+ * another row, and stores the registers; its memory operand may end in a page that must not be written, or where
+ * nothing is, or start at an address that is not canonical. Registers, flags, memory, vector, error code and CR2 are
+ * compared (diff.h). Without a host that has AVX2 the engines are compared with each other.
  * Arguments: cases per row (default 12), then the start of the row ids to run (default all).
  */
 #include "tests/diff/support/diff.h"
@@ -58,7 +58,7 @@ static bool add_row(struct diff_case *c, const struct insn_index *ix, unsigned i
 
 	for (unsigned i = 0; i < 200; i++) {
 		vexgen_encode(&insn_rows[id], b, REGS);
-		if (insn_decode(ix, b, 15, 8, &in) != DECODE_OK || in.id != id || !vexgen_usable(&in))
+		if (insn_decode(ix, b, 15, c->mode, &in) != DECODE_OK || in.id != id || !vexgen_usable(&in))
 			continue;
 		memcpy(c->code + c->len, b, in.len);
 		c->len += in.len;
@@ -67,14 +67,14 @@ static bool add_row(struct diff_case *c, const struct insn_index *ix, unsigned i
 	return false;
 }
 
-static uint64_t memory_operand(void)
+static uint64_t memory_operand(unsigned mode)
 {
 	uint64_t v = value_rnd();
 
 	switch (v % 8) {
 	case 0: return DIFF_RO - 1 - (v >> 8) % 40;
 	case 1: return DIFF_RO + PAGE_SIZE - 1 - (v >> 8) % 40;
-	case 2: return v & 0x100 ? DIFF_DATA - (v >> 9) % 40 : (v & 0x200 ? 0x800000000000 : 0x8000000000000000) - (v >> 10) % 40;
+	case 2: return v & 0x100 || mode != 8 ? DIFF_DATA - (v >> 9) % 40 : (v & 0x200 ? 0x800000000000 : 0x8000000000000000) - (v >> 10) % 40;
 	default: return DIFF_DATA + DATA + ((v & 0x100 ? 0 : v >> 9) & 31);
 	}
 }
@@ -95,22 +95,23 @@ static void fill(uint8_t *mem)
 	memcpy(mem, &mxcsr, 4);
 }
 
-static bool make(struct engines *t, unsigned id)
+static bool make(struct engines *t, unsigned id, unsigned mode)
 {
-	static const uint16_t sel[SEG_COUNT] = {SEL_DATA, SEL_CODE64, SEL_DATA, SEL_DATA, 0, 0};
+	static const uint16_t sel64[SEG_COUNT] = {SEL_DATA, SEL_CODE64, SEL_DATA, SEL_DATA, 0, 0};
+	static const uint16_t sel32[SEG_COUNT] = {SEL_DATA, SEL_CODE32, SEL_DATA, SEL_DATA, SEL_DATA, SEL_DATA};
 	const struct insn_index *ix = guest_cpu(t->guest[0])->index;
 	struct diff_case *c = &t->c[t->n];
 	unsigned other;
 
 	memset(c, 0, sizeof(*c));
-	c->mode = 8;
+	c->mode = mode;
 	c->at = 0x800;
 	c->eflags = FL_1 | FL_IF | (value_rnd() & FL_ARITH);
-	memcpy(c->sel, sel, sizeof(sel));
+	memcpy(c->sel, mode == 8 ? sel64 : sel32, sizeof(sel64));
 	c->mem = t->mem[t->n];
 	fill(t->mem[t->n]);
 	c->gpr[GPR_RDI] = DIFF_DATA + BASE;
-	c->gpr[GPR_RSI] = memory_operand();
+	c->gpr[GPR_RSI] = memory_operand(mode);
 	for (unsigned i = GPR_RAX; i <= GPR_RDX; i++)
 		c->gpr[i] = value_quad(value_rnd() & 1 ? 6 : 0);
 	add(c, "C5 F8 AE 57 80 C5 FE 6F 4F A0 C5 FE 6F 57 C0 C5 FE 6F 5F E0"); /* vldmxcsr; vmovdqu ymm1..3, [rdi-...] */
@@ -134,7 +135,7 @@ static void report(struct engines *t, unsigned i, unsigned engine, const char *w
 		return;
 	fprintf(stderr, "%s: %s differs; rsi %llx\n", engine_names[engine], why, (unsigned long long)c->gpr[GPR_RSI]);
 	for (unsigned at = 20; at < c->len - 19u; at += in.len) {
-		insn_decode(guest_cpu(t->guest[0])->index, c->code + at, 15, 8, &in);
+		insn_decode(guest_cpu(t->guest[0])->index, c->code + at, 15, c->mode, &in);
 		insn_text(&in, 0, text, sizeof(text));
 		fprintf(stderr, "   +%u %s\n", at, text);
 	}
@@ -181,7 +182,9 @@ START_TEST(programs)
 			(t->host && !host_has(insn_rows[id].feature)))
 			continue;
 		for (unsigned i = 0; i < cases; i++) {
-			ck_assert_msg(make(t, id), "%s: no encoding found", insn_rows[id].id);
+			unsigned mode = i & 1 && !(insn_rows[id].match & MATCH_MODE64) ? 4 : 8;
+
+			ck_assert_msg(make(t, id, mode), "%s: no encoding found", insn_rows[id].id);
 			if (t->n == HOST_BATCH)
 				run_batch(t);
 		}

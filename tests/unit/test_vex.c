@@ -228,6 +228,12 @@ START_TEST(encodings)
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
 		ck_assert_msg(decode(f->cpu->index, bad[i], 8) == DECODE_UD, "%s", bad[i]);
 	ck_assert_int_eq(decode(f->cpu->index, "C4 E2 75 90 14 9E", 8), DECODE_OK);
+	/* VPINSRQ, VPEXTRQ outside 64-bit mode; VMOVQ is VMOVD there */
+	ck_assert_int_eq(decode(f->cpu->index, "C4 E3 F1 22 D1 01", 8), DECODE_OK);
+	ck_assert_int_eq(decode(f->cpu->index, "C4 E3 F1 22 D1 01", 4), DECODE_UD);
+	ck_assert_int_eq(decode(f->cpu->index, "C4 E3 F9 16 D1 01", 8), DECODE_OK);
+	ck_assert_int_eq(decode(f->cpu->index, "C4 E3 F9 16 D1 01", 4), DECODE_UD);
+	ck_assert_int_eq(decode(f->cpu->index, "C4 E1 F9 6E D1", 4), DECODE_OK);
 	fix_free(f);
 }
 END_TEST
