@@ -102,6 +102,12 @@ static void vex_prefix(struct codebuf *cb, uint32_t op, unsigned w, unsigned l, 
 {
 	unsigned pp = op & X_P66 ? 1 : op & X_PF3 ? 2 : op & X_PF2 ? 3 : 0;
 
+	if ((op >> 8 & 3) == 1 && w != 8 && !(rxb & 3)) { /* the two-byte form */
+		codebuf_u8(cb, 0xC5);
+		codebuf_u8(cb, (~rxb >> 2 & 1) << 7 | (~v & 15) << 3 | l << 2 | pp);
+		codebuf_u8(cb, (uint8_t)op);
+		return;
+	}
 	codebuf_u8(cb, 0xC4);
 	codebuf_u8(cb, (~rxb & 7) << 5 | (op >> 8 & 3));
 	codebuf_u8(cb, (w == 8 ? 0x80 : 0) | (~v & 15) << 3 | l << 2 | pp);

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../tools/boot.sh"
 flavour=${flavour:-686}
 k=$(guest kernel $flavour) && i=$(guest initrd $flavour) && guest data "$dir/disk.img" >/dev/null || fail "no guest"
-vm 90 -m "${memory:-128}" -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' \
+vm 90 ${options:-} -m "${memory:-128}" -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' \
 	-drive "file=$dir/disk.img,format=raw,if=ide" <<'END' || fail "conversation failed"
 refuse Kernel panic
 refuse BUG:
