@@ -193,9 +193,13 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_UUID:
 		return spec_uuid(a, v, e);
 	case OPT_NIC:
+		return spec_nic(a, v, e);
 	case OPT_NET:
+		return spec_net(a, v, e);
 	case OPT_NETDEV:
-		return choose(options[id].name, v, "none", "none; network cards are not there yet", e);
+		return spec_netdev(a, v, e);
+	case OPT_OBJECT:
+		return spec_object(a, v, e);
 	case OPT_LOG:
 		a->log = v;
 		return VM_OK;
@@ -347,6 +351,7 @@ static void defaults(struct args *a)
 	a->cfg.rtc_base = (int64_t)time(NULL);
 	a->cfg.data_dir[1] = "/usr/share/seabios";
 	a->cfg.data_dir[2] = "/usr/share/qemu";
+	a->cfg.data_dir[3] = "/usr/lib/ipxe/qemu";
 	a->cfg.debug_exit_iobase = 0x501;
 	a->cfg.debug_exit_iosize = 2;
 	a->global_debugcon = -1;
@@ -361,11 +366,8 @@ static enum vm_err finish(struct args *a, struct err *e)
 	/* lockstep is hundreds of times slower than the guest expects: its time is counted, not measured */
 	if (a->cfg.jit.accel == ACCEL_LOCKSTEP)
 		a->cfg.jit.icount = true;
-	if (!a->cfg.data_dir[0]) {
-		a->cfg.data_dir[0] = a->cfg.data_dir[1];
-		a->cfg.data_dir[1] = a->cfg.data_dir[2];
-		a->cfg.data_dir[2] = NULL;
-	}
+	if (!a->cfg.data_dir[0])
+		memmove(&a->cfg.data_dir[0], &a->cfg.data_dir[1], sizeof(a->cfg.data_dir) - sizeof(a->cfg.data_dir[0]));
 	if ((a->cfg.initrd || a->cfg.append) && !a->cfg.kernel)
 		return err_set(e, VM_ERR_USAGE, "-%s needs -kernel", a->cfg.initrd ? "initrd" : "append");
 	if (a->daemonize && a->nographic)
@@ -375,7 +377,7 @@ static enum vm_err finish(struct args *a, struct err *e)
 	for (unsigned i = 0; i < a->ndebugcon; i++)
 		if (!a->debugcon[i].iobase)
 			a->debugcon[i].iobase = a->global_debugcon >= 0 ? (uint16_t)a->global_debugcon : 0xE9;
-	return spec_check(a, e);
+	return spec_net_finish(a, e) ? e->code : spec_check(a, e);
 }
 
 /* "-name" or "--name", and a value in the next word or behind '=' (the latter after two dashes only). */

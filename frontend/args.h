@@ -6,6 +6,7 @@
 
 #include "frontend/block_queue.h"
 #include "frontend/machine/config.h"
+#include "frontend/net/netdev.h"
 
 #define ARGS_MAX_DRIVES 8
 #define ARGS_MAX_CHARDEVS 16
@@ -37,6 +38,22 @@ struct args_chardev {
 	bool raw_keys;	/* signal=off: Ctrl-C is a character */
 };
 
+struct args_nic {
+	enum config_nic_model model;
+	char netdev[32]; /* id; empty: no cable */
+	uint8_t mac[6];
+	bool has_mac;
+	bool legacy; /* -net nic: takes a -net netdev that is free */
+	int slot;
+	const char *romfile;
+};
+
+struct args_dump { /* -object filter-dump */
+	char netdev[32];
+	const char *file;
+	unsigned max; /* bytes of each frame */
+};
+
 enum args_display { ARGS_SDL, ARGS_NONE, ARGS_CURSES, ARGS_VNC, ARGS_AUTO };
 
 struct args {
@@ -55,6 +72,14 @@ struct args {
 	int global_debugcon; /* -global isa-debugcon.iobase, or -1 */
 	struct args_chardev chardev[ARGS_MAX_CHARDEVS];
 	unsigned nchardevs;
+	struct netdev_options netdev[CONFIG_MAX_NIC];
+	unsigned nnetdevs;
+	struct net *net[CONFIG_MAX_NIC]; /* once opened (backends.c) */
+	struct args_nic nic[CONFIG_MAX_NIC];
+	unsigned nnics;
+	struct args_dump dump[CONFIG_MAX_NIC];
+	unsigned ndumps;
+	bool net_chosen; /* no default card */
 	enum args_display display;
 	bool nographic, nodefaults, full_screen, stopped, no_reboot, no_shutdown, daemonize, magic;
 	bool keep_window;    /* -display window-close=off */

@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "ide-hd", "ide-cd", "floppy"};
+static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "ide-hd", "ide-cd", "floppy", "e1000"};
 static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2): a write ends the emulator",
 	"chardev=ID, iobase=PORT (0xe9): every byte written goes to the backend",
 	"ioport=PORT (0x505), events=1..3 (3): the guest's kernel tells its panic here; -action panic= decides what follows",
 	"drive=ID, bus=ide.0|ide.1, unit=0|1: a disk for -drive if=none,id=ID",
 	"drive=ID, bus=ide.0|ide.1, unit=0|1: a CD-ROM drive for -drive if=none,id=ID",
-	"drive=ID, unit=0|1: a floppy drive for -drive if=none,id=ID"};
+	"drive=ID, unit=0|1: a floppy drive for -drive if=none,id=ID",
+	"netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: Intel 82540EM network card"};
 enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_PVPANIC, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY };
 
 /* ---- drives ---- */
@@ -268,6 +269,8 @@ enum vm_err spec_device(struct args *a, const char *v, struct err *e)
 	items_begin(&it, a, v, "driver");
 	if (!items_next(&it) || strcmp(it.key, "driver"))
 		return err_set(e, VM_ERR_USAGE, "-device: '%s' does not begin with a device's name", v);
+	if (spec_is_nic(it.val))
+		return spec_nic_device(a, it.val, &it, e);
 	r = spec_choice("device", "device", it.val, device_names, ARRAY_SIZE(device_names), &kind, e);
 	while (!r && items_next(&it))
 		r = device_key(a, kind, &d, &it, e);

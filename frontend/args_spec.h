@@ -40,6 +40,16 @@ enum vm_err spec_global(struct args *a, const char *v, struct err *e);
 void spec_device_help(const char *v); /* "help" or "NAME,help" on standard output */
 bool spec_asks_device_help(const char *v);
 
+/* args_net.c */
+enum vm_err spec_netdev(struct args *a, const char *v, struct err *e);
+enum vm_err spec_nic(struct args *a, const char *v, struct err *e);
+enum vm_err spec_net(struct args *a, const char *v, struct err *e);
+enum vm_err spec_object(struct args *a, const char *v, struct err *e);
+bool spec_is_nic(const char *driver);
+enum vm_err spec_nic_device(struct args *a, const char *driver, struct items *it, struct err *e);
+/* spec_net_finish() - the default card, addresses, and whether every netdev named exists */
+enum vm_err spec_net_finish(struct args *a, struct err *e);
+
 /* args_machine.c: the board and its surroundings */
 enum vm_err spec_machine(struct args *a, const char *v, struct err *e);
 enum vm_err spec_memory(struct args *a, const char *v, struct err *e);

@@ -262,3 +262,46 @@ void drives_close(struct args *a)
 		if (a->cfg.floppy[i])
 			a->cfg.floppy[i]->ops->close(a->cfg.floppy[i]);
 }
+
+/* ---- networks ---- */
+
+static struct net **net_of(struct args *a, const char *id)
+{
+	for (unsigned i = 0; i < a->nnetdevs; i++)
+		if (!strcmp(a->netdev[i].id, id))
+			return &a->net[i];
+	return NULL;
+}
+
+enum vm_err nets_open(struct args *a, struct loop *l, struct err *e)
+{
+	enum vm_err r = VM_OK;
+
+	for (unsigned i = 0; i < a->nnetdevs && !r; i++)
+		r = netdev_open(l, &a->netdev[i], &a->net[i], e);
+	for (unsigned i = 0; i < a->ndumps && !r; i++)
+		r = net_dump_open(*net_of(a, a->dump[i].netdev), l, a->dump[i].file, a->dump[i].max, e);
+	for (unsigned i = 0; i < a->nnics && !r; i++) {
+		const struct args_nic *n = &a->nic[i];
+		struct config_nic *c = &a->cfg.nic[a->cfg.nnics++];
+		struct net **net = n->netdev[0] ? net_of(a, n->netdev) : NULL;
+
+		*c = (struct config_nic){.model = n->model, .net = net ? *net : NULL, .slot = n->slot, .romfile = n->romfile};
+		memcpy(c->mac, n->mac, sizeof(c->mac));
+	}
+	return r;
+}
+
+void nets_stop(struct args *a)
+{
+	for (unsigned i = 0; i < a->nnetdevs; i++)
+		if (a->net[i])
+			netdev_stop(a->net[i]);
+}
+
+void nets_close(struct args *a)
+{
+	for (unsigned i = 0; i < a->nnetdevs; i++)
+		if (a->net[i])
+			a->net[i]->close(a->net[i]);
+}

@@ -34,6 +34,11 @@ enum vm_err drives_open(struct args *a, struct loop *l, struct err *e);
 void drives_close(struct args *a); /* only while no machine has taken them over */
 
 
+/* nets_open() - the networks, their cards and their dumps; a->cfg gets the cards */
+enum vm_err nets_open(struct args *a, struct loop *l, struct err *e);
+void nets_stop(struct args *a);  /* their threads end: before the loop does */
+void nets_close(struct args *a); /* after the machine */
+
 /* drives_queue() - @image with the given policy; @sync: requests are done in submit (counted time) */
 struct blk *drives_queue(struct loop *l, struct blk *image, const struct blk_policy *p, bool sync);
 

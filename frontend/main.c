@@ -339,11 +339,13 @@ static void finish(struct program *p)
 	gdb_free(p->gdb);
 	if (p->m)
 		machine_drain(p->m);
+	nets_stop(&p->args);
 	/* first the I/O thread, which kicks the machine when something arrives */
 	loop_fini(&p->loop);
 	trace_free(p->trace);
 	report_free(p->report);
 	machine_destroy(p->m);
+	nets_close(&p->args);
 	symbols_free(p->symbols);
 	if (p->sdl)
 		sdl_close(p->sdl);
@@ -413,7 +415,7 @@ int main(int argc, char **argv)
 		return status;
 	}
 	process_signals(&p->loop);
-	if (loop_init(&p->loop, &e) || set_log(p, &e) || drives_open(&p->args, &p->loop, &e) ||
+	if (loop_init(&p->loop, &e) || set_log(p, &e) || drives_open(&p->args, &p->loop, &e) || nets_open(&p->args, &p->loop, &e) ||
 		backends_open(&p->back, &p->args, &p->loop, &e) ||
 		machine_create(&p->m, &p->args.cfg, &p->log, &e)) {
 		drives_close(&p->args);

@@ -51,13 +51,13 @@ apt_install() {
 }
 
 need_build() {
-	need cmake ninja-build gcc libc6-dev pkg-config libcapstone-dev libffi-dev libsdl2-dev libpng-dev zlib1g-dev libncurses-dev libvncserver-dev check seabios
+	need cmake ninja-build gcc libc6-dev pkg-config libcapstone-dev libffi-dev libsdl2-dev libpng-dev zlib1g-dev libslirp-dev libncurses-dev libvncserver-dev check seabios ipxe-qemu
 }
 need_guests() { # what tests/tools/guest.sh uses
 	need cpio gzip xz-utils e2fsprogs xorriso isolinux syslinux-common fdisk kmod grub-pc-bin grub-common dpkg mmdebstrap arch-test openssl
 }
 need_tests() {
-	need python3 socat imagemagick xvfb xauth qemu-utils memtest86+ grub-invaders git gdb protobuf-compiler nasm qemu-system-x86
+	need python3 socat imagemagick xvfb xauth qemu-utils memtest86+ grub-invaders git gdb protobuf-compiler nasm qemu-system-x86 tcpdump
 }
 need_asan() { need libasan8 libubsan1; }
 

@@ -93,6 +93,9 @@ enum vm_err pc_build(struct machine *m, struct err *e);
 void pc_boot_order(struct machine *m, const char *order); /* letters a c d n; NULL: "cad" */
 void pc_add(struct machine *m, void *dev); /* to the list of devices; dev begins with struct device */
 
+/* nics.c: the network cards of the configuration, after everything else on the bus */
+enum vm_err pc_nics(struct machine *m, struct err *e);
+
 /* file.c: whole files into memory, found by name in the data directories */
 enum vm_err file_load(const char *path, const char *what, uint64_t max, uint8_t **data, size_t *len, struct err *e);
 enum vm_err file_find(const struct machine_config *cfg, const char *name, char *path, size_t n, struct err *e);

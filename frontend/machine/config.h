@@ -9,19 +9,32 @@
 
 #include "devices/host/block.h"
 #include "devices/host/char.h"
+#include "devices/host/net.h"
 #include "jit/jit.h"
 
 #define CONFIG_MAX_SERIAL 4
 #define CONFIG_MAX_DEBUGCON 4
 #define CONFIG_MAX_IDE 4
 #define CONFIG_MAX_FLOPPY 2
+#define CONFIG_MAX_NIC 8
+
+enum config_nic_model { NIC_E1000 };
+struct config_nic {
+	enum config_nic_model model;
+	struct net *net;     /* the cable, borrowed; NULL: none plugged in */
+	uint8_t mac[6];
+	int slot;	     /* PCI device number, or -1: the next free one */
+	const char *romfile; /* boot ROM; NULL: the model's; "": none */
+};
 
 struct machine_config {
 	const char *name, *cpu_model;
 	uint64_t ram_size; /* bytes; 1 MiB .. 1 TiB, multiple of 4 KiB */
 	struct jit_options jit;
 	const char *bios;  /* path; NULL: bios-256k.bin found in the data directories */
-	const char *data_dir[4]; /* -L, then the defaults; NULL ends */
+	struct config_nic nic[CONFIG_MAX_NIC];
+	unsigned nnics;
+	const char *data_dir[6]; /* -L, then the defaults; NULL ends */
 	const char *kernel, *initrd, *append;
 	struct blk *ide[CONFIG_MAX_IDE]; /* primary master, slave, secondary master, slave */
 	struct blk *floppy[CONFIG_MAX_FLOPPY]; /* A:, B:; NULL: no drive */

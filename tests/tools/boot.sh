@@ -6,9 +6,10 @@ root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$root/tests/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 ACCEL=${ACCEL:-jit}
+# A test of the network sets NIC empty before it sources this.
 case $DRAGOMAN in
-*qemu-system*) emulator=qemu accel="-accel tcg -nic none" ;;
-*) emulator=dragoman accel="-accel $ACCEL" ;;
+*qemu-system*) emulator=qemu accel="-accel tcg ${NIC--nic none}" ;;
+*) emulator=dragoman accel="-accel $ACCEL ${NIC--nic none}" ;;
 esac
 command -v "$DRAGOMAN" >/dev/null || { say "no program $DRAGOMAN: build first"; exit 1; }
 # Interpreted and compared runs take longer; a limit is there to end a hang, not to measure.

@@ -1,0 +1,68 @@
+/* nics.c - network cards of the board: their PCI places, addresses and boot ROMs. */
+#include "frontend/machine/board.h"
+#include "devices/net/e1000.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SLOT 3 /* as QEMU's pc: 0 host bridge, 1 PIIX3, 2 display */
+
+/* A ROM image in the RAM file, rounded up to a power of two. Without the file there is no ROM: the card cannot boot. */
+static enum vm_err load_rom(struct machine *m, const char *name, const char *file, struct region *rom, struct err *e)
+{
+	uint64_t size = PAGE_SIZE;
+	char path[512];
+	uint8_t *data;
+	size_t len;
+	enum vm_err r;
+
+	rom->len = 0;
+	if (file && !file[0])
+		return VM_OK;
+	if (file)
+		snprintf(path, sizeof(path), "%s", file);
+	if (!file && file_find(&m->cfg, name, path, sizeof(path), e))
+		return VM_OK;
+	r = file_load(path, "boot ROM", 1 << 20, &data, &len, e);
+	if (r)
+		return r;
+	while (size < len)
+		size *= 2;
+	*rom = (struct region){.name = name, .kind = REGION_ROM, .len = size, .ra = ram_alloc(&m->ram, size)};
+	if (rom->ra != RADDR_NONE)
+		memcpy(m->ram.host + rom->ra, data, len);
+	free(data);
+	return rom->ra == RADDR_NONE ? err_set(e, VM_ERR_NOMEM, "no room for the boot ROM '%s'", path) : VM_OK;
+}
+
+static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct err *e)
+{
+	static const char *const roms[] = {"pxe-e1000.rom"};
+	int slot = n->slot >= 0 ? n->slot : pci_free_slot(m->pci, FIRST_SLOT);
+	struct region rom;
+	void *d = NULL;
+	enum vm_err r;
+
+	if (slot < 0)
+		return err_set(e, VM_ERR_USAGE, "no PCI slot is left for a network card");
+	r = load_rom(m, roms[n->model], n->romfile, &rom, e);
+	if (r)
+		return r;
+	switch (n->model) {
+	case NIC_E1000:
+		d = e1000_create(m->log, &m->clock, m->pci, PCI_DEVFN(slot, 0), n->net, n->mac, rom.len ? &rom : NULL);
+		break;
+	}
+	if (!d)
+		return err_set(e, VM_ERR_USAGE, "PCI slot %d is taken", slot);
+	pc_add(m, d);
+	return VM_OK;
+}
+
+enum vm_err pc_nics(struct machine *m, struct err *e)
+{
+	enum vm_err r = VM_OK;
+
+	for (unsigned i = 0; i < m->cfg.nnics && !r; i++)
+		r = add_nic(m, &m->cfg.nic[i], e);
+	return r;
+}
