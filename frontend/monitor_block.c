@@ -1,4 +1,4 @@
-/* monitor_block.c - drives and character devices in the monitor: eject, change, commit, info block, info chardev. */
+/* monitor_block.c - drives, character devices and networks in the monitor. */
 #include "frontend/monitor_priv.h"
 #include "frontend/backends.h"
 #include "frontend/drive.h"
@@ -164,5 +164,19 @@ void info_chardev(struct mon *mon)
 		const struct loop_chr *c = &mon->l->chrs[i];
 
 		fprintf(mon->out, "%s: filename=%s\n", c->label, c->chr && c->chr->label[0] ? c->chr->label : c->spec);
+	}
+}
+
+void info_network(struct mon *mon)
+{
+	static const char *const models[] = {"e1000"};
+	unsigned n;
+	const struct config_nic *c = machine_nics(mon->l->m, &n);
+
+	for (unsigned i = 0; i < n; i++) {
+		fprintf(mon->out, "%s.%u: model=%s,macaddr=%02x:%02x:%02x:%02x:%02x:%02x\n", models[c[i].model], i,
+			models[c[i].model], c[i].mac[0], c[i].mac[1], c[i].mac[2], c[i].mac[3], c[i].mac[4], c[i].mac[5]);
+		if (c[i].net)
+			fprintf(mon->out, " \\ %s: %s\n", c[i].net->id, c[i].net->info);
 	}
 }

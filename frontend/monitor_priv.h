@@ -54,5 +54,6 @@ void cmd_eject(struct mon *mon);
 void cmd_change(struct mon *mon);
 void cmd_commit(struct mon *mon);
 void info_chardev(struct mon *mon);
+void info_network(struct mon *mon);
 
 #endif

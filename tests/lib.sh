@@ -57,7 +57,7 @@ need_guests() { # what tests/tools/guest.sh uses
 	need cpio gzip xz-utils e2fsprogs xorriso isolinux syslinux-common fdisk kmod grub-pc-bin grub-common dpkg mmdebstrap arch-test openssl
 }
 need_tests() {
-	need python3 socat imagemagick xvfb xauth qemu-utils memtest86+ grub-invaders git gdb protobuf-compiler nasm qemu-system-x86 tcpdump
+	need python3 socat imagemagick xvfb xauth qemu-utils memtest86+ grub-invaders git gdb protobuf-compiler nasm qemu-system-x86 tcpdump curl
 }
 need_asan() { need libasan8 libubsan1; }
 

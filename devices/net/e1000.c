@@ -265,7 +265,7 @@ static enum vm_err post_load(struct device *d, struct err *err)
 {
 	struct e1000 *e = container_of(d, struct e1000, dev);
 
-	if (e->s.have > E1000_SEG || (e->s.is_tso && (!e->s.tso.mss || e->s.have > (uint32_t)e->s.tso.hdrlen + e->s.tso.mss)))
+	if (e->s.have > E1000_SEG || (e->s.is_tso && (!e->s.now.mss || e->s.have > (uint32_t)e->s.now.hdrlen + e->s.now.mss)))
 		return err_set(err, VM_ERR_FORMAT, "e1000: a frame longer than its buffer");
 	update_irq(e);
 	return VM_OK;

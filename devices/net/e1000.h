@@ -74,7 +74,8 @@ struct e1000_state {
 	uint8_t ee_count, ee_reading, ee_out, pad0;
 	uint16_t ee_in, ee_data;
 	/* frame being transmitted */
-	struct e1000_ctx ctx, tso;
+	struct e1000_ctx ctx, tso; /* for frames without and with segmentation */
+	struct e1000_ctx now;	   /* of the frame being segmented: tso as it was when the frame began */
 	uint8_t popts, is_tso, is_data, pad1;
 	uint16_t segments; /* sent of this frame */
 	uint16_t pad2;
@@ -91,6 +92,7 @@ struct e1000 {
 	struct clock *clock;
 	struct timer throttle, tx_more;
 	bool sending, receiving;
+	unsigned sent; /* frames in this turn */
 	uint8_t mac[6];
 	struct e1000_state s;
 };

@@ -20,7 +20,8 @@
 #define TUCMD_TCP 1
 #define TUCMD_IP4 2
 #define STA_DD 1
-#define AT_ONCE 1024 /* descriptors before the guest gets its turn */
+#define AT_ONCE 1024 /* descriptors and frames before the guest gets its turn */
+#define MAX_SEGMENTS 2048 /* of one frame; longer ones are nonsense and cut off */
 #define TX_MORE_NS 20000
 
 static uint16_t be16(const uint8_t *p)
@@ -66,6 +67,7 @@ static void emit(struct e1000 *e, uint32_t len, const struct e1000_ctx *c)
 		insert_sum(f, len, c->tucss, c->tucso, c->tucse);
 	if (s->popts & POPTS_IP)
 		insert_sum(f, len, c->ipcss, c->ipcso, c->ipcse);
+	e->sent++;
 	e1000_count(e, E1000_GPTC, 1);
 	e1000_count(e, E1000_TPT, 1);
 	e1000_count(e, E1000_GOTC, len);
@@ -76,7 +78,7 @@ static void emit(struct e1000 *e, uint32_t len, const struct e1000_ctx *c)
 /* Header fields of segment number s->segments, which is @len bytes with its header (3.5.7). */
 static void patch_header(struct e1000_state *s, uint32_t len, bool last)
 {
-	const struct e1000_ctx *c = &s->tso;
+	const struct e1000_ctx *c = &s->now;
 	uint8_t *ip = s->seg + c->ipcss, *tu = s->seg + c->tucss;
 	uint32_t tu_len = len - c->tucss, sum;
 
@@ -111,7 +113,7 @@ static void patch_header(struct e1000_state *s, uint32_t len, bool last)
 static void emit_segment(struct e1000 *e, bool last)
 {
 	struct e1000_state *s = &e->s;
-	const struct e1000_ctx *c = &s->tso;
+	const struct e1000_ctx *c = &s->now;
 	uint8_t flags = 0, sum[2] = {0, 0};
 	bool tcp = c->tucss + 20u <= c->hdrlen, has_sum = c->tucso + 2u <= c->hdrlen;
 
@@ -135,7 +137,7 @@ static void emit_segment(struct e1000 *e, bool last)
 static void add_data(struct e1000 *e, uint64_t addr, uint32_t len)
 {
 	struct e1000_state *s = &e->s;
-	uint32_t limit = s->is_tso ? (uint32_t)s->tso.hdrlen + s->tso.mss : E1000_SEG;
+	uint32_t limit = s->is_tso ? (uint32_t)s->now.hdrlen + s->now.mss : E1000_SEG;
 
 	while (len) {
 		uint32_t n;
@@ -144,7 +146,7 @@ static void add_data(struct e1000 *e, uint64_t addr, uint32_t len)
 		if (s->is_tso && s->have == limit)
 			emit_segment(e, false);
 		n = limit - s->have < len ? limit - s->have : len;
-		if (!n)
+		if (!n || s->segments >= MAX_SEGMENTS)
 			return; /* longer than any frame: the rest is lost */
 		pci_dma_read(&e->pci, addr, s->seg + s->have, n);
 		s->have += n;
@@ -159,7 +161,7 @@ static void end_frame(struct e1000 *e)
 
 	if (!s->is_tso)
 		emit(e, s->have, &s->ctx);
-	else if (s->have > s->tso.hdrlen || !s->segments)
+	else if (s->have > s->now.hdrlen || !s->segments)
 		emit_segment(e, true);
 	s->have = s->segments = s->popts = s->is_tso = s->is_data = 0;
 }
@@ -197,6 +199,7 @@ static void data(struct e1000 *e, const uint8_t *d)
 		s->popts = d[13];
 		/* a segment of nothing would never end */
 		s->is_tso = d[11] & CMD_TSE && s->tso.mss && s->tso.hdrlen && !s->have;
+		s->now = s->tso;
 	}
 	add_data(e, pci_get32(d) | (uint64_t)pci_get32(d + 4) << 32, pci_get32(d + 8) & 0xFFFFF);
 	if (d[11] & CMD_EOP)
@@ -230,11 +233,14 @@ void e1000_send(struct e1000 *e)
 	if (e->sending || !n || !(*e1000_reg(e, E1000_TCTL) & TCTL_EN))
 		return;
 	e->sending = true;
+	e->sent = 0;
 	while (*head != *e1000_reg(e, E1000_TDT) && done++ < AT_ONCE) {
 		causes |= descriptor(e, base + (uint64_t)*head * 16);
 		*head = *head + 1 >= n ? 0 : *head + 1;
 		if (*e1000_reg(e, E1000_TDT) >= n && !*head)
 			break; /* a tail outside the ring is never met */
+		if (e->sent >= AT_ONCE)
+			done = AT_ONCE;
 	}
 	e->sending = false;
 	if (done > AT_ONCE)

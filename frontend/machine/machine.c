@@ -228,6 +228,12 @@ struct input *machine_input(struct machine *m)
 	return &m->input;
 }
 
+const struct config_nic *machine_nics(const struct machine *m, unsigned *n)
+{
+	*n = m->cfg.nnics;
+	return m->cfg.nic;
+}
+
 struct blk **machine_drives(struct machine *m)
 {
 	return m->cfg.ide;

@@ -22,6 +22,7 @@ the command. SCRIPT has one step a line:
   idle S PERCENT     fail if the program uses more than PERCENT of a host processor for S seconds
   drift S PERCENT    the guest's uptime (asked by its shell) must advance by S seconds to within PERCENT
   sleep N            wait N seconds
+  host COMMAND       run a shell command on this host; fail unless its status is 0
   exit N             wait until the program ends, with status N
   say TEXT           print TEXT with the time since the start
 Status: 0 all steps done, 1 a step failed (told on stderr). The program is ended in any case.
@@ -337,6 +338,9 @@ def step(vm, word, arg):
     elif word == 'keep':
         name, row = arg.split()
         vm.kept[name] = vm.screen_text().split('\n')[int(row)]
+    elif word == 'host':
+        if subprocess.run(arg, shell=True, stdin=subprocess.DEVNULL, timeout=vm.timeout).returncode:
+            raise Failure('failed on the host: ' + arg)
     elif word == 'sleep':
         vm.wait(float(arg))
     elif word == 'exit':
