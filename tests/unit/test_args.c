@@ -73,8 +73,25 @@ static const struct {
 	{"--ra=7", "'7'"},
 	{"--host-mask=x", "unknown host feature 'x'"},
 	{"--host-mask=aes,aesx", "did you mean 'aes'"},
-	{"-nic user", "'user'"},
-	{"-netdev user,id=n", "'user,id=n'"},
+	{"-nic users", "did you mean 'user'"},
+	{"-nic user,model=e100", "did you mean 'e1000'"},
+	{"-nic user,model=e1000,mac=1:2", "mac='1:2'"},
+	{"-nic user,mac=01:00:00:00:00:01", "multicast"},
+	{"-nic user,hostfwd=tcp:8080", "hostfwd='tcp:8080'"},
+	{"-nic user,net=10.0.0.0/40", "net='10.0.0.0/40'"},
+	{"-netdev user", "no id="},
+	{"-netdev user,id=n,dns=x", "dns='x'"},
+	{"-netdev user,id=n -netdev user,id=n", "'n' is taken"},
+	{"-netdev user,id=n,ifname=x", "user has no property 'ifname'"},
+	{"-netdev socket,id=n", "one of listen="},
+	{"-device e1000,netdev=n", "no -netdev has the id 'n'"},
+	{"-netdev user,id=n -device e1000,netdev=n -device e1000,netdev=n", "has a card already"},
+	{"-device e1000,addr=40", "addr='40'"},
+	{"-object filter-dump,id=f,netdev=n,file=x", "no -netdev has the id 'n'"},
+	{"-object filter-dump,id=f", "needs netdev= and file="},
+	{"-drive file=x,cache=some", "unknown cache mode 'some'"},
+	{"-drive file=x,werror=panic", "unknown error policy 'panic'"},
+	{"-drive file=x,rerror=enospc", "unknown error policy 'enospc'"},
 	{"-action reboot=halt", "'reboot=halt'"},
 	{"-display sdll", "did you mean 'sdl'"},
 	{"-display sdl,grab-mod=rctl", "did you mean 'rctrl'"},
@@ -150,6 +167,33 @@ START_TEST(nothing_opened)
 	for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
 		ck_assert_int_ne(access(files[i], F_OK), 0);
 	args_free(&a);
+}
+END_TEST
+
+/* The default card, and the ways to have another or none. */
+START_TEST(network_cards)
+{
+	static const struct { const char *words; unsigned cards; const char *netdev; } rows[] = {
+		{"-m 64", 1, "#net0"}, {"-nic none", 0, ""}, {"-net none", 0, ""}, {"-nodefaults", 0, ""},
+		{"-netdev user,id=n", 0, ""}, {"-net nic -net user", 1, "#net0"},
+		{"-net user -net nic,model=e1000,macaddr=52:54:00:00:00:09", 1, "#net0"},
+		{"-netdev user,id=n -device e1000,netdev=n", 1, "n"}, {"-nic user -nic user", 2, "#net0"},
+		{"-device e1000", 1, ""}};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		char words[128];
+		struct args a;
+		struct err e = {0};
+
+		strcpy(words, rows[i].words);
+		ck_assert_msg(parse(&a, words, &e) == VM_OK, "%s: %s", rows[i].words, e.msg);
+		ck_assert_msg(a.nnics == rows[i].cards, "%s: %u cards", rows[i].words, a.nnics);
+		if (a.nnics)
+			ck_assert_str_eq(a.nic[0].netdev, rows[i].netdev);
+		if (a.nnics == 2)
+			ck_assert_uint_eq(a.nic[1].mac[5], 0x57);
+		args_free(&a);
+	}
 }
 END_TEST
 
@@ -351,6 +395,7 @@ int main(void)
 	tcase_add_loop_test(t, refused, 0, (int)ARRAY_SIZE(bad));
 	tcase_add_test(t, nothing_opened);
 	tcase_add_test(t, good_machine);
+	tcase_add_test(t, network_cards);
 	tcase_add_test(t, good_drives);
 	tcase_add_test(t, good_chars);
 	tcase_add_test(t, many_lists);
