@@ -100,6 +100,9 @@ enum vm_err spec_netdev(struct args *a, const char *v, struct err *e)
 	struct items it;
 	enum vm_err r;
 
+	a->net_chosen = true;
+	if (!strcmp(v, "none"))
+		return VM_OK;
 	items_begin(&it, a, v, "type");
 	if (!items_next(&it) || strcmp(it.key, "type"))
 		return err_set(e, VM_ERR_USAGE, "-netdev: '%s' is not KIND,id=NAME", v);
@@ -112,7 +115,6 @@ enum vm_err spec_netdev(struct args *a, const char *v, struct err *e)
 		return err_set(e, VM_ERR_USAGE, "-netdev: '%s' has no id=", v);
 	if (id_taken(a, o))
 		return err_set(e, VM_ERR_USAGE, "-netdev: the id '%s' is taken", o->id);
-	a->net_chosen = true;
 	return netdev_check(o, e);
 }
 
@@ -365,7 +367,7 @@ static void pair_legacy(struct args *a)
 enum vm_err spec_net_finish(struct args *a, struct err *e)
 {
 	if (!a->net_chosen && !a->nodefaults && !a->nnics) {
-		enum vm_err r = spec_nic(a, "user", e);
+		enum vm_err r = netdev_has_user() ? spec_nic(a, "user", e) : spec_net(a, "nic", e);
 
 		if (r)
 			return r;

@@ -29,6 +29,9 @@ struct netdev_options { /* strings are borrowed; NULL: the default */
 	const char *ifname, *script, *downscript;
 };
 
+/* netdev_has_user() - whether this program was built with libslirp */
+bool netdev_has_user(void);
+
 /* netdev_check() - what can be said without opening anything */
 enum vm_err netdev_check(const struct netdev_options *o, struct err *e);
 

@@ -221,6 +221,15 @@ void port_fini(struct net_port *p)
 	pthread_cond_destroy(&p->room);
 }
 
+bool netdev_has_user(void)
+{
+#ifdef HAVE_SLIRP
+	return true;
+#else
+	return false;
+#endif
+}
+
 enum vm_err netdev_check(const struct netdev_options *o, struct err *e)
 {
 	switch (o->kind) {

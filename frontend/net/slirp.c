@@ -4,6 +4,9 @@
  * libslirp is called on the netdev's thread only. Its time is the host's monotonic clock; its timers are a short list.
  */
 #include "frontend/net/port.h"
+
+#ifdef HAVE_SLIRP
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -344,3 +347,17 @@ enum vm_err net_slirp_open(struct loop *l, const struct netdev_options *o, struc
 	*out = &u->port.net;
 	return VM_OK;
 }
+
+#else
+
+enum vm_err net_slirp_check(const struct netdev_options *o, struct err *e)
+{
+	return err_set(e, VM_ERR_USAGE, "-netdev: user: this program was built without libslirp (Debian: libslirp-dev)");
+}
+
+enum vm_err net_slirp_open(struct loop *l, const struct netdev_options *o, struct net **out, struct err *e)
+{
+	return net_slirp_check(o, e);
+}
+
+#endif

@@ -145,6 +145,8 @@ START_TEST(refused)
 	struct err e;
 	char words[256];
 
+	if (!netdev_has_user() && strstr(bad[_i].line, "user,"))
+		return; /* is refused for another reason */
 	snprintf(words, sizeof(words), "%s", bad[_i].line);
 	ck_assert_msg(parse(&a, words, &e) == VM_ERR_USAGE, "accepted: %s", bad[_i].line);
 	ck_assert_msg(strstr(e.msg, bad[_i].says) != NULL, "%s: says \"%s\"", bad[_i].line, e.msg);
@@ -173,8 +175,8 @@ END_TEST
 /* The default card, and the ways to have another or none. */
 START_TEST(network_cards)
 {
-	static const struct { const char *words; unsigned cards; const char *netdev; } rows[] = {
-		{"-m 64", 1, "#net0"}, {"-nic none", 0, ""}, {"-net none", 0, ""}, {"-nodefaults", 0, ""},
+	const struct { const char *words; unsigned cards; const char *netdev; } rows[] = {
+		{"-m 64", 1, netdev_has_user() ? "#net0" : ""}, {"-nic none", 0, ""}, {"-net none", 0, ""}, {"-nodefaults", 0, ""},
 		{"-netdev user,id=n", 0, ""}, {"-net nic -net user", 1, "#net0"},
 		{"-net user -net nic,model=e1000,macaddr=52:54:00:00:00:09", 1, "#net0"},
 		{"-netdev user,id=n -device e1000,netdev=n", 1, "n"}, {"-nic user -nic user", 2, "#net0"},
@@ -185,6 +187,8 @@ START_TEST(network_cards)
 		struct args a;
 		struct err e = {0};
 
+		if (!netdev_has_user() && strstr(rows[i].words, "user"))
+			continue;
 		strcpy(words, rows[i].words);
 		ck_assert_msg(parse(&a, words, &e) == VM_OK, "%s: %s", rows[i].words, e.msg);
 		ck_assert_msg(a.nnics == rows[i].cards, "%s: %u cards", rows[i].words, a.nnics);
