@@ -193,5 +193,6 @@ void a64_flags_out(struct vcpu *cpu); /* and back */
 /* jump_cache.c */
 void jc_clear(struct a64 *x);
 void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);
+void jc_forget(void *priv, gla_t page, uint64_t lines);
 
 #endif

@@ -286,11 +286,9 @@ static void a64_kill(void *priv, struct block *blk)
 	patch(x, code_mem_rw(&x->mem, blk->code), a_b_insn(x->stub.lookup[mode_code_size(blk->mode) == 8] - blk->code));
 }
 
-static void a64_flushed(void *priv, struct vcpu *cpu, gla_t gla)
+static void a64_forget_all(void *priv)
 {
-	(void)cpu;
-	if (gla == TLB_FLUSH_ALL)
-		jc_clear(priv);
+	jc_clear(priv);
 }
 
 static void a64_flush(void *priv)
@@ -334,7 +332,8 @@ const struct jit_backend a64_backend = {
 	.unlink = a64_unlink,
 	.kill = a64_kill,
 	.note = jc_note,
-	.flushed = a64_flushed,
+	.forget_all = a64_forget_all,
+	.forget = jc_forget,
 	.flush = a64_flush,
 	.dump = a64_dump,
 	.host_features = a64_host_features,

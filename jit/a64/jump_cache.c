@@ -5,6 +5,7 @@
  * whole code arena must clear the table.
  */
 #include "jit/a64/a64.h"
+#include "jit/priv.h"
 
 void jc_clear(struct a64 *x)
 {
@@ -24,4 +25,18 @@ void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk)
 		return;
 	e->tag = ip + cpu->jc_key;
 	e->code = blk->code;
+}
+
+void jc_forget(void *priv, gla_t page, uint64_t lines)
+{
+	struct a64 *x = priv;
+	unsigned first = page & (JC_SIZE - 1) & PAGE_MASK;
+
+	for (; lines; lines &= lines - 1) {
+		struct jc_entry *e = &x->jc[first + 64 * (unsigned)__builtin_ctzll(lines)];
+
+		for (unsigned i = 0; i < 64; i++)
+			if (!((e[i].tag ^ page) & TAG_PAGE))
+				e[i].tag = 0;
+	}
 }
