@@ -61,15 +61,13 @@ static enum exit check_second_page(struct jit *j, struct block **b)
 }
 
 /* Where the instruction at cpu->rip lies: RAM byte and host pointer. EXIT_FAULT: event raised */
-static enum exit find_code(struct jit *j, uint32_t mode, raddr_t *ra, const uint8_t **host)
+static enum exit locate(struct jit *j, uint32_t mode, raddr_t *ra, const uint8_t **host)
 {
 	struct vcpu *cpu = j->cpu;
 	gla_t gla = cpu->seg[SEG_CS].base + cpu->rip;
 
 	if (mode_code_size(mode) != 8)
 		gla = (uint32_t)gla;
-	if (ring0_fetch_check(cpu))
-		return EXIT_FAULT;
 	if (mmu_fetch_page(&cpu->mmu, gla, cpu->cpl == 3 ? MMU_USER : MMU_SUP, ra, host))
 		return cpu_page_fault(cpu);
 	/* Code in device memory or nowhere: the bus answers all ones, which is an invalid opcode. */
@@ -80,6 +78,13 @@ static enum exit find_code(struct jit *j, uint32_t mode, raddr_t *ra, const uint
 	*ra |= gla & (PAGE_SIZE - 1);
 	*host += gla & (PAGE_SIZE - 1);
 	return EXIT_NONE;
+}
+
+static enum exit find_code(struct jit *j, uint32_t mode, raddr_t *ra, const uint8_t **host)
+{
+	if (ring0_fetch_check(j->cpu))
+		return EXIT_FAULT;
+	return locate(j, mode, ra, host);
 }
 
 struct block *exec_lookup(struct jit *j, uint32_t mode)
@@ -124,8 +129,9 @@ enum run_exit exec_one(struct jit *j)
 	struct block *b;
 	raddr_t ra;
 
+	/* whoever came here has been through the checks of the fetch: RF and the shadow that went with them are gone */
 	j->st.ones++;
-	if (find_code(j, cpu->mode, &ra, &host))
+	if (locate(j, cpu->mode, &ra, &host))
 		return RUN_FAULT;
 	b = translate_one(j, ra, host, run_mode(j));
 	if (!b)

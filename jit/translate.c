@@ -22,12 +22,12 @@ struct fetch {
 	raddr_t ra2;	     /* second page, once needed */
 };
 
-/* Bytes the code segment's limit leaves from IP on; the limit only matters for MODE_ONE blocks. */
+/* Bytes the code segment's limit leaves from IP on, asked when an instruction passes the page or blocks are one instruction. */
 static unsigned limit_left(const struct vcpu *cpu, uint32_t mode, uint64_t ip)
 {
 	uint64_t left;
 
-	if (mode_code_size(mode) == 8 || !(mode & MODE_ONE))
+	if (mode_code_size(mode) == 8)
 		return INSN_MAX_LEN;
 	if (ip > cpu->seg[SEG_CS].limit)
 		return 0;

@@ -94,7 +94,8 @@ bool ring0_insn_breakpoint(struct vcpu *cpu, gla_t gla)
 {
 	uint64_t hit = 0;
 
-	if (LIKELY(!debug_armed(cpu)) || (cpu->eflags & FL_RF))
+	/* a breakpoint behind MOV SS or POP SS is suppressed as if RF were set (Vol. 3B 17.3.1.1) */
+	if (LIKELY(!debug_armed(cpu)) || (cpu->eflags & FL_RF) || (cpu->shadow & 2))
 		return false;
 	for (unsigned i = 0; i < 4; i++)
 		if (bp_enabled(cpu, i) && bp_kind(cpu, i) == BP_EXEC && cpu->dr[i] == gla)

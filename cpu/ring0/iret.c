@@ -126,7 +126,7 @@ static enum exit iret_done(struct vcpu *cpu)
 	mode_refresh(cpu);
 	vcpu_update_req(cpu);
 	cpu_transition(cpu, TR_IRET, cpu->seg[SEG_CS].sel, cpu->rip);
-	return EXIT_NONE;
+	return vm86_virtual_pending(cpu);
 }
 
 struct popped {
@@ -211,7 +211,8 @@ static enum exit iret_to_vm86(struct vcpu *cpu, const struct popped *p, const st
 	return iret_done(cpu);
 }
 
-static enum exit iret_task(struct vcpu *cpu)
+/* The task that is left goes on behind its IRET when it is next switched to (Vol. 3A 7.3). */
+static enum exit iret_task(struct vcpu *cpu, unsigned len)
 {
 	uint64_t link;
 	struct desc d;
@@ -227,7 +228,7 @@ static enum exit iret_task(struct vcpu *cpu)
 	/* If the TSS is not present. */
 	if (!desc_present(&d))
 		return cpu_raise_desc(cpu, CHECK_NP_TSS, link, &d);
-	return task_switch(cpu, link, &d, TASK_IRET, cpu->rip);
+	return task_switch(cpu, link, &d, TASK_IRET, (cpu->seg[SEG_CS].attr & SEGA_DB ? UINT32_MAX : 0xFFFF) & (cpu->rip + len));
 }
 
 static enum exit iret_outer(
@@ -248,7 +249,7 @@ static enum exit iret_outer(
 	return iret_done(cpu);
 }
 
-static enum exit iret_prot(struct vcpu *cpu, unsigned osize, struct stack *st)
+static enum exit iret_prot(struct vcpu *cpu, unsigned osize, unsigned len, struct stack *st)
 {
 	struct far_ret r = {0};
 	struct popped p;
@@ -257,7 +258,7 @@ static enum exit iret_prot(struct vcpu *cpu, unsigned osize, struct stack *st)
 		/* If EFLAGS.NT is set in IA-32e mode. */
 		if (vcpu_long(cpu))
 			return cpu_raise(cpu, CHECK_GP_IRET_NT_LONG, 0);
-		return iret_task(cpu);
+		return iret_task(cpu, len);
 	}
 	TRY(pop3(cpu, st, osize, &p));
 	if ((p.flags & FL_VM) && osize == 4 && cpu->cpl == 0 && !vcpu_long(cpu))
@@ -276,7 +277,7 @@ static enum exit iret_prot(struct vcpu *cpu, unsigned osize, struct stack *st)
 	return iret_done(cpu);
 }
 
-enum exit h_iret(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)
+enum exit h_iret(struct vcpu *cpu, uint64_t osize, uint64_t len, uint64_t c)
 {
 	struct stack st;
 
@@ -285,5 +286,5 @@ enum exit h_iret(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)
 	stack_current(cpu, &st);
 	if (is_real(cpu))
 		return iret_real(cpu, osize, &st);
-	return is_vm86(cpu) ? iret_vm86(cpu, osize, &st) : iret_prot(cpu, osize, &st);
+	return is_vm86(cpu) ? iret_vm86(cpu, osize, &st) : iret_prot(cpu, osize, len, &st);
 }

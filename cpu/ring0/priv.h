@@ -290,6 +290,8 @@ enum exit tss_rsp(struct vcpu *cpu, unsigned offset, uint64_t *rsp);
 /* INT n in virtual-8086 mode with VME: *redirected when delivered through the 8086 program's own
  * vector table */
 enum exit vm86_int_n(struct vcpu *cpu, unsigned vec, uint64_t ret_ip, bool *redirected);
+/* #GP(0) if a task begins an instruction with VIF and VIP set (Vol. 3B 20.3.2); RIP is that instruction already */
+enum exit vm86_virtual_pending(struct vcpu *cpu);
 
 /* ---- debug.c ---- */
 void debug_io_check(struct vcpu *cpu, uint16_t port, unsigned size);

@@ -118,6 +118,9 @@ static bool must_stop(const struct str *s)
 {
 	if (s->cpu->whole_strings)
 		return false;
+	/* between iterations the instruction is under way: its breakpoint does not hit again (Vol. 3B 17.3.1.1) */
+	if (s->count && s->one)
+		s->cpu->eflags |= FL_RF;
 	return s->count && (s->one || __atomic_load_n(&s->cpu->req, __ATOMIC_RELAXED));
 }
 

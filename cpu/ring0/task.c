@@ -319,5 +319,5 @@ enum exit task_switch(
 		cpu->dr6_pending |= BIT(15);
 		__atomic_fetch_or(&cpu->req, REQ_DEBUG, __ATOMIC_RELAXED);
 	}
-	return r;
+	return r == EXIT_NONE ? vm86_virtual_pending(cpu) : r;
 }

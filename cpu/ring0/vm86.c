@@ -21,6 +21,14 @@ static bool virtual_if(const struct vcpu *cpu)
 	return cpu->cpl == 3 && (cpu->cr4 & CR4_PVI);
 }
 
+enum exit vm86_virtual_pending(struct vcpu *cpu)
+{
+	/* If VIF and VIP are both 1 at the beginning of an instruction whose IF is virtual. */
+	if ((~cpu->eflags & (FL_VIF | FL_VIP)) == 0 && virtual_if(cpu))
+		return cpu_raise(cpu, CHECK_GP_VME_VIP, 0);
+	return EXIT_NONE;
+}
+
 enum exit h_cli(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 {
 	if (is_real(cpu) || cpu->cpl <= iopl(cpu)) {
@@ -134,7 +142,7 @@ static enum exit redirect(struct vcpu *cpu, unsigned vec, uint64_t ret_ip)
 	stack_current(cpu, &st);
 	TRY(stack_push(cpu, &st, frame, 3, 2));
 	stack_set_sp(cpu, st.sp, st.asize);
-	cpu->eflags &= ~(uint32_t)(FL_TF | FL_RF | FL_NT | (virt ? FL_VIF : FL_IF));
+	cpu->eflags &= ~(uint32_t)(FL_TF | FL_RF | (virt ? FL_VIF : FL_IF));
 	seg_load_vm86(cpu, SEG_CS, entry >> 16);
 	cpu->rip = entry & 0xFFFF;
 	mode_refresh(cpu);
@@ -186,8 +194,10 @@ enum exit h_int_n(struct vcpu *cpu, uint64_t vec, uint64_t len, uint64_t kind)
 		bool redirected;
 
 		TRY(vm86_int_n(cpu, dv.vec, dv.ret_ip, &redirected));
-		if (redirected)
+		if (redirected) {
+			cpu->no_step = true;
 			return EXIT_NONE;
+		}
 	}
 	cpu->from = place_now(cpu);
 	r = deliver_any(cpu, &dv);

@@ -37,6 +37,18 @@ static void check_target(struct lift *l, ir_val ip, struct src taken)
 	lift_do(l, HELPER_near_check, VAL(t), taken, NO);
 }
 
+void lift_fetch_limit(struct lift *l)
+{
+	ir_val t;
+
+	if (lift_code64(l) || (l->mode & MODE_CS_4G))
+		return;
+	t = ir_temp(l->b);
+	ir_emit_nf(l->b, IR_IPVAL, 4, t, IR_NONE, IR_NONE)->imm = l->next_off - 1;
+	ir_emit_nf(l->b, IR_ZEXT, 8, t, t, IR_NONE)->aux = 4;
+	lift_do(l, HELPER_near_check, VAL(t), IMM(1), NO);
+}
+
 /* Could the target of this direct branch not be canonical? What stays in the page is. */
 static bool may_leave(const struct lift *l)
 {
@@ -274,7 +286,7 @@ void lift_ret_far(struct lift *l)
 
 void lift_iret(struct lift *l)
 {
-	lift_do(l, HELPER_iret, IMM(l->in->osize), NO, NO);
+	lift_do(l, HELPER_iret, IMM(l->in->osize), IMM(l->in->len), NO);
 	lift_rip(l);
 }
 

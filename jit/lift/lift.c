@@ -78,6 +78,8 @@ void lift_insn(struct lift *l)
 	const struct insn_row *row;
 
 	ir_insn(l->b, l->off, l->in);
+	if (l->next_off > PAGE_SIZE)
+		lift_fetch_limit(l);
 	/* #UD: an undefined opcode, or one whose CPUID feature this CPU lacks */
 	if (l->in->id >= INSN_COUNT) {
 		lift_raise(l, l->in->ud == UD_BAD_LOCK ? CHECK_UD_LOCK :

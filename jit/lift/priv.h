@@ -48,6 +48,7 @@ void lift_sp_add(struct lift *l, int64_t n);
 void lift_stop(struct lift *l);	/* next instruction through the run loop */
 void lift_resume(struct lift *l); /* the same if the mode, an interrupt shadow or a request is new, else straight on */
 void lift_rip(struct lift *l);	/* a helper set RIP */
+void lift_fetch_limit(struct lift *l); /* an instruction across pages: is its last byte within the code segment? */
 void lift_raise(struct lift *l, enum check_id id);
 ir_val lift_call(struct lift *l, enum helper_id h, struct src a, struct src b, struct src c); /* -> fresh temporary */
 void lift_do(struct lift *l, enum helper_id h, struct src a, struct src b, struct src c);	    /* no result */

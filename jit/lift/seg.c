@@ -168,22 +168,38 @@ void lift_ltr(struct lift *l)
 	load_system(l, HELPER_ltr);
 }
 
+static void verify(struct lift *l, enum helper_id h)
+{
+	/* #UD: real-address or virtual-8086 mode. Judged before the operand is touched */
+	if (!lift_protected(l))
+		lift_raise(l, CHECK_UD_NOT_PROT);
+	else
+		lift_do(l, h, read_word(l, 0), NO, NO);
+}
+
 void lift_verr(struct lift *l)
 {
-	lift_do(l, HELPER_verr, read_word(l, 0), NO, NO);
+	verify(l, HELPER_verr);
 }
 
 void lift_verw(struct lift *l)
 {
-	lift_do(l, HELPER_verw, read_word(l, 0), NO, NO);
+	verify(l, HELPER_verw);
 }
 
 /* LAR, LSL: the destination is written only if ZF was set. */
 static void rights(struct lift *l, enum helper_id h)
 {
 	const struct opnd *d = &l->in->op[0];
-	ir_val v = lift_call(l, h, read_word(l, 1), NO, NO), r = lift_reg(d);
+	ir_val v, r = lift_reg(d);
 	struct ir_op *o;
+
+	/* #UD: real-address or virtual-8086 mode. Judged before the operand is touched */
+	if (!lift_protected(l)) {
+		lift_raise(l, CHECK_UD_NOT_PROT);
+		return;
+	}
+	v = lift_call(l, h, read_word(l, 1), NO, NO);
 
 	if (d->size >= 4) {
 		ir_emit_nf(l->b, IR_ZEXT, 8, v, v, IR_NONE)->aux = 4;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The ring-0 test program prints what Bochs printed: 9,000 cases of segment loads, access rights, far transfers, gates, IRET,
-# task switches, paging, IOPL and double faults (tests/ring0/, docs/verification.md). The vectors are recorded.
+# The ring-0 test program prints what Bochs printed: 16,000 cases of segments, far transfers, gates, IRET, tasks, paging, IOPL, double
+# faults, virtual-8086 mode, debug registers and random instructions in every 16- and 32-bit mode (docs/verification.md).
 # accel: jit interp
 . "$(dirname "$0")/../tools/boot.sh"
 vectors=$root/tests/ring0/vectors

@@ -24,6 +24,8 @@
 #define SEL_TSS2 0x50
 #define SEL_DF 0x58
 #define SEL_LDT 0x60
+#define SEL_CODE16 0x68 /* on the way to and from real mode */
+#define SEL_DATA16 0x70
 #define SEL_CASE 0x80 /* 16 descriptors of the case */
 
 struct case_in {
@@ -38,8 +40,15 @@ extern struct case_in in;
 extern struct case_out out;
 extern uint32_t out_handler_ss, out_handler_esp;
 extern uint32_t params[5];
-extern uint8_t stub_table[], stub_81[], df_entry[];
+extern uint32_t timed_out; /* the case did not come back */
+extern uint8_t stub_table[], stub_81[], df_entry[], nmi_entry[], clear_dr7[];
+extern uint8_t real_code[], real_code_end[];
+extern uint32_t real_stub_offset[2];
 void run_case(void);
+void run_real(void); /* `in` and `out` are at REAL_IN and REAL_OUT then */
+#define REAL_CODE 0x7000u
+#define REAL_IN ((volatile uint32_t *)0x7A00)
+#define REAL_OUT ((volatile uint32_t *)0x7B00)
 
 uint32_t rnd(void);
 uint32_t pick(uint32_t n);
@@ -53,6 +62,8 @@ uint64_t gate(uint32_t sel, uint32_t off, uint32_t attr, uint32_t params_);
 uint64_t random_descriptor(void);
 uint16_t random_selector(void);
 void enter_at(unsigned level); /* fill `in` for code at STUBS at privilege level @level */
+extern uint32_t memory_sum; /* of what the case wrote; 0 if it is not looked at */
+void sum_words(uint32_t from, uint32_t to); /* add [from, to) to memory_sum */
 uint8_t *emit(const char *bytes, unsigned n);
 void emit_end(void); /* INT 81h */
 
@@ -66,5 +77,12 @@ void case_task(void);
 void case_paging(void);
 void case_flags(void);
 void case_double(void);
+void case_v86(void);
+void case_debug(void);
+void case_soup_real(void);
+void case_soup_v86(void);
+void case_soup_16(void);
+void case_soup_32(void);
+void case_switch(void);
 
 #endif
