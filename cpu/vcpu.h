@@ -191,7 +191,7 @@ struct vcpu {
 	bool triple;		  /* shut down by a triple fault; the run loop resets or stops */
 	struct { bool hit; gla_t gla; } watch; /* a debugger's watchpoint was touched, which one */
 	uint64_t dr6_pending;	  /* debug conditions met by the running instruction: #DB after it */
-	bool no_step;		  /* the instruction just run is one after which TF does not trap (INT n, INT3, INTO) */
+	bool no_step;		  /* the instruction just run is one after which TF does not trap (INT n, INT3, INTO), or has (SYSCALL, SYSRET) */
 	struct event event;
 	struct event chain[6];	  /* events behind a double or triple fault, oldest first */
 	uint8_t nchain;

@@ -238,7 +238,8 @@ bool apic_msr_read(struct apic *a, uint32_t msr, uint64_t *val)
 static uint64_t msr_valid_bits(unsigned r)
 {
 	if (r >= R_LVT && r < R_LVT + LVT_COUNT)
-		return lvt_mask[r - R_LVT] | 0x5000; /* status bits are read only, not reserved */
+		/* delivery status and, where there is one, remote IRR are read only, not reserved */
+		return lvt_mask[r - R_LVT] | 0x1000 | (lvt_mask[r - R_LVT] & 0x8000) >> 1;
 	switch (r) {
 	case R_TPR:
 	case R_SELF:

@@ -133,6 +133,12 @@ enum exit ring0_fetch_check(struct vcpu *cpu)
 	return EXIT_NONE;
 }
 
+void debug_step(struct vcpu *cpu)
+{
+	cpu->dr6_pending |= DR6_BS;
+	__atomic_fetch_or(&cpu->req, REQ_DEBUG, __ATOMIC_RELAXED);
+}
+
 void ring0_after_one(struct vcpu *cpu, uint32_t eflags_before)
 {
 	/* none after MOV SS and POP SS: it is lost, not put off (Vol. 3A 6.8.3) */

@@ -28,6 +28,19 @@ static enum exit done(struct vcpu *cpu, enum transition what)
 	return EXIT_NONE;
 }
 
+/*
+ * TF counts as SYSCALL and SYSRET leave it, not as they found it: a kernel that has TF in IA32_FMASK is not trapped, and
+ * a SYSRET to a program that is being stepped traps before that runs, as if the SYSCALL had just completed.
+ */
+static enum exit done_stepping(struct vcpu *cpu, enum transition what)
+{
+	cpu->no_step = true;
+	done(cpu, what);
+	if (cpu->eflags & FL_TF)
+		debug_step(cpu);
+	return EXIT_NONE;
+}
+
 enum exit h_syscall(struct vcpu *cpu, uint64_t len, uint64_t b, uint64_t c)
 {
 	uint16_t sel = cpu->msr.star >> 32 & 0xFFFC;
@@ -42,7 +55,7 @@ enum exit h_syscall(struct vcpu *cpu, uint64_t len, uint64_t b, uint64_t c)
 	cpu->eflags = (cpu->eflags & ~(uint32_t)(cpu->msr.fmask | FL_RF)) | FL_1;
 	flat_cs(cpu, sel, 0, true);
 	flat_ss(cpu, (cpu->msr.star >> 32) + 8, 0); /* with the low bits as they are */
-	return done(cpu, TR_SYSCALL);
+	return done_stepping(cpu, TR_SYSCALL);
 }
 
 enum exit h_sysret(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)
@@ -62,7 +75,7 @@ enum exit h_sysret(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)
 	cpu->rip = rip;
 	flat_cs(cpu, (base + (osize == 8 ? 16 : 0)) | 3, 3, osize == 8);
 	flat_ss(cpu, (base + 8) | 3, 3);
-	return done(cpu, TR_SYSRET);
+	return done_stepping(cpu, TR_SYSRET);
 }
 
 enum exit h_sysenter(struct vcpu *cpu, uint64_t len, uint64_t b, uint64_t c)

@@ -263,11 +263,22 @@ static enum exit write_banked(struct vcpu *cpu, uint32_t n, uint64_t *at, uint64
 	return EXIT_NONE;
 }
 
+/* The TSC jumps by @moved; an armed deadline is a value of it, so it is armed anew (10.5.4.1). */
+static void move_tsc(struct vcpu *cpu, uint64_t moved)
+{
+	uint64_t deadline = 0;
+
+	cpu->msr.tsc_offset += moved;
+	if (is_apic_msr(cpu, 0x6E0) && cpu->wires.apic_read(cpu->wires.opaque, 0x6E0, &deadline) && deadline &&
+		cpu->wires.apic_write)
+		cpu->wires.apic_write(cpu->wires.opaque, 0x6E0, deadline);
+}
+
 static void write_tsc(struct vcpu *cpu, uint64_t v)
 {
 	uint64_t moved = v - vcpu_tsc(cpu);
 
-	cpu->msr.tsc_offset += moved;
+	move_tsc(cpu, moved);
 	cpu->msr.tsc_adjust += moved; /* 17.17.3: whatever moves one moves the other */
 }
 
@@ -301,7 +312,7 @@ static enum exit write_special(struct vcpu *cpu, uint32_t n, uint64_t v, bool *k
 	case 0x3B:
 		if (!feature_has(&cpu->features, FEAT_TSCADJ))
 			break;
-		cpu->msr.tsc_offset += v - cpu->msr.tsc_adjust;
+		move_tsc(cpu, v - cpu->msr.tsc_adjust);
 		cpu->msr.tsc_adjust = v;
 		return EXIT_NONE;
 	case 0x79:

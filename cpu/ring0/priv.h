@@ -297,6 +297,7 @@ enum exit vm86_virtual_pending(struct vcpu *cpu);
 void debug_io_check(struct vcpu *cpu, uint16_t port, unsigned size);
 bool debug_armed(const struct vcpu *cpu);
 void debug_rearm(struct vcpu *cpu);
+void debug_step(struct vcpu *cpu); /* the instruction just executed ends in a single-step trap */
 enum exit debug_trap(struct vcpu *cpu); /* raise #DB for dr6_pending */
 
 /* ---- control.c, msr.c ---- */

@@ -276,6 +276,79 @@ START_TEST(x2apic)
 }
 END_TEST
 
+/* Which x2APIC MSRs can be read and written, and with what: the rest is #GP (11.12.1.2, table 11-6; 11.12.1.3). */
+START_TEST(x2apic_faults)
+{
+	static const struct {
+		uint32_t msr;
+		bool read;
+		uint64_t ok, bad; /* a value it takes, or NOT; bits that it does not take */
+	} t[] = {
+#define NOT (~0ull)
+		{0x802, true, NOT, 0}, {0x803, true, NOT, 0}, {0x808, true, 0x50, ~0xFFull}, {0x809, false, NOT, 0},
+		{0x80A, true, NOT, 0}, {0x80B, false, 0, ~0ull}, {0x80C, false, NOT, 0}, {0x80D, true, NOT, 0},
+		{0x80E, false, NOT, 0}, {0x80F, true, 0x1FF, ~0x1FFull}, {0x810, true, NOT, 0}, {0x817, true, NOT, 0},
+		{0x818, true, NOT, 0}, {0x81F, true, NOT, 0}, {0x820, true, NOT, 0}, {0x827, true, NOT, 0},
+		{0x828, true, 0, ~0ull}, {0x829, false, NOT, 0}, {0x82F, false, NOT, 0}, {0x830, true, 0x100040031, 0xFFF32000},
+		{0x831, false, NOT, 0}, {0x832, true, 0x40031, ~0x710FFull}, {0x833, true, 0x10031, ~0x117FFull},
+		{0x834, true, 0x10031, ~0x117FFull}, {0x835, true, 0x10700, ~0x1F7FFull}, {0x836, true, 0x10400, ~0x1F7FFull},
+		{0x837, true, 0x10032, ~0x110FFull}, {0x838, true, 0, ~0xFFFFFFFFull}, {0x839, true, NOT, 0},
+		{0x83A, false, NOT, 0}, {0x83D, false, NOT, 0}, {0x83E, true, 0xB, ~0xBull}, {0x83F, false, 0x77, ~0xFFull},
+		{0x840, false, NOT, 0}, {0x8FF, false, NOT, 0}, {0x800, false, NOT, 0},
+	};
+	struct fix f;
+	struct who w[3];
+	uint64_t v;
+
+	setup(&f, w);
+	for (unsigned i = 0; i < ARRAY_SIZE(t); i++)
+		ck_assert_msg(!apic_msr_read(f.a[1], t[i].msr, &v) && !apic_msr_write(f.a[1], t[i].msr, 0), "%x in xAPIC mode", t[i].msr);
+	ck_assert(apic_set_base(f.a[1], PAGE | APIC_BASE_EN | APIC_BASE_EXTD));
+	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
+		ck_assert_msg(apic_msr_read(f.a[1], t[i].msr, &v) == t[i].read, "read %x", t[i].msr);
+		if (t[i].ok == NOT) {
+			ck_assert_msg(!apic_msr_write(f.a[1], t[i].msr, 0), "write %x", t[i].msr);
+			continue;
+		}
+		for (unsigned b = 0; b < 64; b++)
+			if (t[i].bad >> b & 1)
+				ck_assert_msg(!apic_msr_write(f.a[1], t[i].msr, t[i].ok | BIT(b)), "bit %u of %x", b, t[i].msr);
+		ck_assert_msg(apic_msr_write(f.a[1], t[i].msr, t[i].ok), "write %x", t[i].msr);
+	}
+#undef NOT
+	teardown(&f);
+}
+END_TEST
+
+/* IA32_APIC_BASE: the transitions of figure 11-27, and nothing else. */
+START_TEST(base_transitions)
+{
+	static const uint64_t mode[] = {0, APIC_BASE_EXTD, APIC_BASE_EN, APIC_BASE_EN | APIC_BASE_EXTD};
+	/* row: from off, (impossible), xAPIC, x2APIC; bit: to */
+	static const uint8_t allowed[] = {0x5, 0, 0xD, 0x9};
+	struct fix f;
+	struct who w[3];
+
+	setup(&f, w);
+	for (unsigned from = 0; from < 4; from++) {
+		if (!allowed[from])
+			continue;
+		for (unsigned to = 0; to < 4; to++) {
+			ck_assert(apic_set_base(f.a[1], PAGE));
+			ck_assert(apic_set_base(f.a[1], PAGE | (from ? APIC_BASE_EN : 0)));
+			ck_assert(apic_set_base(f.a[1], PAGE | mode[from]));
+			ck_assert_msg(apic_set_base(f.a[1], PAGE | mode[to]) == (allowed[from] >> to & 1), "%u to %u", from, to);
+			ck_assert_uint_eq(apic_base(f.a[1]), PAGE | mode[allowed[from] >> to & 1 ? to : from]);
+		}
+	}
+	ck_assert(apic_set_base(f.a[1], PAGE) && apic_set_base(f.a[1], PAGE | APIC_BASE_EN));
+	for (unsigned b = 0; b < 64; b++)
+		if (b < 8 || b == 9 || b >= 52)
+			ck_assert_msg(!apic_set_base(f.a[1], PAGE | APIC_BASE_EN | BIT(b)), "bit %u", b);
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(ioapic_edge_level)
 {
 	struct fix f;
@@ -361,6 +434,6 @@ END_TEST
 int main(void)
 {
 	const TTest *const t[] = {
-		priorities, ipis, timer_modes, lint_and_enable, x2apic, ioapic_edge_level, fuzzed};
+		priorities, ipis, timer_modes, lint_and_enable, x2apic, x2apic_faults, base_transitions, ioapic_edge_level, fuzzed};
 	return run_cases("apic", t, ARRAY_SIZE(t));
 }

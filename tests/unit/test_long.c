@@ -19,6 +19,18 @@ static enum exit wr(struct fix *f, uint32_t msr, uint64_t v)
 	return h_wrmsr(f->cpu, 0, 0, 0);
 }
 
+/* The same while the program is in ring 3. */
+static enum exit wr_ring0(struct fix *f, uint32_t msr, uint64_t v)
+{
+	unsigned cpl = f->cpu->cpl;
+	enum exit x;
+
+	f->cpu->cpl = 0;
+	x = wr(f, msr, v);
+	f->cpu->cpl = cpl;
+	return x;
+}
+
 static void clear_gprs(struct fix *f)
 {
 	for (unsigned i = 0; i < 16; i++)
@@ -126,6 +138,61 @@ START_TEST(sysret_32)
 	ck_assert_uint_eq(fix_frame(f, 4), S_UCODE + 8);
 	ck_assert_uint_eq(c->gpr[GPR_RAX], 0xFFFFFFFF);
 	fix_free(f);
+}
+END_TEST
+
+/*
+ * Single step over SYSCALL and SYSRET: TF counts as the instruction leaves it. With TF in IA32_FMASK a system call is not
+ * trapped in the kernel; a SYSRET that sets TF traps before the first instruction of ring 3 (as processors do; the manual
+ * does not say).
+ */
+START_TEST(step_syscall)
+{
+	for (unsigned masked = 0; masked < 2; masked++) {
+		struct fix *f = fix_long("max", 3);
+		struct vcpu *c = f->cpu;
+
+		ck_assert_int_eq(wr_ring0(f, 0xC0000081, (uint64_t)S_KCODE64 << 32), EXIT_NONE);
+		ck_assert_int_eq(wr_ring0(f, 0xC0000082, 0x6300), EXIT_NONE);
+		ck_assert_int_eq(wr_ring0(f, 0xC0000084, masked ? FL_TF : FL_DF), EXIT_NONE);
+		clear_gprs(f);
+		c->eflags |= FL_TF;
+		fix_code(f, 0x7000, "0F 05 F4");
+		fix_code(f, 0x6300, "B3 77 F4");
+		fix_wr(f, IDT + 16 + 4, 1, 1); /* the handler of #DB has a stack: SYSCALL has changed none */
+		if (masked) {
+			ck_assert_int_eq(fix_run(f, engines[_i]), -1);
+			ck_assert_uint_eq(c->rip, 0x6303);
+			ck_assert_uint_eq(c->gpr[GPR_RBX], 0x77);
+		} else {
+			ck_assert_int_eq(fix_run(f, engines[_i]), 1);
+			ck_assert_uint_eq(fix_frame(f, 0), 0x6300);
+			ck_assert(c->dr[6] & BIT(14));
+		}
+		ck_assert_uint_eq(c->gpr[11] & FL_TF, FL_TF);
+		fix_free(f);
+	}
+}
+END_TEST
+
+START_TEST(step_sysret)
+{
+	for (unsigned kernel_steps = 0; kernel_steps < 2; kernel_steps++) {
+		struct fix *f = fix_long("max", 0);
+		struct vcpu *c = f->cpu;
+
+		ck_assert_int_eq(wr(f, 0xC0000081, (uint64_t)(S_UCODE64 - 16) << 48), EXIT_NONE);
+		clear_gprs(f);
+		c->gpr[GPR_RCX] = 0x7000;
+		c->gpr[11] = kernel_steps ? 0x202 : 0x202 | FL_TF;
+		c->eflags |= kernel_steps ? FL_TF : 0;
+		fix_code(f, 0x6000, "48 0F 07");
+		fix_code(f, 0x7000, "B3 77 F4"); /* hlt: #GP */
+		ck_assert_int_eq(fix_run(f, engines[_i]), kernel_steps ? 13 : 1);
+		ck_assert_uint_eq(fix_frame(f, kernel_steps), kernel_steps ? 0x7002 : 0x7000);
+		ck_assert_uint_eq(c->gpr[GPR_RBX], kernel_steps ? 0x77 : 0);
+		fix_free(f);
+	}
 }
 END_TEST
 
@@ -409,7 +476,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const programs[] = {far_jumps, call_gate_from_compat, sysenter, sysret_32, iretq_null_ss, segments,
+	const TTest *const programs[] = {far_jumps, call_gate_from_compat, sysenter, sysret_32, step_syscall, step_sysret, iretq_null_ss, segments,
 		smap, invpcid, huge_pages, leave, leave_with_pcids, wide_bases, cr8, odds};
 	Suite *s = suite_create("long mode");
 	TCase *t = tcase_create("all");

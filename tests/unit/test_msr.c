@@ -2,6 +2,7 @@
  * test_msr.c - model-specific registers that do more than store: time, machine check, memory types; and what CPUID
  * says of them.
  */
+#include "cpu/ring0/priv.h"
 #include "tests/unit/ring0_fix.h"
 
 static uint64_t last_apic;
@@ -83,6 +84,47 @@ START_TEST(tsc_adjust)
 	f = fix_new("max,-tsc-adjust");
 	ck_assert_int_eq(wr(f, 0x3B, 0), EXIT_FAULT);
 	ck_raised(f, GP_MSR_UNKNOWN, 0);
+	fix_free(f);
+}
+END_TEST
+
+static uint64_t armed, armed_at;
+
+static bool deadline_read(void *opaque, uint32_t msr, uint64_t *v)
+{
+	(void)opaque;
+	*v = msr == 0x6E0 ? armed : 0;
+	return true;
+}
+
+static bool deadline_write(void *opaque, uint32_t msr, uint64_t v)
+{
+	if (msr == 0x6E0) {
+		armed = v;
+		armed_at = vcpu_tsc(opaque);
+	}
+	return true;
+}
+
+/* The deadline is a value of the TSC: moving the TSC moves the time at which it comes (Vol. 3A 10.5.4.1). */
+START_TEST(tsc_moves_deadline)
+{
+	struct fix *f = fix_new("max");
+
+	f->cpu->wires.apic_read = deadline_read;
+	f->cpu->wires.apic_write = deadline_write;
+	f->cpu->wires.opaque = f->cpu;
+	f->cpu->insns = 1000;
+	armed = 0;
+	ck_assert_int_eq(wr(f, 0x10, 3000), EXIT_NONE);
+	ck_assert_uint_eq(armed, 0);
+	ck_assert_int_eq(wr(f, 0x6E0, 50000), EXIT_NONE);
+	ck_assert_uint_eq(armed_at, 3000);
+	ck_assert_int_eq(wr(f, 0x10, 40000), EXIT_NONE);
+	ck_assert_uint_eq(armed, 50000);
+	ck_assert_uint_eq(armed_at, 40000);
+	ck_assert_int_eq(wr(f, 0x3B, 0), EXIT_NONE);
+	ck_assert_uint_eq(armed_at, 1000);
 	fix_free(f);
 }
 END_TEST
@@ -186,6 +228,7 @@ int main(void)
 
 	tcase_add_test(t, tsc_deadline);
 	tcase_add_test(t, tsc_adjust);
+	tcase_add_test(t, tsc_moves_deadline);
 	tcase_add_test(t, frequency);
 	tcase_add_test(t, cache_descriptors);
 	tcase_add_test(t, machine_check);
