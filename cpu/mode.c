@@ -10,15 +10,12 @@ static uint32_t flat_bits(const struct vcpu *cpu)
 
 	for (unsigned i = 0; i < SEG_COUNT; i++) {
 		const struct seg *s = &cpu->seg[i];
-		bool nolim = s->rlo == 0 && s->rhi == UINT32_MAX &&
-			     (i == SEG_CS || (s->wlo == 0 && s->whi == UINT32_MAX));
+		/* without branches: this runs at every segment load and every transition */
+		bool nolim = !(s->rlo | ~s->rhi | (i == SEG_CS ? 0 : s->wlo | ~s->whi));
 
-		if (nolim && s->base == 0)
-			key |= MODE_FLAT_ES << i;
-		if (nolim && i == SEG_FS)
-			key |= MODE_NOLIM_FS;
-		if (nolim && i == SEG_GS)
-			key |= MODE_NOLIM_GS;
+		key |= (uint32_t)(nolim & !s->base) * MODE_FLAT_ES << i;
+		key |= i == SEG_FS ? nolim * MODE_NOLIM_FS : 0;
+		key |= i == SEG_GS ? nolim * MODE_NOLIM_GS : 0;
 	}
 	return key;
 }

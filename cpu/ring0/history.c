@@ -45,6 +45,17 @@ const struct trap *history_trap(const struct history *h, uint64_t no)
 	return &h->trap[no & (HISTORY_TRAPS - 1)];
 }
 
+/*
+ * Asking the host for the time would cost more than a system call does: calls and returns are put down at the time the
+ * clock was last asked (by a device, a timer, an interrupt, an exception) unless somebody follows the trace.
+ */
+static uint64_t rec_time(const struct vcpu *cpu, const struct history *h, enum transition what)
+{
+	if (!cpu->clock)
+		return 0;
+	return h->seen || what == TR_INTERRUPT ? clock_now(cpu->clock) : clock_last(cpu->clock);
+}
+
 void history_add(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b)
 {
 	struct history *h = cpu->history;
@@ -53,7 +64,7 @@ void history_add(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b)
 	if (!h)
 		return;
 	r = &h->rec[++h->nrecs & (HISTORY_RECS - 1)];
-	r->time = cpu->clock ? clock_now(cpu->clock) : 0;
+	r->time = rec_time(cpu, h, what);
 	r->insns = cpu->insns;
 	r->cr3 = cpu->cr3;
 	r->a = a;

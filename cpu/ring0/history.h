@@ -15,7 +15,7 @@
 #define HISTORY_TRAPS 256
 
 struct hist_rec {
-	uint64_t time;	  /* virtual ns; 0 without a clock */
+	uint64_t time;	  /* virtual ns, of calls and returns when the clock was last asked; 0 without a clock */
 	uint64_t insns;	  /* instructions executed, where they are counted (interpreter) */
 	uint64_t cr3;	  /* afterwards */
 	uint64_t a, b;	  /* as given to cpu_transition() */

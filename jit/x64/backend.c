@@ -78,7 +78,7 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	if (!c->code64)
 		c->pool |= 1u << X_R8 | 1u << X_R9 | 1u << X_R10;
 	c->ncold = 0;
-	c->starved = false;
+	c->starved = c->ended = false;
 	c->held = 0;
 	c->group.on = false;
 	c->group.skip = 0;
@@ -200,18 +200,19 @@ static void make_priv(struct emitter *c)
 	xb = malloc(sizeof(*xb) + c->nsites * sizeof(*site) + nops * sizeof(*op) + ninsns * sizeof(*xb->insns));
 	BUG_ON(!xb);
 	*xb = *c->xb;
-	xb->mode = ir->mode;
 	xb->fp = x64_fp_needs(ir);
 	site = (struct x64_site *)(xb + 1);
 	op = (struct ir_op *)(site + c->nsites);
 	xb->insns = (struct insn *)(op + nops);
 	memcpy(site, c->site, c->nsites * sizeof(*site));
 	memcpy(xb->insns, ir->insns, ninsns * sizeof(*xb->insns));
-	for (unsigned i = 0; i < c->nsites; i++)
+	for (unsigned i = 0; i < c->nsites; i++) {
+		site[i].join += (uint32_t)(c->blk->code - c->x->mem.rx);
 		if (c->site_op[i] != NO_OP) {
 			*op = ir->op[c->site_op[i]];
 			site[i].op = op++;
 		}
+	}
 	for (unsigned i = 0; i < c->nrefs; i++) {
 		uint64_t at = (uintptr_t)&site[c->ref[i].site];
 

@@ -31,6 +31,17 @@ static bool plain_place(const struct vcpu *cpu, uint64_t ip)
 	return first <= UINT32_MAX && first + PAGE_SIZE - 1 <= cpu->seg[SEG_CS].limit;
 }
 
+bool x64_next(struct vcpu *cpu)
+{
+	struct jit *j = cpu->jit;
+
+	if (!j || loop_watches(j) || !plain_place(cpu, cpu->rip) ||
+		(mode_code_size(cpu->mode) == 8) != (mode_code_size(j->ctx[j->ctx_now].mode) == 8))
+		return false;
+	set_context(j);
+	return true;
+}
+
 const uint8_t *x64_find(struct vcpu *cpu, uint64_t ip)
 {
 	gla_t gla = cpu->seg[SEG_CS].base + ip;

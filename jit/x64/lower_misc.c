@@ -236,11 +236,26 @@ bool lower_cmc(struct emitter *c, const struct ir_op *o)
 }
 
 /* No host code for this form: the one meaning of the op, in C. */
+static enum site_end ends(const struct emitter *c, const struct ir_op *o)
+{
+	if (o + 1 != c->ir->op + c->ir->nops || c->ir->mode & (MODE_ONE | MODE_ICOUNT) || c->x->no_jc ||
+		c->x->opts_off & JIT_OPT_NEXT)
+		return ENDS_NOT;
+	if (c->ir->term.kind == TERM_RIP)
+		return ENDS_RIP;
+	return c->ir->term.kind == TERM_STOP ? ENDS_STOP : ENDS_NOT;
+}
+
 void lower_eval(struct emitter *c, const struct ir_op *o)
 {
+	struct x64_site *s;
+
 	flags_save(c);
 	spill_temps(c);
-	emit_eval(c, eval_site(c, o));
+	s = eval_site(c, o);
+	s->ends = ends(c, o);
+	c->ended = s->ends;
+	emit_eval(c, s);
 	c->fl_host = false;
 	c->fl_env = true;
 }

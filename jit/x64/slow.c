@@ -7,11 +7,17 @@
 #include "jit/x64/x64.h"
 #include "cpu/ring0/ring0.h"
 
+/* The mode from the CPU rather than from the block: what is not in the site costs a cache miss each. */
+static bool code64(const struct vcpu *cpu)
+{
+	return mode_code_size(cpu->mode) == 8;
+}
+
 static void set_rip(struct vcpu *cpu, const struct x64_site *s, int32_t off)
 {
 	uint64_t ip = cpu->ip_base + (uint64_t)(int64_t)off;
 
-	cpu->rip = mode_code_size(s->blk->mode) == 8 ? ip : (uint32_t)ip;
+	cpu->rip = code64(cpu) ? ip : (uint32_t)ip;
 }
 
 static bool hits(const struct block *b, raddr_t ra, unsigned len)
@@ -36,7 +42,7 @@ static bool hits_self(struct vcpu *cpu, const struct x64_site *s, gla_t gla)
 	if (n == s->w)
 		return false;
 	gla = (gla & PAGE_MASK) + PAGE_SIZE;
-	if (mode_code_size(s->blk->mode) != 8)
+	if (!code64(cpu))
 		gla = (uint32_t)gla;
 	if (tlb_fill(m, gla, MMU_WRITE, s->idx) == FILL_FAULT)
 		return false; /* the write itself will say so */
@@ -160,11 +166,11 @@ static unsigned raise(struct x64 *x, enum check_id id)
 	return 1 + RUN_FAULT;
 }
 
-static bool canonical(const struct x64_site *s, gla_t gla)
+static bool canonical(const struct vcpu *cpu, const struct x64_site *s, gla_t gla)
 {
 	gla_t last = gla + s->w - 1;
 
-	return mode_code_size(s->blk->mode) != 8 ||
+	return !code64(cpu) ||
 		(gla == (gla_t)sign_extend(gla, 48) && last == (gla_t)sign_extend(last, 48));
 }
 
@@ -177,13 +183,13 @@ unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 	enum mmu_fill r;
 	unsigned x;
 
-	f->join = s->blk->code + s->join;
+	f->join = f->x->mem.rx + s->join;
 	if (s->kind == SITE_COMMIT)
 		return commit(cpu, f);
 	f->commit = NO_COMMIT;
 	set_rip(cpu, s, s->off);
 	/* In 64-bit code an address that is not in canonical form is #GP(0), or #SS(0) through the stack segment. */
-	if (!canonical(s, gla))
+	if (!canonical(cpu, s, gla))
 		return raise(f->x, s->sreg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL);
 	/* #GP(0): a 16-byte operand of a legacy SSE instruction is not aligned. The interpreter judges it. */
 	if (s->align && gla & (s->align - 1u))
@@ -204,23 +210,29 @@ unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 {
 	struct eval *e = &f->x->eval;
 	const struct x64_site *s = f->site;
-	const struct x64_block *xb = s->blk->priv;
-	bool live = cpu->fp_live && xb->fp; /* whoever needs it next loads it */
+	const struct ir_op *o = s->op;
+	bool live = cpu->fp_live && ((const struct x64_block *)s->blk->priv)->fp; /* whoever needs it next loads it */
 	enum exit x;
 
 	x64_fp_save(f->x);
-	e->mode = xb->mode;
-	e->insns = xb->insns;
+	e->mode = cpu->mode;
+	if (o->op == IR_NATIVE || o->cc)
+		e->insns = ((const struct x64_block *)s->blk->priv)->insns;
 	e->off = (unsigned)s->off;
 	e->t = f->t;
 	cpu->eflags = (cpu->eflags & ~IRF_ALL) | flags_unpack(cpu->fl_save);
 	set_rip(cpu, s, s->off);
-	x = eval_op(e, s->op);
+	x = eval_op(e, o);
 	cpu->fl_save = flags_pack(cpu->eflags);
 	if (x)
 		return 1 + (x == EXIT_FAULT ? RUN_FAULT : RUN_STOP);
+	if (s->ends) {
+		if (s->ends == ENDS_STOP)
+			set_rip(cpu, s, s->next_off);
+		return x64_next(cpu) ? 0 : 1 + RUN_STOP;
+	}
 	/* The instruction is complete and has changed this very block (a string store, a push of a helper). */
-	if (s->blk->dead && s->last) {
+	if (s->last && s->blk->dead) {
 		set_rip(cpu, s, s->next_off);
 		return 1 + RUN_LOOKUP;
 	}

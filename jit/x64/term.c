@@ -259,11 +259,30 @@ static void indirect(struct emitter *c, const struct ir_term *t)
 	leave(c, RUN_LOOKUP, false);
 }
 
+/* To the block at cpu->rip: x64_eval() has seen to it that the jump cache may be asked. */
+static void go_on(struct emitter *c)
+{
+	struct x_mem rip = env_mem(ENV(rip));
+
+	x_load(&c->cb, 8, X_R11, &rip);
+	jump_cache(c, NULL);
+}
+
 /* On to exit 0 if the helper that ended the block has changed nothing that the run loop must look at. */
 static void resume(struct emitter *c)
 {
 	struct x_mem req = env_mem(ENV(req)), mode = env_mem(ENV(mode)), shadow = env_mem(ENV(shadow));
 	uint8_t *out[3];
+
+	if (c->ended) {
+		x_alu_mi(&c->cb, X_CMP, 4, &mode, (int32_t)c->ir->mode);
+		out[0] = x_jcc_fwd(&c->cb, 5);
+		c->fl_host = false;
+		exit_at(c, 0, 0, x_jmp_fwd(&c->cb), NULL);
+		x_here(&c->cb, out[0]);
+		go_on(c);
+		return;
+	}
 
 	x_alu_mi(&c->cb, X_CMP, 4, &req, 0);
 	out[0] = x_jcc_fwd(&c->cb, 5);
@@ -313,11 +332,19 @@ void lower_term(struct emitter *c)
 			resume(c);
 			break;
 		}
+		if (c->ended) {
+			go_on(c);
+			break;
+		}
 		host = !c->fl_env;
 		set_rip(c, t->f_off, 0);
 		leave(c, RUN_STOP, host);
 		break;
 	default:
+		if (c->ended) {
+			go_on(c);
+			break;
+		}
 		leave(c, RUN_STOP, !c->fl_env);
 	}
 }

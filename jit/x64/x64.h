@@ -37,12 +37,16 @@ struct x64_site {
 	uint8_t delta_reg;	/* gets host address - linear address */
 	uint8_t val;		/* where the value of a store is: VAL_* | number */
 	bool last;		/* the op is the last of its instruction, and not of the block */
-	uint32_t join;		/* where to go on: offset in the block's code */
+	uint8_t ends;		/* enum site_end */
+	uint32_t join;		/* where to go on: offset in the block's code; once compiled, in the arena */
 	union {
 		const struct ir_op *op; /* for x64_eval() */
 		int64_t imm;		/* VAL_IMM */
 	};
 };
+
+/* The op ends its block, and translated code goes on at cpu->rip if the run loop need not look: it has set that, or not. */
+enum site_end { ENDS_NOT, ENDS_RIP, ENDS_STOP };
 
 /* A store's value when the slow path begins: a host register, its second byte, a temporary's home, a guest register in
  * memory, or the op's immediate. */
@@ -65,7 +69,6 @@ struct x64_block {
 	uint8_t out[2];		/* enum x64_flags at the exits */
 	int32_t unlinked[2];	/* rel32 of the exits to their own cold ways out */
 	struct insn *insns;	/* copies, for x64_eval(); NULL: no op needs one */
-	uint32_t mode;
 };
 
 #define NO_COMMIT UINT64_MAX
@@ -163,6 +166,7 @@ struct emitter {
 	uint8_t t_reg[IR_MAX_TEMPS]; /* register holding temporary n, or X_NONE: in its home slot */
 	uint8_t reg_t[16];	   /* temporary held by a register, or 0xFF */
 	bool fl_host, fl_env;
+	bool ended;		   /* the last op goes through x64_eval() and has a site that ends the block */
 	bool starved;		   /* ran out of registers in this op */
 	uint16_t obs;		   /* flags that could be shown, before the current op */
 	unsigned i;		   /* op index */
@@ -268,6 +272,8 @@ unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f);
 void x64_fp_save(struct x64 *x); /* guest FP state, if live, to cpu->fpu; C's own control words back */
 /* find.c: general registers only. Code for IP value @ip, now in the jump cache; NULL: the run loop must look */
 const uint8_t *x64_find(struct vcpu *cpu, uint64_t ip);
+/* After an instruction that may have changed anything; FP state is saved. false: the run loop must look, else jc_key is set */
+bool x64_next(struct vcpu *cpu);
 /* jump_cache.c */
 bool jc_init(struct x64 *x);
 void jc_fini(struct x64 *x);

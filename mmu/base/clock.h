@@ -36,6 +36,10 @@ struct clock {
 
 void clock_init(struct clock *c);
 uint64_t clock_now(struct clock *c);
+static inline uint64_t clock_last(const struct clock *c) /* when it was last asked: costs nothing */
+{
+	return c->now;
+}
 void clock_advance(struct clock *c, uint64_t ns);   /* only without a source: tests, icount */
 uint64_t clock_deadline(const struct clock *c);     /* earliest armed timer; UINT64_MAX if none */
 void clock_run(struct clock *c);                    /* run every timer whose deadline has passed */
