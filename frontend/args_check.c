@@ -91,16 +91,18 @@ static enum vm_err attach_drives(struct args *a, struct err *e)
 /* Drives without a place take the first free one; CD-ROMs prefer the secondary master. */
 static enum vm_err place_drives(struct args *a, struct err *e)
 {
-	static const char *const names[] = {"IDE", "floppy"};
-	bool used[2][CONFIG_MAX_IDE] = {{false}};
+	static const char *const names[] = {"IDE", "floppy", "virtio"};
+	static const int room[] = {CONFIG_MAX_IDE, CONFIG_MAX_FLOPPY, CONFIG_MAX_VIRTIO};
+	bool used[3][CONFIG_MAX_VIRTIO] = {{false}};
 
 	for (unsigned pass = 0; pass < 2; pass++) {
 		for (unsigned i = 0; i < a->ndrives; i++) {
 			struct args_drive *d = &a->drive[i];
-			int at = d->index, max = d->bus == ARGS_FLOPPY ? CONFIG_MAX_FLOPPY : CONFIG_MAX_IDE;
+			int at = d->index, max;
 
 			if (d->bus == ARGS_UNPLUGGED || (at >= 0) == (pass == 1))
 				continue;
+			max = room[d->bus];
 			if (at < 0) {
 				at = d->cdrom && !used[0][2] ? 2 : 0;
 				while (at < max && used[d->bus][at])

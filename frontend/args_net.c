@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char *const kinds[] = {"user", "socket", "tap"};
-static const char *const models[] = {"e1000"};
+static const char *const models[] = {"e1000", "virtio-net-pci", "virtio"};
 
 /* ---- netdevs ---- */
 
@@ -164,7 +164,7 @@ static enum vm_err nic_model(const char *opt, const char *v, struct args_nic *n,
 	unsigned m;
 	enum vm_err r = spec_choice(opt, "model", v, models, ARRAY_SIZE(models), &m, e);
 
-	n->model = r ? NIC_E1000 : (enum config_nic_model)m;
+	n->model = r ? NIC_E1000 : m ? NIC_VIRTIO : NIC_E1000; /* "virtio" is a short name */
 	return r;
 }
 
@@ -181,7 +181,7 @@ static enum vm_err nic_slot(const char *opt, const char *v, struct args_nic *n, 
 
 bool spec_is_nic(const char *driver)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
+	for (unsigned i = 0; i <= NIC_VIRTIO; i++)
 		if (!strcmp(driver, models[i]))
 			return true;
 	return false;
@@ -189,7 +189,7 @@ bool spec_is_nic(const char *driver)
 
 enum vm_err spec_nic_device(struct args *a, const char *driver, struct items *it, struct err *e)
 {
-	static const char *const keys[] = {"netdev", "mac", "id", "bus", "addr", "romfile", "bootindex"};
+	static const char *const keys[] = {"netdev", "mac", "id", "bus", "addr", "romfile", "bootindex", "vectors"};
 	struct args_nic *n = NULL;
 	enum vm_err r = new_nic(a, "device", &n, e);
 

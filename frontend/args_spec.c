@@ -7,15 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "ide-hd", "ide-cd", "floppy", "e1000"};
+static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "ide-hd", "ide-cd", "floppy",
+	"virtio-blk-pci", "virtio-rng-pci", "e1000", "virtio-net-pci"};
 static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2): a write ends the emulator",
 	"chardev=ID, iobase=PORT (0xe9): every byte written goes to the backend",
 	"ioport=PORT (0x505), events=1..3 (3): the guest's kernel tells its panic here; -action panic= decides what follows",
 	"drive=ID, bus=ide.0|ide.1, unit=0|1: a disk for -drive if=none,id=ID",
 	"drive=ID, bus=ide.0|ide.1, unit=0|1: a CD-ROM drive for -drive if=none,id=ID",
 	"drive=ID, unit=0|1: a floppy drive for -drive if=none,id=ID",
-	"netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: Intel 82540EM network card"};
-enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_PVPANIC, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY };
+	"drive=ID: a virtio disk for -drive if=none,id=ID", "random bytes for the guest",
+	"netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: Intel 82540EM network card",
+	"netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: virtio network card"};
+enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_PVPANIC, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY, DEV_VIRTIO_BLK, DEV_VIRTIO_RNG };
 
 /* ---- drives ---- */
 
@@ -67,7 +70,7 @@ static void cache_mode(struct args_drive *d, unsigned n)
 
 static enum vm_err drive_word(struct args_drive *d, const char *k, const char *v, struct err *e)
 {
-	static const char *const buses[] = {"ide", "floppy", "none"};
+	static const char *const buses[] = {"ide", "floppy", "virtio", "none"};
 	static const char *const media[] = {"disk", "cdrom"};
 	static const char *const formats[] = {"raw", "qcow2"};
 	static const char *const caches[] = {"writethrough", "writeback", "none", "directsync", "unsafe"};
@@ -169,7 +172,7 @@ enum vm_err spec_drive(struct args *a, const char *v, struct err *e)
 		return r;
 	if (bus >= 0 || unit >= 0)
 		d.index = (bus > 0 ? bus : 0) * 2 + (unit > 0 ? unit : 0);
-	max = d.bus == ARGS_FLOPPY ? CONFIG_MAX_FLOPPY - 1 : CONFIG_MAX_IDE - 1;
+	max = (d.bus == ARGS_FLOPPY ? CONFIG_MAX_FLOPPY : d.bus == ARGS_VIRTIO ? CONFIG_MAX_VIRTIO : CONFIG_MAX_IDE) - 1;
 	if (d.index > max)
 		return err_set(e, VM_ERR_USAGE, "-drive: index='%d' is not 0..%d", d.index, max);
 	d.readonly |= d.cdrom;
@@ -215,7 +218,7 @@ struct device_spec {
 static enum vm_err device_key(struct args *a, unsigned kind, struct device_spec *d, const struct items *it, struct err *e)
 {
 	const char *k = it->key, *v = it->val;
-	bool disk = kind >= DEV_IDE_HD;
+	bool disk = kind >= DEV_IDE_HD && kind <= DEV_VIRTIO_BLK;
 	uint64_t n;
 	enum vm_err r;
 
@@ -237,7 +240,7 @@ static enum vm_err device_key(struct args *a, unsigned kind, struct device_spec 
 		r = spec_number("device", v, 1, &n, e);
 		d->unit = (int)n;
 		return r;
-	} else if (strcmp(k, "id") && !(disk && !strcmp(k, "bootindex"))) {
+	} else if (strcmp(k, "id") && !(disk && !strcmp(k, "bootindex")) && !(kind == DEV_VIRTIO_RNG && !strcmp(k, "rng"))) {
 		return err_set(e, VM_ERR_USAGE, "-device: %s has no property '%s'", device_names[kind], k);
 	}
 	return VM_OK;
@@ -253,7 +256,7 @@ static enum vm_err attach(struct args *a, unsigned kind, const struct device_spe
 		return err_set(e, VM_ERR_USAGE, "too many drives: at most %u", ARGS_MAX_DRIVES);
 	t = &a->attach[a->nattach++];
 	t->drive = d->drive;
-	t->bus = kind == DEV_FLOPPY ? ARGS_FLOPPY : ARGS_IDE;
+	t->bus = kind == DEV_FLOPPY ? ARGS_FLOPPY : kind == DEV_VIRTIO_BLK ? ARGS_VIRTIO : ARGS_IDE;
 	t->cdrom = kind == DEV_IDE_CD;
 	t->index = d->bus < 0 && d->unit < 0 ? -1 : (d->bus > 0 ? d->bus : 0) * 2 + (d->unit > 0 ? d->unit : 0);
 	return VM_OK;
@@ -276,6 +279,10 @@ enum vm_err spec_device(struct args *a, const char *v, struct err *e)
 		r = device_key(a, kind, &d, &it, e);
 	if (r)
 		return r;
+	if (kind == DEV_VIRTIO_RNG) {
+		a->cfg.rng = true;
+		return VM_OK;
+	}
 	if (kind >= DEV_IDE_HD)
 		return attach(a, kind, &d, e);
 	if (kind == DEV_DEBUGCON) {

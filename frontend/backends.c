@@ -4,7 +4,9 @@
 #include "devices/fdc.h"
 #include "frontend/block.h"
 #include "frontend/drive.h"
+#include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* For info chardev. */
 static void note(struct backends *b, const char *label, unsigned n, const char *spec, const struct chr *c)
@@ -178,6 +180,18 @@ struct blk *drives_queue(struct loop *l, struct blk *image, const struct blk_pol
 	return blk_queue_new(image, p, &h);
 }
 
+static void host_random(void *opaque, uint8_t *buf, uint32_t len)
+{
+	while (len) {
+		ssize_t n = getrandom(buf, len, 0);
+
+		if (n < 0 && errno != EINTR)
+			return;
+		buf += n > 0 ? n : 0;
+		len -= n > 0 ? (uint32_t)n : 0;
+	}
+}
+
 /* QEMU's words, which users look for. */
 static void warn_guessed(const struct args_drive *d, const struct blk *b)
 {
@@ -223,24 +237,41 @@ static enum vm_err open_drive(struct args *a, const struct args_drive *d, struct
 	return VM_OK;
 }
 
+static struct blk **drive_place(struct args *a, const struct args_drive *d)
+{
+	switch (d->bus) {
+	case ARGS_FLOPPY:
+		return &a->cfg.floppy[d->index];
+	case ARGS_VIRTIO:
+		return &a->cfg.virtio[d->index];
+	case ARGS_IDE:
+		return &a->cfg.ide[d->index];
+	default:
+		return NULL;
+	}
+}
+
 enum vm_err drives_open(struct args *a, struct loop *l, struct err *e)
 {
 	static const char *const hd[] = {"ide0-hd0", "ide0-hd1", "ide1-hd0", "ide1-hd1"};
 	static const char *const cd[] = {"ide0-cd0", "ide0-cd1", "ide1-cd0", "ide1-cd1"};
 	static const char *const fd[] = {"floppy0", "floppy1"};
+	static const char *const vd[] = {"virtio0", "virtio1", "virtio2", "virtio3", "virtio4", "virtio5", "virtio6", "virtio7"};
 	enum vm_err r = VM_OK;
 
 	for (unsigned i = 0; i < a->ndrives && !r; i++) {
 		const struct args_drive *d = &a->drive[i];
-		struct blk **b = d->bus == ARGS_FLOPPY ? &a->cfg.floppy[d->index] : &a->cfg.ide[d->index];
+		struct blk **b = drive_place(a, d);
 
-		if (d->bus == ARGS_UNPLUGGED)
+		if (!b)
 			continue;
 		r = open_drive(a, d, l, b, e);
 		if (!r)
-			name_drive(*b, d->id, d->bus == ARGS_FLOPPY ? fd[d->index] : d->cdrom ? cd[d->index]
-					: hd[d->index]);
+			name_drive(*b, d->id, d->bus == ARGS_FLOPPY ? fd[d->index] : d->bus == ARGS_VIRTIO ? vd[d->index]
+					: d->cdrom ? cd[d->index] : hd[d->index]);
 	}
+	if (!a->cfg.jit.icount)
+		a->cfg.random = host_random;
 	/* an empty CD-ROM drive and an empty floppy drive, as QEMU's pc has them */
 	if (!r && !a->nodefaults && !a->cfg.ide[2]) {
 		a->cfg.ide[2] = drive_new(true);
@@ -261,6 +292,9 @@ void drives_close(struct args *a)
 	for (unsigned i = 0; i < CONFIG_MAX_FLOPPY; i++)
 		if (a->cfg.floppy[i])
 			a->cfg.floppy[i]->ops->close(a->cfg.floppy[i]);
+	for (unsigned i = 0; i < CONFIG_MAX_VIRTIO; i++)
+		if (a->cfg.virtio[i])
+			a->cfg.virtio[i]->ops->close(a->cfg.virtio[i]);
 }
 
 /* ---- networks ---- */

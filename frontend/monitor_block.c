@@ -7,13 +7,16 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* The i-th place for a drive: IDE, then floppies. NULL: none there. */
+/* The i-th place for a drive: IDE, floppies, virtio. NULL: none there. */
 static struct blk *place(struct loop *l, unsigned i)
 {
-	return i < CONFIG_MAX_IDE ? machine_drives(l->m)[i] : machine_floppies(l->m)[i - CONFIG_MAX_IDE];
+	if (i < CONFIG_MAX_IDE)
+		return machine_drives(l->m)[i];
+	i -= CONFIG_MAX_IDE;
+	return i < CONFIG_MAX_FLOPPY ? machine_floppies(l->m)[i] : machine_virtio_disks(l->m)[i - CONFIG_MAX_FLOPPY];
 }
 
-#define PLACES (CONFIG_MAX_IDE + CONFIG_MAX_FLOPPY)
+#define PLACES (CONFIG_MAX_IDE + CONFIG_MAX_FLOPPY + CONFIG_MAX_VIRTIO)
 
 const char *mon_drive_name(struct loop *l, unsigned n)
 {
@@ -169,7 +172,7 @@ void info_chardev(struct mon *mon)
 
 void info_network(struct mon *mon)
 {
-	static const char *const models[] = {"e1000"};
+	static const char *const models[] = {"e1000", "virtio-net-pci"};
 	unsigned n;
 	const struct config_nic *c = machine_nics(mon->l->m, &n);
 

@@ -85,6 +85,7 @@ struct machine {
 	struct region f0; /* coprocessor error latch */
 	bool want_reset, want_off, want_exit, panicked;
 	int exit_code;
+	uint64_t random; /* state of the fixed sequence */
 	uint64_t resets;
 };
 
@@ -93,8 +94,8 @@ enum vm_err pc_build(struct machine *m, struct err *e);
 void pc_boot_order(struct machine *m, const char *order); /* letters a c d n; NULL: "cad" */
 void pc_add(struct machine *m, void *dev); /* to the list of devices; dev begins with struct device */
 
-/* nics.c: the network cards of the configuration, after everything else on the bus */
-enum vm_err pc_nics(struct machine *m, struct err *e);
+/* cards.c: network cards and virtio devices of the configuration, after everything else on the bus */
+enum vm_err pc_cards(struct machine *m, struct err *e);
 
 /* file.c: whole files into memory, found by name in the data directories */
 enum vm_err file_load(const char *path, const char *what, uint64_t max, uint8_t **data, size_t *len, struct err *e);

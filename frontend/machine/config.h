@@ -18,7 +18,9 @@
 #define CONFIG_MAX_FLOPPY 2
 #define CONFIG_MAX_NIC 8
 
-enum config_nic_model { NIC_E1000 };
+#define CONFIG_MAX_VIRTIO 8
+
+enum config_nic_model { NIC_E1000, NIC_VIRTIO };
 struct config_nic {
 	enum config_nic_model model;
 	struct net *net;     /* the cable, borrowed; NULL: none plugged in */
@@ -32,6 +34,9 @@ struct machine_config {
 	uint64_t ram_size; /* bytes; 1 MiB .. 1 TiB, multiple of 4 KiB */
 	struct jit_options jit;
 	const char *bios;  /* path; NULL: bios-256k.bin found in the data directories */
+	struct blk *virtio[CONFIG_MAX_VIRTIO]; /* disks, in the order of their PCI slots */
+	bool rng; /* virtio-rng-pci */
+	void (*random)(void *opaque, uint8_t *buf, uint32_t len); /* for it; NULL: a fixed sequence */
 	struct config_nic nic[CONFIG_MAX_NIC];
 	unsigned nnics;
 	const char *data_dir[6]; /* -L, then the defaults; NULL ends */

@@ -7,10 +7,13 @@
 
 static struct blk *drive(struct machine *m, unsigned i)
 {
-	return i < CONFIG_MAX_IDE ? m->cfg.ide[i] : m->cfg.floppy[i - CONFIG_MAX_IDE];
+	if (i < CONFIG_MAX_IDE)
+		return m->cfg.ide[i];
+	i -= CONFIG_MAX_IDE;
+	return i < CONFIG_MAX_FLOPPY ? m->cfg.floppy[i] : m->cfg.virtio[i - CONFIG_MAX_FLOPPY];
 }
 
-#define DRIVES (CONFIG_MAX_IDE + CONFIG_MAX_FLOPPY)
+#define DRIVES (CONFIG_MAX_IDE + CONFIG_MAX_FLOPPY + CONFIG_MAX_VIRTIO)
 
 void machine_drain(struct machine *m)
 {
@@ -92,6 +95,7 @@ fail:
 	/* backends stay with the caller when creation fails */
 	memset(m->cfg.ide, 0, sizeof(m->cfg.ide));
 	memset(m->cfg.floppy, 0, sizeof(m->cfg.floppy));
+	memset(m->cfg.virtio, 0, sizeof(m->cfg.virtio));
 	machine_free(m);
 	return r;
 }
@@ -237,6 +241,11 @@ const struct config_nic *machine_nics(const struct machine *m, unsigned *n)
 struct blk **machine_drives(struct machine *m)
 {
 	return m->cfg.ide;
+}
+
+struct blk **machine_virtio_disks(struct machine *m)
+{
+	return m->cfg.virtio;
 }
 
 struct blk **machine_floppies(struct machine *m)

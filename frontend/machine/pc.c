@@ -380,7 +380,7 @@ static enum vm_err build_pci(struct machine *m, struct err *e)
 	pc_add(m, m->pm_pci);
 	pc_add(m, m->pm);
 	if (!m->cfg.vga)
-		return pc_nics(m, e);
+		return pc_cards(m, e);
 	char path[512];
 	enum vm_err r = file_find(&m->cfg, "vgabios-stdvga.bin", path, sizeof(path), e);
 
@@ -394,7 +394,7 @@ static enum vm_err build_pci(struct machine *m, struct err *e)
 	pc_add(m, m->vga);
 	vga_display(m->vga, &m->display);
 	r = vga_pci_attach(m->vga, m->pci, 2 << 3, m->vga_rom, m->vga_rom_len, e);
-	return r ? r : pc_nics(m, e);
+	return r ? r : pc_cards(m, e);
 }
 
 void pc_boot_order(struct machine *m, const char *order)

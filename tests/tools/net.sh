@@ -25,16 +25,18 @@ serve() {
 # The guest's side of DHCP
 lease='printf '"'"'#!/bin/sh\n[ "$1" = bound ] || exit 0\nip addr add $ip/$mask dev $interface\nip route add default via $router\necho "nameserver $dns" >/etc/resolv.conf\necho lease $ip dns $dns\n'"'"' >/tmp/s; chmod 755 /tmp/s; ip link set lo up; ip link set eth0 up; udhcpc -i eth0 -q -n -s /tmp/s'
 
-# fetch_and_serve FLAVOUR MODULE OPTION...: the guest's stock driver gets a lease, fetches a file, and serves it back
+# fetch_and_serve FLAVOUR MODULES OPTION...: the guest's stock driver gets a lease, fetches a file, and serves it back. $load is the
+# guest's command that loads the modules, unless it is the usual one.
+load=
 fetch_and_serve() {
-	flavour=$1 module=$2
+	flavour=$1 modules=$2
 	shift 2
-	k=$(guest kernel "$flavour") && i=$(guest drivers "$flavour" "$dir/initrd" "$module") || fail "no guest"
+	k=$(guest kernel "$flavour") && i=$(guest drivers "$flavour" "$dir/initrd" $modules) || fail "no guest"
 	forward=$(free_port)
 	cat >"$dir/talk" <<END
 refuse not found
 expect guest ready
-send sh /lib/$module
+send ${load:-for m in $modules; do sh /lib/\$m; done}
 send $lease
 expect lease 10.0.2.15 dns 10.0.2.3
 send wget -q -O /tmp/data http://10.0.2.2:$port/data; sha256sum </tmp/data

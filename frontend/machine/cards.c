@@ -1,6 +1,9 @@
-/* nics.c - network cards of the board: their PCI places, addresses and boot ROMs. */
+/* cards.c - cards that the configuration adds to the PCI bus: network cards with their boot ROMs, virtio devices. */
 #include "frontend/machine/board.h"
 #include "devices/net/e1000.h"
+#include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_net.h"
+#include "devices/virtio/virtio_rng.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +39,7 @@ static enum vm_err load_rom(struct machine *m, const char *name, const char *fil
 
 static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct err *e)
 {
-	static const char *const roms[] = {"pxe-e1000.rom"};
+	static const char *const roms[] = {"pxe-e1000.rom", "pxe-virtio.rom"};
 	int slot = n->slot >= 0 ? n->slot : pci_free_slot(m->pci, FIRST_SLOT);
 	struct region rom;
 	void *d = NULL;
@@ -51,6 +54,9 @@ static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct
 	case NIC_E1000:
 		d = e1000_create(m->log, &m->clock, m->pci, PCI_DEVFN(slot, 0), n->net, n->mac, rom.len ? &rom : NULL);
 		break;
+	case NIC_VIRTIO:
+		d = virtio_net_create(m->log, m->pci, PCI_DEVFN(slot, 0), n->net, n->mac, rom.len ? &rom : NULL);
+		break;
 	}
 	if (!d)
 		return err_set(e, VM_ERR_USAGE, "PCI slot %d is taken", slot);
@@ -58,11 +64,42 @@ static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct
 	return VM_OK;
 }
 
-enum vm_err pc_nics(struct machine *m, struct err *e)
+static void fixed_sequence(void *opaque, uint8_t *buf, uint32_t len)
+{
+	uint64_t *x = opaque;
+
+	for (uint32_t i = 0; i < len; i++) {
+		*x = *x * 6364136223846793005ull + 1442695040888963407ull;
+		buf[i] = (uint8_t)(*x >> 56);
+	}
+}
+
+static enum vm_err add_virtio(struct machine *m, struct err *e)
+{
+	for (unsigned i = 0; i <= CONFIG_MAX_VIRTIO; i++) {
+		int slot = pci_free_slot(m->pci, FIRST_SLOT);
+		bool rng = i == CONFIG_MAX_VIRTIO;
+		void *d = NULL;
+
+		if (rng ? !m->cfg.rng : !m->cfg.virtio[i])
+			continue;
+		if (slot >= 0 && rng)
+			d = virtio_rng_create(m->log, m->pci, PCI_DEVFN(slot, 0), m->cfg.random ? m->cfg.random : fixed_sequence,
+				&m->random);
+		else if (slot >= 0)
+			d = virtio_blk_create(m->log, m->pci, PCI_DEVFN(slot, 0), m->cfg.virtio[i]);
+		if (!d)
+			return err_set(e, VM_ERR_USAGE, "no PCI slot is left for a virtio device");
+		pc_add(m, d);
+	}
+	return VM_OK;
+}
+
+enum vm_err pc_cards(struct machine *m, struct err *e)
 {
 	enum vm_err r = VM_OK;
 
 	for (unsigned i = 0; i < m->cfg.nnics && !r; i++)
 		r = add_nic(m, &m->cfg.nic[i], e);
-	return r;
+	return r ? r : add_virtio(m, e);
 }

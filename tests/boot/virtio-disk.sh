@@ -1,0 +1,44 @@
+#!/bin/sh
+# virtio-blk and virtio-rng with Debian's stock drivers: a file written and synced is in the image (raw, then qcow2 by discard
+# and all), read-only is read-only, the serial number arrives, random bytes come. i386 modern and legacy, amd64.
+# accel: jit
+. "$(dirname "$0")/../tools/boot.sh"
+modules="virtio_pci virtio_blk virtio-rng"
+talk() { # LOAD: the conversation
+	cat <<END
+refuse not found
+expect guest ready
+send $1; sh /lib/virtio_blk; sh /lib/virtio-rng
+send mount -t ext4 -o discard /dev/vda /mnt && echo mounted o''k
+expect mounted ok
+send head -c 3000000 /dev/zero | tr '\\\\0' x >/mnt/big; rm /mnt/big; echo kept >/mnt/kept; sync; echo synced w''ell
+expect synced well
+send cat /sys/block/vdb/ro /sys/class/misc/hw_random/rng_current
+expect 1
+expect virtio_rng
+send head -c 16 /dev/hwrng | wc -c; cmp /dev/vda /dev/vdb | head -c 20; umount /mnt; echo un''mounted
+expect 16
+expect unmounted
+monitor info block
+answer virtio0: 
+send poweroff -f
+exit 0
+END
+}
+disk() { # FLAVOUR LOAD IMAGE FORMAT
+	k=$(guest kernel "$1") && i=$(guest drivers "$1" "$dir/initrd" $modules) || fail "no guest"
+	talk "$2" | vm 60 -m 128 -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' \
+		-drive file="$3",format="$4",if=virtio,discard=unmap,id=virtio0 \
+		-drive file="$dir/ro.img",format=raw,if=virtio,readonly=on -device virtio-rng-pci || fail "conversation failed ($*)"
+}
+guest data "$dir/raw.img" >/dev/null || fail "no disk"
+cp "$dir/raw.img" "$dir/ro.img"
+disk 686 "sh /lib/virtio_pci" "$dir/raw.img" raw
+filesystem_holds "$dir/raw.img" /kept kept
+qemu-img convert -O qcow2 "$dir/ro.img" "$dir/disk.qcow2" || fail "qemu-img"
+disk 686 "sed 's/virtio_pci.ko/& force_legacy=1/' /lib/virtio_pci | sh" "$dir/disk.qcow2" qcow2
+qemu-img check "$dir/disk.qcow2" >"$dir/check" || { cat "$dir/check"; fail "qemu-img check"; }
+qemu-img convert -O raw "$dir/disk.qcow2" "$dir/back.img"
+filesystem_holds "$dir/back.img" /kept kept
+disk amd64 "sh /lib/virtio_pci" "$dir/raw.img" raw
+filesystem_holds "$dir/raw.img" /kept kept

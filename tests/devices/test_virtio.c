@@ -1,0 +1,465 @@
+/*
+ * test_virtio.c - the virtio transport and its models, as a driver sees them: legacy and modern set-up, chains, indirect tables,
+ * interrupts by pin and MSI-X, a disk and a card; random rings.
+ */
+#include "chip_fixture.h"
+#include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_net.h"
+#include "devices/virtio/virtio_rng.h"
+#include "mmu/ram.h"
+#include <errno.h>
+
+#define BAR 0xFE000000u
+#define MSIX_BAR 0xFD000000u
+#define PORT 0xC000u
+#define RAM (1u << 20)
+#define RING(q) (0x1000u + (q) * 0x4000u)
+#define DISK 65536u
+
+struct rig {
+	struct board b;
+	struct ram ram;
+	struct region main;
+	struct pci_bus *bus;
+	struct virtio *v;
+	struct net net;
+	struct blk blk;
+	uint8_t disk[DISK], frame[2048];
+	unsigned frames, len, flushes, msgs, held;
+	bool async;
+	struct blk_req *pending[512];
+	uint16_t avail[4];
+};
+
+static void msi(void *opaque, uint64_t addr, uint32_t data)
+{
+	((struct rig *)opaque)->msgs = data;
+}
+
+static void sent(struct net *n, const uint8_t *f, unsigned len)
+{
+	struct rig *r = container_of(n, struct rig, net);
+
+	r->frames++;
+	r->len = len;
+	memcpy(r->frame, f, len < sizeof(r->frame) ? len : sizeof(r->frame));
+}
+
+static void do_req(struct rig *r, struct blk_req *q)
+{
+	int err = q->op != BLK_FLUSH && (q->off > DISK || q->len > DISK - q->off) ? EIO : 0;
+
+	ck_assert_int_eq(err, 0); /* the device never asks for what is not there */
+	if (q->op == BLK_READ)
+		memcpy(q->buf, r->disk + q->off, q->len);
+	else if (q->op == BLK_WRITE)
+		memcpy(r->disk + q->off, q->buf, q->len);
+	else if (q->op == BLK_ZERO)
+		memset(r->disk + q->off, 0, q->len);
+	r->flushes += q->op == BLK_FLUSH;
+	q->done(q->opaque, err);
+}
+
+static void submit(struct blk *b, struct blk_req *q)
+{
+	struct rig *r = container_of(b, struct rig, blk);
+
+	if (!r->async) {
+		do_req(r, q);
+		return;
+	}
+	ck_assert_uint_lt(r->held, 512);
+	r->pending[r->held++] = q;
+}
+
+static void complete_all(struct rig *r)
+{
+	while (r->held)
+		do_req(r, r->pending[--r->held]);
+}
+
+static void fill(void *opaque, uint8_t *buf, uint32_t len)
+{
+	memset(buf, 0x5A, len);
+}
+
+static struct rig *rig_new(unsigned type)
+{
+	static const uint8_t mac[6] = {0x52, 0x54, 0, 1, 2, 3};
+	static const struct blk_ops ops = {.submit = submit};
+	struct rig *r = calloc(1, sizeof(*r));
+
+	ck_assert_ptr_nonnull(r);
+	board_init(&r->b);
+	ck_assert_int_eq(ram_init(&r->ram, RAM, NULL), VM_OK);
+	space_fini(&r->b.mem);
+	space_init(&r->b.mem, "mem", BIT(52) - 1, &r->ram, &r->b.log);
+	r->main = (struct region){.name = "ram", .kind = REGION_RAM, .len = RAM, .ra = ram_alloc(&r->ram, RAM)};
+	space_add(&r->b.mem, &r->main, 0);
+	r->bus = pci_bus_create(&r->b.log, &r->b.mem, &r->b.io);
+	r->bus->msi = msi;
+	r->bus->msi_opaque = r;
+	for (int i = 0; i < 4; i++)
+		r->bus->pirq[i] = wire(&r->b, i);
+	r->net.send = sent;
+	r->blk.ops = &ops;
+	r->blk.size = DISK;
+	snprintf(r->blk.serial, sizeof(r->blk.serial), "serial-7");
+	if (type == 1)
+		r->v = &virtio_net_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), &r->net, mac, NULL)->v;
+	else if (type == 2)
+		r->v = &virtio_blk_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), &r->blk)->v;
+	else
+		r->v = &virtio_rng_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), fill, NULL)->v;
+	pci_config_write(&r->v->pci, PCI_CFG_BAR0, PORT, 4);
+	pci_config_write(&r->v->pci, PCI_CFG_BAR0 + 4, MSIX_BAR, 4);
+	pci_config_write(&r->v->pci, PCI_CFG_BAR0 + 16, BAR, 4);
+	pci_config_write(&r->v->pci, PCI_CFG_COMMAND, PCI_CMD_MEM | PCI_CMD_IO | PCI_CMD_MASTER, 2);
+	return r;
+}
+
+static void rig_free(struct rig *r)
+{
+	complete_all(r);
+	drop(&r->v->dev);
+	drop(&r->bus->dev);
+	space_fini(&r->b.mem);
+	ram_fini(&r->ram);
+	space_fini(&r->b.io);
+	log_fini(&r->b.log);
+	free(r);
+}
+
+static uint8_t *mem(struct rig *r, uint32_t at)
+{
+	return r->ram.host + r->main.ra + at;
+}
+
+static uint64_t rd(struct rig *r, unsigned off, unsigned size)
+{
+	return space_read(&r->b.mem, BAR + off, size);
+}
+
+static void wr(struct rig *r, unsigned off, uint64_t v, unsigned size)
+{
+	space_write(&r->b.mem, BAR + off, v, size);
+}
+
+static int pin(struct rig *r)
+{
+	return r->b.level[0] | r->b.level[1] | r->b.level[2] | r->b.level[3];
+}
+
+/* 3.1.1: reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK, queues, DRIVER_OK */
+static void start(struct rig *r, uint64_t features)
+{
+	wr(r, 0x14, 0, 1);
+	wr(r, 0x14, 3, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		wr(r, 0x08, i, 4);
+		wr(r, 0x0C, (features | VIRTIO_F_VERSION_1) >> (i * 32) & 0xFFFFFFFF, 4);
+	}
+	wr(r, 0x14, 11, 1);
+	ck_assert_uint_eq(rd(r, 0x14, 1), 11);
+	for (unsigned q = 0; q < rd(r, 0x12, 2); q++) {
+		wr(r, 0x16, q, 2);
+		wr(r, 0x18, 16, 2);
+		wr(r, 0x20, RING(q), 4);
+		wr(r, 0x28, RING(q) + 0x1000, 4);
+		wr(r, 0x30, RING(q) + 0x2000, 4);
+		wr(r, 0x1C, 1, 2);
+		r->avail[q] = 0;
+		memset(mem(r, RING(q)), 0, 0x3000);
+	}
+	wr(r, 0x14, 15, 1);
+}
+
+static void desc(struct rig *r, uint32_t table, unsigned i, uint64_t addr, uint32_t len, unsigned flags, unsigned next)
+{
+	uint8_t *d = mem(r, table + i * 16);
+
+	pci_put32(d, (uint32_t)addr);
+	pci_put32(d + 4, (uint32_t)(addr >> 32));
+	pci_put32(d + 8, len);
+	pci_put16(d + 12, (uint16_t)flags);
+	pci_put16(d + 14, (uint16_t)next);
+}
+
+static void offer(struct rig *r, unsigned q, unsigned head)
+{
+	uint8_t *a = mem(r, RING(q) + 0x1000);
+
+	pci_put16(a + 4 + r->avail[q]++ % 16 * 2, (uint16_t)head);
+	pci_put16(a + 2, r->avail[q]);
+	wr(r, 0x3000 + q * 4, q, 2);
+}
+
+static unsigned used(struct rig *r, unsigned q)
+{
+	return pci_get16(mem(r, RING(q) + 0x2002));
+}
+
+static unsigned used_len(struct rig *r, unsigned q, unsigned i)
+{
+	return pci_get32(mem(r, RING(q) + 0x2004 + i * 8 + 4));
+}
+
+/* Header at 0x20000, data at 0x21000, status at 0x22000 */
+static uint8_t disk_request(struct rig *r, unsigned type, uint64_t sector, uint32_t len, bool to_guest)
+{
+	uint8_t *h = mem(r, 0x20000);
+
+	memset(h, 0, 16);
+	pci_put32(h, type);
+	pci_put32(h + 8, (uint32_t)sector);
+	*mem(r, 0x22000) = 0xFF;
+	desc(r, RING(0), 0, 0x20000, 16, 1, len ? 1 : 2);
+	desc(r, RING(0), 1, 0x21000, len, 1 | (to_guest ? 2 : 0), 2);
+	desc(r, RING(0), 2, 0x22000, 1, 2, 0);
+	offer(r, 0, 0);
+	return *mem(r, 0x22000);
+}
+
+START_TEST(disk)
+{
+	struct rig *r = rig_new(2);
+
+	start(r, BIT(9) | BIT(11) | BIT(14));
+	ck_assert_uint_eq(rd(r, 0x2000, 4), DISK / 512);
+	memset(mem(r, 0x21000), 7, 1024);
+	ck_assert_uint_eq(disk_request(r, 1, 3, 1024, false), 0);
+	ck_assert_uint_eq(r->disk[3 * 512 + 1023], 7);
+	ck_assert_uint_eq(r->disk[5 * 512], 0);
+	ck_assert_int_eq(pin(r), 1);
+	ck_assert_uint_eq(rd(r, 0x1000, 1), 1);
+	ck_assert_int_eq(pin(r), 0);
+	r->disk[512] = 9;
+	ck_assert_uint_eq(disk_request(r, 0, 1, 512, true), 0);
+	ck_assert_uint_eq(*mem(r, 0x21000), 9);
+	ck_assert_uint_eq(used_len(r, 0, 1), 513);
+	ck_assert_uint_eq(disk_request(r, 4, 0, 0, false), 0);
+	ck_assert_uint_eq(r->flushes, 1);
+	ck_assert_uint_eq(disk_request(r, 8, 0, 20, true), 0);
+	ck_assert_str_eq((char *)mem(r, 0x21000), "serial-7");
+	memset(mem(r, 0x21000), 0, 16);
+	pci_put32(mem(r, 0x21000), 3);
+	pci_put32(mem(r, 0x21008), 1);
+	ck_assert_uint_eq(disk_request(r, 13, 0, 16, false), 0);
+	ck_assert_uint_eq(r->disk[3 * 512] << 8 | r->disk[4 * 512], 7);
+	/* behind the end, half sectors, types that do not exist */
+	ck_assert_uint_eq(disk_request(r, 0, DISK / 512, 512, true), 1);
+	ck_assert_uint_eq(disk_request(r, 0, UINT32_MAX, 512, true), 1);
+	ck_assert_uint_eq(disk_request(r, 1, 0, 100, false), 1);
+	ck_assert_uint_eq(disk_request(r, 77, 0, 512, true), 2);
+	ck_assert_uint_eq(used(r, 0), 9);
+	/* the guest turns the write cache off: each write is followed by a flush */
+	wr(r, 0x2000 + 32, 0, 1);
+	ck_assert_uint_eq(disk_request(r, 1, 0, 512, false), 0);
+	ck_assert_uint_eq(r->flushes, 2);
+	rig_free(r);
+}
+END_TEST
+
+/* A reset while requests are under way: they end in the disk, and nothing is written into the guest's memory. */
+START_TEST(disowned)
+{
+	struct rig *r = rig_new(2);
+
+	r->async = true;
+	start(r, 0);
+	ck_assert_uint_eq(disk_request(r, 0, 1, 512, true), 0xFF);
+	ck_assert_uint_eq(used(r, 0), 0);
+	wr(r, 0x14, 0, 1);
+	memset(mem(r, 0x21000), 0x33, 512);
+	memset(r->disk, 0x44, DISK);
+	complete_all(r);
+	ck_assert_uint_eq(*mem(r, 0x22000), 0xFF);
+	ck_assert_uint_eq(*mem(r, 0x21000), 0x33);
+	start(r, 0);
+	disk_request(r, 0, 1, 512, true);
+	complete_all(r);
+	ck_assert_uint_eq(*mem(r, 0x22000), 0);
+	ck_assert_uint_eq(*mem(r, 0x21000), 0x44);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(card)
+{
+	struct rig *r = rig_new(1);
+	uint8_t f[1514] = {0x52, 0x54, 0, 1, 2, 3, 9, 9, 9, 9, 9, 9, 8, 0, 0x77};
+
+	ck_assert(net_deliver(&r->net, f, 60)); /* no driver: lost */
+	start(r, BIT(5) | BIT(15) | VIRTIO_F_INDIRECT);
+	ck_assert_uint_eq(rd(r, 0x2000, 4), 0x01005452);
+	ck_assert(!net_deliver(&r->net, f, 60)); /* no buffer yet: it waits */
+	/* three small buffers, merged */
+	for (unsigned i = 0; i < 3; i++)
+		desc(r, RING(0), i, 0x30000 + i * 0x1000, 600, 2, 0);
+	for (unsigned i = 0; i < 3; i++)
+		offer(r, 0, i);
+	ck_assert(net_deliver(&r->net, f, 1514));
+	ck_assert_uint_eq(used(r, 0), 3);
+	ck_assert_uint_eq(used_len(r, 0, 0) + used_len(r, 0, 1) + used_len(r, 0, 2), 1514 + 12);
+	ck_assert_uint_eq(pci_get16(mem(r, 0x3000A)), 3);
+	ck_assert_uint_eq(*mem(r, 0x3000C + 14), 0x77);
+	/* transmit through an indirect table */
+	desc(r, 0x40000, 0, 0x41000, 12, 1, 1);
+	desc(r, 0x40000, 1, 0x42000, 60, 0, 0);
+	memcpy(mem(r, 0x42000), f, 60);
+	desc(r, RING(1), 5, 0x40000, 32, 4, 0);
+	offer(r, 1, 5);
+	ck_assert_uint_eq(r->frames, 1);
+	ck_assert_uint_eq(r->len, 60);
+	ck_assert_int_eq(memcmp(r->frame, f, 60), 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(legacy)
+{
+	struct rig *r = rig_new(4);
+	uint32_t desc_at = 0x8000;
+
+	out(&r->b, PORT + 18, 7);
+	ck_assert_uint_eq(space_read(&r->b.io, PORT + 12, 2), 64);
+	space_write(&r->b.io, PORT + 8, desc_at >> 12, 4);
+	ck_assert_uint_eq(space_read(&r->b.io, PORT + 8, 4), desc_at >> 12);
+	desc(r, desc_at, 0, 0x20000, 100, 2, 0);
+	pci_put16(mem(r, desc_at + 64 * 16 + 2), 1);
+	space_write(&r->b.io, PORT + 16, 0, 2);
+	ck_assert_uint_eq(*mem(r, 0x20063) << 8 | *mem(r, 0x20064), 0x5A00);
+	/* the used ring is on the next page */
+	ck_assert_uint_eq(pci_get16(mem(r, desc_at + 0x1000 + 2)), 1);
+	ck_assert_uint_eq(pci_get32(mem(r, desc_at + 0x1000 + 8)), 100);
+	ck_assert_int_eq(pin(r), 1);
+	ck_assert_uint_eq(in(&r->b, PORT + 19), 1);
+	ck_assert_int_eq(pin(r), 0);
+	out(&r->b, PORT + 18, 0);
+	ck_assert_uint_eq(space_read(&r->b.io, PORT + 8, 4), 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(msix)
+{
+	struct rig *r = rig_new(4);
+	unsigned cap = r->v->pci.msix_cap;
+
+	pci_config_write(&r->v->pci, cap + 2, 0x8000, 2);
+	space_write(&r->b.mem, MSIX_BAR + 16, 0xFEE00000, 4);
+	space_write(&r->b.mem, MSIX_BAR + 24, 0x4041, 4);
+	space_write(&r->b.mem, MSIX_BAR + 28, 0, 4);
+	wr(r, 0x14, 0, 1);
+	wr(r, 0x16, 0, 2);
+	wr(r, 0x1A, 9, 2); /* no such vector */
+	ck_assert_uint_eq(rd(r, 0x1A, 2), 0xFFFF);
+	start(r, 0);
+	wr(r, 0x16, 0, 2);
+	wr(r, 0x1A, 1, 2);
+	desc(r, RING(0), 0, 0x20000, 16, 2, 0);
+	offer(r, 0, 0);
+	ck_assert_uint_eq(r->msgs, 0x4041);
+	ck_assert_int_eq(pin(r), 0);
+	/* the guest wants none */
+	r->msgs = 0;
+	pci_put16(mem(r, RING(0) + 0x1000), 1);
+	offer(r, 0, 0);
+	ck_assert_uint_eq(used(r, 0), 2);
+	ck_assert_uint_eq(r->msgs, 0);
+	rig_free(r);
+}
+END_TEST
+
+/* Chains that contradict themselves: the device asks for a reset, and works after it. */
+START_TEST(broken)
+{
+	struct rig *r = rig_new(4);
+
+	for (unsigned i = 0; i < 5; i++) {
+		start(r, VIRTIO_F_INDIRECT);
+		desc(r, RING(0), 0, 0x20000, 16, 2, 0);
+		if (i == 0)
+			desc(r, RING(0), 0, 0x20000, 16, 3, 0); /* its own successor */
+		else if (i == 1)
+			desc(r, RING(0), 0, 0x20000, 16, 3, 99);
+		else if (i == 2)
+			desc(r, RING(0), 0, 0x20000, 17, 4, 0);
+		else if (i == 3)
+			pci_put16(mem(r, RING(0) + 0x1002), 1000), r->avail[0] = 999;
+		offer(r, 0, i == 4 ? 77 : 0);
+		ck_assert_msg(rd(r, 0x14, 1) == (15 | 0x40), "case %u", i);
+		ck_assert_uint_eq(used(r, 0), 0);
+	}
+	start(r, 0);
+	desc(r, RING(0), 0, 0x20000, 16, 2, 0);
+	offer(r, 0, 0);
+	ck_assert_uint_eq(used(r, 0), 1);
+	/* features nobody offered: FEATURES_OK does not stick */
+	wr(r, 0x14, 0, 1);
+	wr(r, 0x08, 0, 4);
+	wr(r, 0x0C, 1 << 20, 4);
+	wr(r, 0x14, 11, 1);
+	ck_assert_uint_eq(rd(r, 0x14, 1), 3);
+	rig_free(r);
+}
+END_TEST
+
+static void random_rings(unsigned type)
+{
+	struct rig *r = rig_new(type);
+	uint64_t seed = 99 + type;
+	uint8_t f[2000];
+
+	start(r, VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX);
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t x = rnd(&seed);
+		unsigned q = x >> 8 & 1;
+
+		if (x % 16 < 6)
+			desc(r, RING(q), x >> 12 & 15, x & 0x100000 ? BAR + 0x3000 : (x >> 24) % RAM,
+				(uint32_t)(x >> 44) & (x & 0x200000 ? 0xFFFFF : 0x3FF), (unsigned)(x >> 56) & 7, x >> 20 & 15);
+		else if (x % 16 < 11)
+			offer(r, q, x >> 12 & 31);
+		else if (x % 16 == 11)
+			mem(r, 0)[(x >> 8) % 0x30000] = (uint8_t)(x >> 40);
+		else if (x % 16 == 12)
+			start(r, VIRTIO_F_INDIRECT | (x & 0x100 ? VIRTIO_F_EVENT_IDX : 0) | (x & 0x200 ? r->v->features : 0));
+		else if (x % 16 == 13)
+			wr(r, (x >> 8) % 0x40, rnd(&seed) % RAM, 1u << (x >> 30) % 3);
+		else if (x % 16 == 14)
+			complete_all(r);
+		memset(f, x & 0x400 ? 0xFF : 0, sizeof(f));
+		net_deliver(&r->net, f, 14 + (unsigned)(x >> 32) % 1900);
+		r->async = x & 0x800;
+	}
+	complete_all(r);
+	fuzz(&r->b, &r->b.mem, BAR, 0x3100, &r->v->dev);
+	fuzz(&r->b, &r->b.io, PORT, 128, &r->v->dev);
+	rig_free(r);
+}
+
+START_TEST(random_card)
+{
+	random_rings(1);
+}
+END_TEST
+
+START_TEST(random_disk)
+{
+	random_rings(2);
+}
+END_TEST
+
+START_TEST(random_rng)
+{
+	random_rings(4);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = {disk, disowned, card, legacy, msix, broken, random_card, random_disk, random_rng};
+
+	return run_cases("virtio", tests, ARRAY_SIZE(tests));
+}
