@@ -72,8 +72,8 @@ static bool net_receive(void *opaque, const uint8_t *frame, unsigned len)
 	unsigned at = 0;
 	uint8_t count[2];
 
-	if (!(v->s.status & 4) || (!(frame[0] & 1) && memcmp(frame, n->mac, 6)))
-		return true; /* no driver, or somebody else's */
+	if (!(v->s.status & 4))
+		return true; /* no driver. Without a control queue the card filters no addresses (5.1.6.5.1). */
 	if (virtq_empty(v, RX))
 		return v->s.status & 0x40;
 	while (at < len && chains < MAX_CHAINS && virtq_pop(v, RX, &c)) {

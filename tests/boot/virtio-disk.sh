@@ -42,3 +42,21 @@ qemu-img convert -O raw "$dir/disk.qcow2" "$dir/back.img"
 filesystem_holds "$dir/back.img" /kept kept
 disk amd64 "sh /lib/virtio_pci" "$dir/raw.img" raw
 filesystem_holds "$dir/raw.img" /kept kept
+
+# The BIOS and GRUB read the same disk by interrupt 13h: the kernel comes from it, then its root file system.
+disk=$(guest disk 686) && cp --sparse=always "$disk" "$dir/boot.img" && i=$(guest drivers 686 "$dir/initrd" $modules) || fail "no guest"
+printf '%s\n' 'rm /boot/initrd.gz' "write $i /boot/initrd.gz" 'sif /boot/initrd.gz mode 0100644' |
+	debugfs -w -f - "$dir/boot.img?offset=1048576" >"$dir/debugfs" 2>&1 || fail "debugfs"
+vm 60 -m 128 -drive file="$dir/boot.img",format=raw,if=virtio <<'END' || fail "conversation failed (BIOS)"
+refuse Kernel panic
+refuse I/O error
+expect GRUB is loading Linux
+expect guest ready
+send sh /lib/virtio_pci; sh /lib/virtio_blk; mount -t ext4 /dev/vda1 /mnt && echo mounted o''k
+expect mounted ok
+send echo virtio boot >/mnt/greeting; umount /mnt; echo un''mounted
+expect unmounted
+send poweroff -f
+exit 0
+END
+filesystem_holds "$dir/boot.img?offset=1048576" /greeting 'virtio boot'
