@@ -5,23 +5,18 @@
 #include "mmu/base/host_mem.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum vm_err ram_init(struct ram *r, uint64_t size, struct err *e)
 {
 	uint64_t npages;
 
 	memset(r, 0, sizeof(*r));
-	r->fd = -1;
 	if (!size || size > BIT(46))
 		return err_set(e, VM_ERR_USAGE, "cannot have %llu bytes of memory",
 			(unsigned long long)size);
 	size = (size + PAGE_SIZE - 1) & PAGE_MASK;
 	npages = size >> PAGE_SHIFT;
-	r->fd = host_memfd("dragoman-ram", size, e);
-	if (r->fd < 0)
-		return VM_ERR_IO;
-	r->host = host_map_fd(r->fd, 0, size, e);
+	r->host = host_map_huge(size, false, e);
 	r->code = calloc(npages, sizeof(*r->code));
 	r->dirty = calloc(npages, 1);
 	r->size = size;
@@ -37,12 +32,9 @@ void ram_fini(struct ram *r)
 {
 	if (r->host)
 		host_unmap(r->host, r->size);
-	if (r->fd >= 0)
-		close(r->fd);
 	free(r->code);
 	free(r->dirty);
 	memset(r, 0, sizeof(*r));
-	r->fd = -1;
 }
 
 raddr_t ram_alloc(struct ram *r, uint64_t size)

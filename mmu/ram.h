@@ -1,5 +1,5 @@
 /*
- * ram.h - all memory that can be executed or mapped: one RAM file (memfd) with one always-writable alias.
+ * ram.h - all memory that can be executed or mapped: one mapping, the "RAM file", that is always writable.
  *
  * Guest RAM, ROM images and video memory are ranges of the same file, each given by
  * ram_alloc() as a page-aligned raddr. A raddr names a byte whatever guest-physical addresses
@@ -23,7 +23,6 @@
 #define DIRTY_TRACKED 0x80 /* display wants to know: withhold write tags while DIRTY_DISPLAY is 0 */
 
 struct ram {
-	int fd;		 /* the memfd, for second mappings (windows) */
 	uint8_t *host;	 /* the always-writable alias; host[raddr] */
 	uint64_t size;	 /* bytes reserved; allocations come from [0, size) */
 	uint64_t used;

@@ -7,25 +7,22 @@
 #define _GNU_SOURCE
 #include "jit/x64/x64.h"
 #include "jit/priv.h"
+#include "mmu/base/host_mem.h"
 #include <sys/mman.h>
 
 #define JC_BYTES (JC_SIZE * sizeof(struct jc_entry))
 
 bool jc_init(struct x64 *x)
 {
-	/* below 2 GiB its address is a displacement; if there is no room, another place does (term.c) */
-	x->jc = mmap(NULL, JC_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-	if (x->jc == MAP_FAILED)
-		x->jc = mmap(NULL, JC_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (x->jc == MAP_FAILED)
-		x->jc = NULL;
+	struct err e;
+
+	x->jc = host_map_huge(JC_BYTES, true, &e); /* if it is not low, term.c has another form */
 	return x->jc;
 }
 
 void jc_fini(struct x64 *x)
 {
-	if (x->jc)
-		munmap(x->jc, JC_BYTES);
+	host_unmap(x->jc, JC_BYTES);
 }
 
 void jc_clear(struct x64 *x)

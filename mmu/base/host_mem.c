@@ -43,6 +43,28 @@ void *host_map(size_t size, struct err *e)
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, e);
 }
 
+void *host_map_huge(size_t size, bool low, struct err *e)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	uint8_t *p = MAP_FAILED, *at;
+
+	size = round_up(size);
+#ifdef MAP_32BIT
+	if (low)
+		p = mmap(NULL, size + HOST_HUGE, PROT_READ | PROT_WRITE, flags | MAP_32BIT, -1, 0);
+#endif
+	if (p == MAP_FAILED)
+		p = map_or_err(size + HOST_HUGE, PROT_READ | PROT_WRITE, flags, -1, 0, e);
+	if (!p)
+		return NULL;
+	at = (uint8_t *)(((uintptr_t)p + HOST_HUGE - 1) & ~(uintptr_t)(HOST_HUGE - 1));
+	if (at != p)
+		munmap(p, (size_t)(at - p));
+	munmap(at + size, (size_t)(p + HOST_HUGE - at));
+	(void)madvise(at, size, MADV_HUGEPAGE);
+	return at;
+}
+
 void *host_reserve(size_t size, struct err *e)
 {
 	return map_or_err(size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, e);
@@ -73,14 +95,9 @@ static int make_memfd(const char *name, uint64_t size, unsigned flags, struct er
 	return fd;
 }
 
-int host_memfd(const char *name, uint64_t size, struct err *e)
+static void *map_file(int fd, size_t size, struct err *e)
 {
-	return make_memfd(name, size, 0, e);
-}
-
-void *host_map_fd(int fd, uint64_t off, size_t size, struct err *e)
-{
-	return map_or_err(size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, off, e);
+	return map_or_err(size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0, e);
 }
 
 enum vm_err host_code_alloc(size_t size, uint8_t **rw, uint8_t **rx, struct err *e)
@@ -90,7 +107,7 @@ enum vm_err host_code_alloc(size_t size, uint8_t **rw, uint8_t **rx, struct err 
 
 	if (fd < 0)
 		return VM_ERR_IO;
-	w = host_map_fd(fd, 0, size, e);
+	w = map_file(fd, size, e);
 	if (w)
 		x = map_or_err(size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0, e);
 	close(fd); /* the mappings keep the file */

@@ -15,16 +15,17 @@ size_t host_page_size(void);
 /* host_map() - zeroed private memory, lazily committed; NULL and @e on failure. */
 void *host_map(size_t size, struct err *e);
 
+/*
+ * host_map_huge() - as host_map(), aligned to HOST_HUGE; the host is asked for pages of that size, which save its own TLB
+ * (memory files get none on most systems). @low: below 2 GiB if there is room, so that a signed 32-bit number is the address.
+ */
+#define HOST_HUGE ((size_t)2 << 20)
+void *host_map_huge(size_t size, bool low, struct err *e);
+
 /* host_reserve() - address space without access rights, to map into later. */
 void *host_reserve(size_t size, struct err *e);
 
 void host_unmap(void *p, size_t size);
-
-/* host_memfd() - a memory file of @size zero bytes, lazily committed. Return: descriptor, or -1 and @e. */
-int host_memfd(const char *name, uint64_t size, struct err *e);
-
-/* host_map_fd() - a shared read-write view of [off, off+size) of @fd (off: host page aligned); NULL and @e. */
-void *host_map_fd(int fd, uint64_t off, size_t size, struct err *e);
 
 /**
  * host_code_alloc() - memory for translated code, mapped twice (W^X): write at *rw, run at *rx

@@ -190,8 +190,7 @@ END_TEST
 START_TEST(maps)
 {
 	struct err e;
-	uint8_t *p = host_map(5000, &e), *a, *b;
-	int fd;
+	uint8_t *p = host_map(5000, &e);
 
 	ck_assert_ptr_nonnull(p);
 	ck_assert_uint_eq(p[4999], 0);
@@ -201,14 +200,15 @@ START_TEST(maps)
 	p = host_reserve((size_t)1 << 32, &e);
 	ck_assert_ptr_nonnull(p);
 	host_unmap(p, (size_t)1 << 32);
-	fd = host_memfd("t", 1 << 16, &e);
-	ck_assert_int_ge(fd, 0);
-	a = host_map_fd(fd, 0, 1 << 16, &e);
-	b = host_map_fd(fd, 0, 1 << 16, &e);
-	a[77] = 9;
-	ck_assert_uint_eq(b[77], 9);
-	host_unmap(a, 1 << 16);
-	host_unmap(b, 1 << 16);
+	for (int low = 0; low < 2; low++) {
+		p = host_map_huge(3 * HOST_HUGE + 5000, low, &e);
+		ck_assert_ptr_nonnull(p);
+		ck_assert_uint_eq((uintptr_t)p % HOST_HUGE, 0);
+		p[0] = p[3 * HOST_HUGE + 4999] = 1;
+		ck_assert_uint_eq(p[HOST_HUGE], 0);
+		host_unmap(p, 3 * HOST_HUGE + 5000);
+	}
+	ck_assert_ptr_null(host_map_huge((size_t)1 << 62, true, &e));
 }
 END_TEST
 

@@ -3,7 +3,6 @@
  */
 #include <check.h>
 #include <string.h>
-#include "mmu/base/host_mem.h"
 #include "mmu/ram.h"
 
 struct calls {
@@ -45,20 +44,6 @@ START_TEST(allocation)
 	ck_assert_uint_eq(ram_alloc(&r, 1), RADDR_NONE);
 	for (unsigned i = 0; i < r.size; i++)
 		ck_assert_uint_eq(r.host[i], 0);
-	ram_fini(&r);
-}
-END_TEST
-
-START_TEST(second_mapping)
-{
-	struct ram r;
-	uint8_t *p;
-
-	ck_assert_int_eq(ram_init(&r, 1 << 20, NULL), VM_OK);
-	p = host_map_fd(r.fd, 0x10000, 0x10000, NULL);
-	r.host[0x10123] = 0x5A;
-	ck_assert_uint_eq(p[0x123], 0x5A);
-	host_unmap(p, 0x10000);
 	ram_fini(&r);
 }
 END_TEST
@@ -140,7 +125,6 @@ int main(void)
 	int bad;
 
 	tcase_add_test(t, allocation);
-	tcase_add_test(t, second_mapping);
 	tcase_add_test(t, masks);
 	tcase_add_test(t, invalidation);
 	tcase_add_test(t, dirty);
