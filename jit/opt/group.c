@@ -1,0 +1,125 @@
+/*
+ * group.c - runs of memory accesses off one base register, for backends that probe once for them all.
+ */
+#include "jit/opt/group.h"
+
+/* What is known about guest registers: base + off[n] where bit n of known is set. */
+struct known {
+	uint32_t regs;
+	int32_t off[16];
+};
+
+struct scan {
+	struct known k;
+	struct access_group g;
+	unsigned accesses;
+	int32_t *off;
+};
+
+/* Ops that have no effect but on registers and flags. */
+static bool harmless(unsigned op)
+{
+	switch (op) {
+	case IR_INSN: case IR_MOV: case IR_ZEXT: case IR_SEXT: case IR_LEA: case IR_IPVAL: case IR_ADD: case IR_SUB:
+	case IR_AND: case IR_OR: case IR_XOR: case IR_CMP: case IR_TEST: case IR_NOT: case IR_NEG: case IR_INC: case IR_DEC:
+	case IR_ADC: case IR_SBB: case IR_STX: case IR_SHL: case IR_SHR: case IR_SAR: case IR_IMUL: case IR_SETCC: case IR_CMOV:
+		return true;
+	}
+	return false;
+}
+
+static bool access_op(unsigned op)
+{
+	return op == IR_LD || op == IR_ST || op == IR_LDX;
+}
+
+/* Distance of @m from the base, if it is known. */
+static bool distance(const struct scan *s, const struct ir_mem *m, int32_t *off)
+{
+	unsigned n = IR_NUM(m->base) & 15;
+
+	if (IR_KIND(m->base) != IR_KIND_G || m->index != IR_NONE || m->seg != IR_NOSEG || m->asize != s->g.first.asize ||
+		m->idx != s->g.first.idx || !(s->k.regs >> n & 1))
+		return false;
+	if (m->disp > 4 * GROUP_MAX_SPAN + (int64_t)INT32_MAX / 4 || m->disp < INT32_MIN / 4)
+		return false;
+	*off = s->k.off[n] + (int32_t)m->disp;
+	return true;
+}
+
+static void learn(struct scan *s, const struct ir_op *o)
+{
+	unsigned d = IR_NUM(o->d) & 15, a = IR_NUM(o->a) & 15;
+	bool known = IR_KIND(o->a) == IR_KIND_G && s->k.regs >> a & 1 && o->w == s->g.first.asize;
+	int64_t add = 0;
+
+	if (IR_KIND(o->d) == IR_KIND_GH)
+		s->k.regs &= ~(1u << (IR_NUM(o->d) & 3));
+	if (IR_KIND(o->d) != IR_KIND_G)
+		return;
+	switch (o->op) {
+	case IR_MOV: break;
+	case IR_INC: add = 1; break;
+	case IR_DEC: add = -1; break;
+	case IR_ADD: case IR_SUB:
+		known = known && IR_KIND(o->b) == IR_KIND_IMM;
+		add = o->op == IR_ADD ? o->imm : -o->imm;
+		break;
+	default:
+		known = false;
+	}
+	if (known && add > -4 * GROUP_MAX_SPAN && add < 4 * GROUP_MAX_SPAN && s->k.off[a] > -65536 && s->k.off[a] < 65536) {
+		s->k.off[d] = s->k.off[a] + (int32_t)add;
+		s->k.regs |= 1u << d;
+	} else {
+		s->k.regs &= ~(1u << d);
+	}
+}
+
+/* Take op @i into the group if it fits. */
+static bool take(const struct ir_block *ir, struct scan *s, unsigned i)
+{
+	const struct ir_op *o = &ir->op[i];
+	int32_t off, lo, hi;
+
+	if (harmless(o->op)) {
+		learn(s, o);
+		return true;
+	}
+	if (!access_op(o->op) || !distance(s, &o->m, &off))
+		return false;
+	lo = off < s->g.lo ? off : s->g.lo;
+	hi = off + o->w > s->g.hi ? off + o->w : s->g.hi;
+	if (hi - lo > GROUP_MAX_SPAN)
+		return false;
+	s->g.lo = lo;
+	s->g.hi = hi;
+	s->g.writes |= o->op != IR_LD;
+	s->accesses++;
+	s->off[i] = off;
+	learn(s, o);
+	return true;
+}
+
+bool group_find(const struct ir_block *ir, unsigned first, struct access_group *g, int32_t *off)
+{
+	const struct ir_op *o = &ir->op[first];
+	struct scan s = {.g = {.first = o->m}, .off = off};
+	unsigned accesses = 1;
+
+	if (!access_op(o->op) || IR_KIND(o->m.base) != IR_KIND_G || o->m.asize < 4)
+		return false;
+	s.k.regs = 1u << (IR_NUM(o->m.base) & 15);
+	if (!distance(&s, &o->m, &s.g.lo))
+		return false;
+	s.g.hi = s.g.lo + o->w;
+	for (unsigned i = first; i < ir->nops && take(ir, &s, i); i++)
+		if (i + 1 == ir->nops || ir->op[i + 1].op == IR_INSN) {
+			s.g.end = i + 1;
+			if (s.accesses > accesses) {
+				accesses = s.accesses;
+				*g = s.g;
+			}
+		}
+	return accesses > 1;
+}
