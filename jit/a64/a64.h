@@ -93,7 +93,8 @@ struct a64 {
 	struct jc_entry *jc;
 	struct eval eval;
 	struct emitter *em;
-	uint32_t feat; /* HOSTF_* */
+	uint32_t feat;	   /* HOSTF_* */
+	uint32_t opts_off; /* JIT_OPT_* */
 	uint64_t flushes;
 	bool no_jc;    /* every block goes back to the run loop */
 };
@@ -113,6 +114,30 @@ struct cold {
 	struct block_exit *exit;
 	bool inv;		      /* what C was at the branch; it is the same again at the join */
 	uint8_t reg_t[32];	      /* where the temporaries were */
+	/* a group: its ops, the emitter's state before and after */
+	unsigned begin, end;
+	int32_t off, next_off;
+	uint16_t obs;
+	uint8_t end_t[32];
+	bool end_inv;
+};
+
+/* A run of ops that share one probe (group.c). */
+struct group {
+	bool on;		     /* its ops are being lowered */
+	bool failed;		     /* one of them did not fit */
+	uint8_t base;		     /* register with the host address of the lowest byte */
+	int32_t lo, off[IR_MAX_OPS]; /* distances from the guest's base: of that byte, of each access */
+	unsigned skip;		     /* no group begins before this op */
+};
+
+/* What ops may have changed in the emitter before it turned out that they do not fit. */
+struct mark {
+	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[32];
+	unsigned ncold, nsites, nrefs;
+	uint16_t obs;
+	int32_t off, next_off;
+	bool inv;
 };
 
 struct emitter {
@@ -123,7 +148,7 @@ struct emitter {
 	struct a64_block xb[1];
 	bool code64, flagm;
 	bool inv;		     /* C is the inverse of CF */
-	uint32_t pool, busy;	     /* temporaries' registers; those in use by the current op */
+	uint32_t pool, busy, held;   /* temporaries' registers; those in use by the current op; by the group */
 	uint8_t t_reg[IR_MAX_TEMPS]; /* register holding temporary n, or A_NONE: in its home slot */
 	uint8_t reg_t[32];	     /* temporary held by a register, or 0xFF */
 	bool starved;		     /* ran out of registers in this op */
@@ -132,6 +157,7 @@ struct emitter {
 	int32_t off, next_off;
 	struct cold cold[A64_MAX_COLD];
 	unsigned ncold;
+	struct group group;
 	struct a64_site site[A64_MAX_SITES];
 	uint16_t site_op[A64_MAX_SITES]; /* index of the op a64_eval() runs, or NO_OP */
 	unsigned nsites;
@@ -153,6 +179,7 @@ void def_end(struct emitter *c, ir_val d, unsigned w, unsigned reg);
 void put(struct emitter *c, ir_val d, unsigned w, unsigned reg); /* d = low w bytes of @reg */
 bool whole(ir_val d, unsigned w);			/* is a register's every bit written? */
 unsigned temp_reg(struct emitter *c, unsigned t, bool load);
+void load_home(struct emitter *c, unsigned reg, unsigned t); /* @reg = temporary @t, from its home */
 void spill_temps(struct emitter *c);			/* all to their homes, registers free */
 void flags_carry(struct emitter *c);			/* C is CF from here on */
 void flags_borrow(struct emitter *c);			/* C is not CF */
@@ -165,8 +192,16 @@ void call_site(struct emitter *c, const uint8_t *stub, const struct a64_site *s)
 struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct cold *));
 void cold_eval(struct emitter *c, struct cold *k); /* run one op in C and come back */
 uint32_t code_here(const struct emitter *c);	   /* offset in the block's code */
+/* backend.c */
+void lower_range(struct emitter *c, unsigned begin, unsigned end);
+void mark(const struct emitter *c, struct mark *m);
+void take_back(struct emitter *c, const struct mark *m);
+/* group.c */
+unsigned lower_group(struct emitter *c); /* ops consumed from the current one, or 0 */
 /* mem.c */
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
+/* X_S2 = host - linear address for @len bytes at the linear address in register @a; the branch taken where it is not known */
+uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, bool write);
 /* lower_*.c */
 extern lower_fn *const a64_lower[IR_OP_COUNT];
 lower_fn lower_ld, lower_st, lower_stx, lower_segchk, lower_canon;

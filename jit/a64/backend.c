@@ -47,6 +47,7 @@ static enum vm_err a64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	x->cpu = cpu;
 	x->feat = host_without(host_detect(), opt->host_mask);
 	x->no_jc = opt->no_link || opt->accel == ACCEL_LOCKSTEP;
+	x->opts_off = opt->opts_off;
 	x->eval.cpu = cpu;
 	x->eval.call = call_direct;
 	code_mem_open(&x->mem, &cb);
@@ -73,7 +74,9 @@ static void begin(struct emitter *c, struct a64 *x, struct block *blk, const str
 	c->nsites = c->nrefs = c->ncold = 0;
 	c->code64 = mode_code_size(ir->mode) == 8;
 	c->flagm = x->feat & HOSTF_FLAGM;
-	c->inv = c->starved = false;
+	c->inv = c->starved = c->group.on = false;
+	c->group.skip = 0;
+	c->held = 0;
 	c->pool = c->code64 ? 0xFF : 0xFFFF;
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
@@ -81,14 +84,7 @@ static void begin(struct emitter *c, struct a64 *x, struct block *blk, const str
 	code_mem_open(&x->mem, &c->cb);
 }
 
-/* What an op may have changed in the emitter before it turned out that it does not fit. */
-struct mark {
-	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[32];
-	unsigned ncold, nsites, nrefs;
-	bool inv;
-};
-
-static void mark(const struct emitter *c, struct mark *m)
+void mark(const struct emitter *c, struct mark *m)
 {
 	m->p = c->cb.p;
 	memcpy(m->t_reg, c->t_reg, sizeof(m->t_reg));
@@ -96,10 +92,13 @@ static void mark(const struct emitter *c, struct mark *m)
 	m->ncold = c->ncold;
 	m->nsites = c->nsites;
 	m->nrefs = c->nrefs;
+	m->obs = c->obs;
+	m->off = c->off;
+	m->next_off = c->next_off;
 	m->inv = c->inv;
 }
 
-static void take_back(struct emitter *c, const struct mark *m)
+void take_back(struct emitter *c, const struct mark *m)
 {
 	c->cb.p = m->p;
 	memcpy(c->t_reg, m->t_reg, sizeof(m->t_reg));
@@ -107,38 +106,49 @@ static void take_back(struct emitter *c, const struct mark *m)
 	c->ncold = m->ncold;
 	c->nsites = m->nsites;
 	c->nrefs = m->nrefs;
+	c->obs = m->obs;
+	c->off = m->off;
+	c->next_off = m->next_off;
 	c->inv = m->inv;
-	c->busy = 0;
+	c->busy = c->held;
 	c->starved = false;
 }
 
-static void lower_one(struct emitter *c, const struct ir_op *o)
+/* One op: the number of ops it took. */
+static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 {
+	unsigned n = lower_group(c);
 	struct mark m;
 
+	if (n)
+		return n;
 	mark(c, &m);
 	if (a64_lower[o->op] && a64_lower[o->op](c, o) && !c->starved)
-		return;
+		return 1;
 	take_back(c, &m);
+	c->group.failed = true;
 	lower_eval(c, o);
+	return 1;
 }
 
-static void lower_ops(struct emitter *c)
+void lower_range(struct emitter *c, unsigned begin, unsigned end)
 {
 	const struct ir_block *ir = c->ir;
 
-	for (c->i = 0; c->i < ir->nops; c->i++) {
-		const struct ir_op *o = &ir->op[c->i];
+	for (unsigned n; begin < end; begin += n) {
+		const struct ir_op *o = &ir->op[begin];
 
-		c->busy = 0;
+		n = 1;
+		c->i = begin;
+		c->busy = c->held;
 		if (o->op == IR_INSN) {
 			c->off = (int32_t)o->imm;
 			c->next_off = c->off + o->aux;
 			drop_temps(c);
 		} else {
-			lower_one(c, o);
+			n = lower_one(c, o);
 		}
-		c->obs = o->fobs;
+		c->obs = ir->op[begin + n - 1].fobs;
 	}
 }
 
@@ -221,7 +231,7 @@ static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	begin(c, x, blk, ir);
 	blk->code = codebuf_rx(&c->cb);
 	emit_entry(c);
-	lower_ops(c);
+	lower_range(c, 0, ir->nops);
 	lower_term(c);
 	emit_cold(c);
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);

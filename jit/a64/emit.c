@@ -25,6 +25,11 @@ static int32_t home(unsigned t)
 	return FRAME(t) + (int32_t)(8 * t);
 }
 
+void load_home(struct emitter *c, unsigned reg, unsigned t)
+{
+	a_ldr(&c->cb, 8, reg, A_SP, home(t));
+}
+
 static void evict(struct emitter *c, unsigned reg)
 {
 	unsigned t = c->reg_t[reg];
@@ -64,7 +69,7 @@ unsigned temp_reg(struct emitter *c, unsigned t, bool load)
 		if (c->starved)
 			return r;
 		if (load)
-			a_ldr(&c->cb, 8, r, A_SP, home(t));
+			load_home(c, r, t);
 		c->t_reg[t] = (uint8_t)r;
 		c->reg_t[r] = (uint8_t)t;
 	}

@@ -81,23 +81,17 @@ static void cold_probe(struct emitter *c, struct cold *k)
 	call_site(c, c->x->stub.slow[c->code64], k->site);
 }
 
-/* X_S2 = host address - linear address for the access of @o; returns the register with the linear address. */
-static unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val)
+uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, bool write)
 {
 	int32_t tlb = (int32_t)(offsetof(struct vcpu, mmu) + offsetof(struct mmu, tlb) +
-		o->m.idx % MMU_IDX_COUNT * sizeof(struct tlb_entry) * TLB_SIZE);
-	int32_t tag = kind == SITE_LD ? offsetof(struct tlb_entry, rd) : offsetof(struct tlb_entry, wr);
-	unsigned a = address(c, &o->m);
-	struct a64_site *s;
-	struct cold *k;
+		idx % MMU_IDX_COUNT * sizeof(struct tlb_entry) * TLB_SIZE);
+	int32_t tag = write ? offsetof(struct tlb_entry, wr) : offsetof(struct tlb_entry, rd);
+	uint8_t *miss;
 
-	s = new_site(c, o, kind);
-	s->gla_reg = (uint8_t)a;
-	s->val = value_at(c, val);
 	/* the page of the last byte: an access across the end of a page misses */
-	if (o->w > 1)
-		a_addi(&c->cb, A_ADD, 8, X_S, a, o->w - 1);
-	a_logici(&c->cb, A_AND, 8, X_S, o->w > 1 ? X_S : a, ~(uint64_t)(PAGE_SIZE - 1));
+	if (len > 1)
+		a_addi(&c->cb, A_ADD, 8, X_S, a, len - 1);
+	a_logici(&c->cb, A_AND, 8, X_S, len > 1 ? X_S : a, ~(uint64_t)(PAGE_SIZE - 1));
 	a_ubfx(&c->cb, 8, X_S2, a, PAGE_SHIFT, TLB_BITS);
 	a_add(&c->cb, A_ADD, 8, X_S2, X_CPU, X_S2, A_LSL, 5);
 	_Static_assert(sizeof(struct tlb_entry) == 32, "shift above");
@@ -105,10 +99,24 @@ static unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, i
 		a_addi(&c->cb, A_ADD, 8, X_S2, X_S2, (uint64_t)tlb & ~0xFFFull);
 	a_ldr(&c->cb, 8, A_LR, X_S2, (tlb & 0xFFF) + tag);
 	a_logic(&c->cb, A_EOR, 8, X_S, X_S, A_LR, A_LSL, 0);
-	k = new_cold(c, cold_probe);
-	k->from = a_cbz_fwd(&c->cb, true, 8, X_S);
-	k->site = s;
+	miss = a_cbz_fwd(&c->cb, true, 8, X_S);
 	a_ldr(&c->cb, 8, X_S2, X_S2, (tlb & 0xFFF) + (int32_t)offsetof(struct tlb_entry, addend));
+	return miss;
+}
+
+/* X_S2 = host address - linear address for the access of @o; returns the register with the linear address. */
+static unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val)
+{
+	unsigned a = address(c, &o->m);
+	struct a64_site *s;
+	struct cold *k;
+
+	s = new_site(c, o, kind);
+	s->gla_reg = (uint8_t)a;
+	s->val = value_at(c, val);
+	k = new_cold(c, cold_probe);
+	k->from = emit_probe(c, a, o->w, o->m.idx, kind != SITE_LD);
+	k->site = s;
 	s->join = code_here(c);
 	return a;
 }
@@ -119,22 +127,41 @@ static void result(struct emitter *c, const struct ir_op *o, unsigned reg)
 		put(c, o->d, o->w, X_S);
 }
 
+/* Register that will have the host address of the access, for IR_STX. */
+static unsigned keep_host(struct emitter *c)
+{
+	if (c->t_reg[T_HOST] != A_NONE)
+		c->reg_t[c->t_reg[T_HOST]] = 0xFF;
+	c->t_reg[T_HOST] = A_NONE;
+	return temp_reg(c, T_HOST, false);
+}
+
+static uint64_t in_group(const struct emitter *c)
+{
+	return (uint64_t)(c->group.off[c->i] - c->group.lo);
+}
+
 bool lower_ld(struct emitter *c, const struct ir_op *o)
 {
-	unsigned a = probe(c, o, o->op == IR_LDX ? SITE_LDX : SITE_LD, IR_NONE), d, h;
+	bool x = o->op == IR_LDX;
+	unsigned a = A_NONE, d, h = A_NONE;
 
-	if (o->op == IR_LDX) {
-		if (c->t_reg[T_HOST] != A_NONE)
-			c->reg_t[c->t_reg[T_HOST]] = 0xFF;
-		c->t_reg[T_HOST] = A_NONE;
-		h = temp_reg(c, T_HOST, false);
-		a_add(&c->cb, A_ADD, 8, h, a, X_S2, A_LSL, 0);
-		d = whole(o->d, o->w) ? def(c, o->d) : X_S;
-		a_ldr(&c->cb, o->w, d, h, 0);
-	} else {
-		d = whole(o->d, o->w) ? def(c, o->d) : X_S;
-		a_ldr_reg(&c->cb, o->w, d, a, X_S2);
+	if (!c->group.on)
+		a = probe(c, o, x ? SITE_LDX : SITE_LD, IR_NONE);
+	if (x) {
+		h = keep_host(c);
+		if (c->group.on)
+			a_addi(&c->cb, A_ADD, 8, h, c->group.base, in_group(c));
+		else
+			a_add(&c->cb, A_ADD, 8, h, a, X_S2, A_LSL, 0);
 	}
+	d = whole(o->d, o->w) ? def(c, o->d) : X_S;
+	if (x)
+		a_ldr(&c->cb, o->w, d, h, 0);
+	else if (c->group.on)
+		a_ldr(&c->cb, o->w, d, c->group.base, (int32_t)in_group(c));
+	else
+		a_ldr_reg(&c->cb, o->w, d, a, X_S2);
 	result(c, o, d);
 	return true;
 }
@@ -143,6 +170,10 @@ bool lower_st(struct emitter *c, const struct ir_op *o)
 {
 	unsigned v = use(c, o->a, o->imm), a;
 
+	if (c->group.on) {
+		a_str(&c->cb, o->w, v, c->group.base, (int32_t)in_group(c));
+		return true;
+	}
 	/* an immediate that is in a register anyway: C may take it from there */
 	a = probe(c, o, SITE_ST, o->a);
 	a_str_reg(&c->cb, o->w, v, a, X_S2);
