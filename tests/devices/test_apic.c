@@ -349,6 +349,40 @@ START_TEST(base_transitions)
 }
 END_TEST
 
+/* CR8 is TPR[7:4]; an interrupt of its class or below waits, ExtINT does not (10.8.6, 10.8.3.1); lowering it lets it go. */
+START_TEST(cr8_holds_back)
+{
+	struct fix f;
+	struct who w[3];
+	struct irq pin;
+
+	setup(&f, w);
+	pin = apic_lint(f.a[0], 0);
+	apic_set_cr8(f.a[0], 5);
+	ck_assert_uint_eq(rd(&f, 0x80), 0x50);
+	wr(&f, 0x300, 0x4005F); /* self */
+	ck_assert_int_eq(f.b.level[0], 0);
+	wr(&f, 0x300, 0x40060);
+	ck_assert_int_eq(f.b.level[0], 1);
+	ck_assert_int_eq(apic_ack(f.a[0]), 0x60);
+	wr(&f, 0xB0, 0);
+	ck_assert_int_eq(f.b.level[0], 0);
+	apic_set_cr8(f.a[0], 4);
+	ck_assert_int_eq(f.b.level[0], 1);
+	ck_assert_int_eq(apic_ack(f.a[0]), 0x5F);
+	wr(&f, 0xB0, 0);
+	apic_set_cr8(f.a[0], 15);
+	wr(&f, 0x350, APIC_EXTINT << 8);
+	f.extint_vec = 0x28;
+	irq_set(&pin, 1);
+	ck_assert_int_eq(f.b.level[0], 1);
+	ck_assert_int_eq(apic_ack(f.a[0]), 0x28);
+	wr(&f, 0x80, 0xA7);
+	ck_assert_uint_eq(apic_cr8(f.a[0]), 10);
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(ioapic_edge_level)
 {
 	struct fix f;
@@ -434,6 +468,6 @@ END_TEST
 int main(void)
 {
 	const TTest *const t[] = {
-		priorities, ipis, timer_modes, lint_and_enable, x2apic, x2apic_faults, base_transitions, ioapic_edge_level, fuzzed};
+		priorities, ipis, timer_modes, lint_and_enable, x2apic, x2apic_faults, base_transitions, cr8_holds_back, ioapic_edge_level, fuzzed};
 	return run_cases("apic", t, ARRAY_SIZE(t));
 }

@@ -274,6 +274,53 @@ START_TEST(invpcid)
 }
 END_TEST
 
+/* With a 67H prefix a RIP-relative address is cut to 32 bits (Vol. 2A 2.2.1.6, 2.2.1.7). */
+START_TEST(eip_relative)
+{
+	struct fix *f = fix_long("max", 0);
+	struct vcpu *c = f->cpu;
+	const uint64_t high = 0xFFFF800000000000;
+
+	/* at the high addresses is the second 2 MB */
+	fix_wr(f, PML4 + 256 * 8, (PML4 + 0x3000) | 7, 8);
+	fix_wr(f, PML4 + 0x3000, (PML4 + 0x4000) | 7, 8);
+	fix_wr(f, PML4 + 0x4000, 0x200087, 8);
+	fix_wr(f, 0x9000, 0x11, 1);
+	fix_wr(f, 0x209000, 0x22, 1);
+	clear_gprs(f);
+	c->rip = high + 0x6000;
+	/* bl = [eip + 2FF9h]; cl = [rip + 2FF3h]; lea rdx, [eip]; lea rdi, [rip]; hlt */
+	fix_code(f, 0x206000, "67 8A 1D F9 2F 00 00 8A 0D F3 2F 00 00 67 48 8D 15 00 00 00 00 48 8D 3D 00 00 00 00 F4");
+	ck_assert_int_eq(fix_run(f, engines[_i]), -1);
+	ck_assert_uint_eq(c->gpr[GPR_RBX], 0x11);
+	ck_assert_uint_eq(c->gpr[GPR_RCX], 0x22);
+	ck_assert_uint_eq(c->gpr[GPR_RDX], 0x6015);
+	ck_assert_uint_eq(c->gpr[GPR_RDI], high + 0x601C);
+	fix_free(f);
+}
+END_TEST
+
+/* CR3 with PCIDs: bit 63 is not stored; bits 11:0 are the PCID; PCIDE can be cleared with any PCID (Vol. 3A 4.10.1). */
+START_TEST(pcid_bits)
+{
+	struct fix *f = fix_long("max", 0);
+	struct vcpu *c = f->cpu;
+
+	ck_assert_int_eq(h_mov_cr_to(c, 4, c->cr4 | CR4_PCIDE, 0), EXIT_NONE);
+	ck_assert_int_eq(h_mov_cr_to(c, 3, BIT(63) | PML4 | 0xABC, 0), EXIT_NONE);
+	ck_assert_int_eq(h_mov_cr_from(c, 3, 0, 0), EXIT_NONE);
+	ck_assert_uint_eq(c->ret, PML4 | 0xABC);
+	ck_assert_int_eq(h_mov_cr_to(c, 4, c->cr4 & ~CR4_PCIDE, 0), EXIT_NONE);
+	ck_assert_int_eq(h_mov_cr_to(c, 4, c->cr4 | CR4_PCIDE, 0), EXIT_FAULT);
+	ck_raised(f, GP_CR4_PCIDE, 0);
+	for (unsigned b = c->maxphyaddr; b < 64; b++) {
+		ck_assert_int_eq(h_mov_cr_to(c, 3, BIT(b) | PML4, 0), EXIT_FAULT);
+		ck_raised(f, GP_CR3_RESERVED, 0);
+	}
+	fix_free(f);
+}
+END_TEST
+
 /* A page of 1 GB; on a model without them PS is reserved there (tables 4-15, 4-16). */
 START_TEST(huge_pages)
 {
@@ -477,7 +524,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const programs[] = {far_jumps, call_gate_from_compat, sysenter, sysret_32, step_syscall, step_sysret, iretq_null_ss, segments,
-		smap, invpcid, huge_pages, leave, leave_with_pcids, wide_bases, cr8, odds};
+		smap, invpcid, huge_pages, leave, leave_with_pcids, wide_bases, cr8, odds, eip_relative};
 	Suite *s = suite_create("long mode");
 	TCase *t = tcase_create("all");
 	SRunner *r = srunner_create(s);
@@ -486,6 +533,7 @@ int main(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(programs); i++)
 		tcase_add_loop_test(t, programs[i], 0, ENGINES);
 	tcase_add_test(t, looking);
+	tcase_add_test(t, pcid_bits);
 	tcase_add_test(t, msrs_by_model);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
