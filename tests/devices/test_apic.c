@@ -468,6 +468,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const t[] = {
-		priorities, ipis, timer_modes, lint_and_enable, x2apic, x2apic_faults, base_transitions, cr8_holds_back, ioapic_edge_level, fuzzed};
+		priorities, ipis, timer_modes, lint_and_enable, x2apic, x2apic_faults, base_transitions, cr8_holds_back,
+		ioapic_edge_level, fuzzed};
 	return run_cases("apic", t, ARRAY_SIZE(t));
 }

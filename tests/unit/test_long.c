@@ -84,6 +84,31 @@ START_TEST(call_gate_from_compat)
 }
 END_TEST
 
+/* A frame starts at a multiple of 16, with a stack switch or without; SS becomes NULL only with a new CPL (6.14.2, 6.14.4). */
+START_TEST(frames_aligned)
+{
+	/* from ring 3 by RSP0; by IST1; within ring 0 on the same stack; by IST1 */
+	for (unsigned i = 0; i < 4; i++) {
+		struct fix *f = fix_long("max", i < 2 ? 3 : 0);
+		struct vcpu *c = f->cpu;
+		uint64_t old = i < 2 ? USTACK : KSTACK - 0x100 - 3;
+		uint16_t ss = c->seg[SEG_SS].sel;
+
+		c->gpr[GPR_RSP] = old;
+		fix_wr(f, TSS + 4, KSTACK - 5, 8);
+		fix_wr(f, TSS + 0x24, KSTACK - 0x200 - 9, 8);
+		fix_wr(f, IDT + 0x80 * 16 + 4, i & 1, 1);
+		fix_code(f, i < 2 ? 0x7000 : 0x6000, "CD 80");
+		ck_assert_int_eq(fix_run(f, engines[_i]), 0x80);
+		ck_assert_uint_eq(c->gpr[GPR_RSP], (i & 1 ? KSTACK - 0x210 : i ? KSTACK - 0x110 : KSTACK - 16) - 40);
+		ck_assert_uint_eq(fix_frame(f, 3), old);
+		ck_assert_uint_eq(fix_frame(f, 4), ss);
+		ck_assert_uint_eq(c->seg[SEG_SS].sel, i < 2 ? 0 : ss);
+		fix_free(f);
+	}
+}
+END_TEST
+
 /* SYSENTER from 64-bit and from compatibility code; SYSEXIT to either (Vol. 2 SYSENTER, SYSEXIT). */
 START_TEST(sysenter)
 {
@@ -523,8 +548,9 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const programs[] = {far_jumps, call_gate_from_compat, sysenter, sysret_32, step_syscall, step_sysret, iretq_null_ss, segments,
-		smap, invpcid, huge_pages, leave, leave_with_pcids, wide_bases, cr8, odds, eip_relative};
+	const TTest *const programs[] = {far_jumps, call_gate_from_compat, frames_aligned, sysenter, sysret_32, step_syscall,
+		step_sysret, iretq_null_ss, segments, smap, invpcid, huge_pages, leave, leave_with_pcids, wide_bases, cr8, odds,
+		eip_relative};
 	Suite *s = suite_create("long mode");
 	TCase *t = tcase_create("all");
 	SRunner *r = srunner_create(s);
