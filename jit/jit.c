@@ -22,7 +22,7 @@ static enum vm_err choose_backend(struct jit *j, struct err *e)
 	return j->be->init(j->cpu, &j->opt, &j->be_priv, e);
 }
 
-const char *const jit_opts[] = {"find", "fold", "group", "link", "next"};
+const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti"};
 const unsigned jit_nopts = ARRAY_SIZE(jit_opts);
 
 enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options *opt, struct err *e)

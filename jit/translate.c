@@ -130,6 +130,24 @@ static void settle_flags(struct ir_block *b, const struct insn *in)
 	o->imm = o->fdef = undef;
 }
 
+/*
+ * Can the instruction at @off, behind an STI, be the last of its block? The block then needs no shadow. Not if it might
+ * stop half done (a repeated string instruction looks for requests), or if the run loop wants to see it.
+ */
+static bool can_pair(const struct fetch *f, unsigned off)
+{
+	const struct jit *j = f->j;
+	enum decode_status st;
+	struct insn in;
+
+	if (f->mode & (MODE_ONE | MODE_ICOUNT) || j->opt.one_insn || j->opt.opts_off & JIT_OPT_STI || off >= PAGE_SIZE ||
+		j->ir.ninsns + 2 > BLOCK_MAX_INSNS || j->ir.nops > IR_MAX_OPS / 2 || debug_on(j) || debug_breaks(j, off))
+		return false;
+	st = insn_decode(j->cpu->index, f->page + off, PAGE_SIZE - off < INSN_MAX_LEN ? PAGE_SIZE - off : INSN_MAX_LEN,
+		mode_code_size(f->mode), &in);
+	return st == DECODE_OK && !in.rep && in.id != INSN_STI && !debug_magic(j, &in, st) && !debug_counts(j, &in, st);
+}
+
 static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode_status st)
 {
 	struct jit *j = f->j;
@@ -142,6 +160,7 @@ static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode
 	}
 	if (st == DECODE_UD)
 		in->id = INSN_UD;
+	l.pair = in->id == INSN_STI && can_pair(f, l.next_off);
 	l.no_native = in->id == INSN_UD || !f->be->can_native(f->be_priv, in);
 	lift_insn(&l);
 	if (j->lock && in->id < INSN_COUNT)
@@ -192,7 +211,7 @@ static enum exit lift_block(struct fetch *f, unsigned off)
 			if (x)
 				return x;
 		}
-		bool magic = debug_magic(j, &in, st);
+		bool magic = debug_magic(j, &in, st), behind_sti = ninsns && b->insns[ninsns - 1].id == INSN_STI;
 
 		if (ninsns && (magic || debug_counts(j, &in, st)))
 			break;
@@ -207,6 +226,8 @@ static enum exit lift_block(struct fetch *f, unsigned off)
 		}
 		BUG_ON(b->overflow);
 		off += in.len;
+		if (behind_sti && b->term.kind == TERM_NONE)
+			lift_look(b, off);
 		if (magic)
 			break;
 	}

@@ -44,10 +44,10 @@ enum exit h_cli(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 	return EXIT_NONE;
 }
 
-enum exit h_sti(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+static enum exit sti(struct vcpu *cpu, bool pair)
 {
 	if (is_real(cpu) || cpu->cpl <= iopl(cpu)) {
-		if (!(cpu->eflags & FL_IF) && !cpu->shadow) {
+		if (!(cpu->eflags & FL_IF) && !cpu->shadow && !pair) {
 			cpu->shadow = 1; /* interrupts after the next instruction */
 			cpu->eflags |= FL_IF;
 			mode_refresh(cpu);
@@ -65,6 +65,16 @@ enum exit h_sti(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 		return cpu_raise(cpu, CHECK_GP_VME_VIP, 0);
 	cpu->eflags |= FL_VIF;
 	return EXIT_NONE;
+}
+
+enum exit h_sti(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+	return sti(cpu, false);
+}
+
+enum exit h_sti_pair(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
+{
+	return sti(cpu, true);
 }
 
 enum exit h_pushf(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)

@@ -50,8 +50,9 @@ void lift_cli(struct lift *l)
 
 void lift_sti(struct lift *l)
 {
-	lift_do(l, HELPER_sti, NO, NO, NO);
-	lift_resume(l);
+	lift_do(l, l->pair ? HELPER_sti_pair : HELPER_sti, NO, NO, NO);
+	if (!l->pair)
+		lift_resume(l);
 }
 
 void lift_clac(struct lift *l)

@@ -18,12 +18,17 @@ void lift_stop(struct lift *l)
 	ir_end(l->b, &t);
 }
 
-void lift_resume(struct lift *l)
+void lift_look(struct ir_block *b, unsigned next_off)
 {
-	struct ir_term t = {.kind = TERM_STOP, .soft = 1, .t_off = l->next_off, .f_off = l->next_off, .ipsize = 8,
+	struct ir_term t = {.kind = TERM_STOP, .soft = 1, .t_off = next_off, .f_off = next_off, .ipsize = 8,
 		.val = IR_NONE};
 
-	ir_end(l->b, &t);
+	ir_end(b, &t);
+}
+
+void lift_resume(struct lift *l)
+{
+	lift_look(l->b, l->next_off);
 }
 
 void lift_rip(struct lift *l)

@@ -17,6 +17,7 @@ struct lift {
 	uint32_t mode;	   /* mode key */
 	unsigned off;	   /* page offset of the instruction */
 	unsigned next_off; /* of the next: off + in->len */
+	bool pair;	   /* STI: the next instruction will be in this block, and end it */
 	bool no_native;	   /* FP only through h_fpu (host cannot, or asked for) */
 };
 
@@ -30,5 +31,7 @@ void lift_insn(struct lift *l);
 
 /* The block ends before the next instruction at @next_off without a branch (length, page end). */
 void lift_fallthrough(struct ir_block *b, unsigned next_off);
+/* The same, and the run loop looks if the mode, an interrupt shadow or a request is new. */
+void lift_look(struct ir_block *b, unsigned next_off);
 
 #endif

@@ -328,7 +328,8 @@ void lower_term(struct emitter *c)
 		indirect(c, t);
 		break;
 	case TERM_STOP:
-		if (t->soft && patched(c, &c->blk->exit[0]) && c->fl_env && !(c->ir->mode & MODE_ONE)) {
+		if (t->soft && patched(c, &c->blk->exit[0]) && !(c->ir->mode & MODE_ONE)) {
+			flags_save(c);
 			resume(c);
 			break;
 		}
