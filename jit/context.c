@@ -33,10 +33,19 @@ static unsigned find_context(const struct jit *j)
 	return JIT_CONTEXTS;
 }
 
+/* A free one: those of a kernel outlive the programs'. Else each in turn. */
+static unsigned pick_context(struct jit *j)
+{
+	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
+		if (!j->ctx[i].id)
+			return i;
+	return j->ctx_next++ % JIT_CONTEXTS;
+}
+
 static unsigned new_context(struct jit *j)
 {
 	struct vcpu *cpu = j->cpu;
-	unsigned i = j->ctx_next++ % JIT_CONTEXTS;
+	unsigned i = pick_context(j);
 
 	/* ids used up (the last is that of no context): forget every tag that carries one */
 	if (++j->ctx_last_id == NO_CONTEXT) {
