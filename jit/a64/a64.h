@@ -37,7 +37,8 @@ struct jc_entry {
 	const uint8_t *code;
 };
 
-enum site_kind { SITE_LD, SITE_ST, SITE_LDX };
+enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
+	SITE_VLD, SITE_VST }; /* of vector instructions: up to 16 bytes */
 enum { VAL_REG = 0x00, VAL_HIGH = 0x20, VAL_IMM = 0x40, VAL_HOME = 0x80 /* | 0..63 */ };
 
 /* What a cold path must know about where it was left. Lives as long as its block. */
@@ -46,7 +47,8 @@ struct a64_site {
 	int32_t off, next_off; /* page offset of the instruction and of the next */
 	uint8_t w, idx, sreg, kind;
 	uint8_t gla_reg;       /* register with the linear address */
-	uint8_t val;	       /* where the value of a store is: VAL_* | number */
+	uint8_t val;	       /* where the value of a store is: VAL_* | number; SITE_VST: byte of cpu->fpu.xmm */
+	uint8_t align;	       /* 16: else #GP(0); 0: any address */
 	bool last;	       /* the op is the last of its instruction, and not of the block */
 	bool inv;	       /* C is the inverse of CF there */
 	uint32_t join;	       /* where to go on: offset in the block's code */
@@ -74,6 +76,7 @@ struct a64_frame {
 	const uint8_t *join; /* where translated code goes on after a slow path */
 	uint64_t delta;	     /* slow path: host address - linear address */
 	uint64_t val;	     /* slow path: the word that was read, or one to write to */
+	uint8_t bounce[16];  /* the same for vectors */
 	uint64_t t[IR_MAX_TEMPS]; /* homes of the IR temporaries */
 };
 
@@ -84,6 +87,7 @@ struct a64_stubs {
 	const uint8_t *lookup[2]; /* X_S = IP */
 	const uint8_t *link[2];	  /* called with a pointer to the block_exit behind the call */
 	const uint8_t *slow[2], *eval[2]; /* called with a pointer to the site behind the call */
+	const uint8_t *fp_enter;  /* MXCSR to FPCR (fpstate.c) */
 };
 
 struct a64 {
@@ -113,6 +117,9 @@ struct cold {
 	struct a64_site *site;
 	struct block_exit *exit;
 	bool inv;		      /* what C was at the branch; it is the same again at the join */
+	uint16_t vin, vdirty, vload;  /* XMM registers in V registers, not yet written back; to have at the join */
+	uint8_t *resume;	      /* fpstate.c: where to go on if there was nothing to do */
+	struct cold *twin;	      /* another branch with the same join */
 	uint8_t reg_t[32];	      /* where the temporaries were */
 	/* a group: its ops, the emitter's state before and after */
 	unsigned begin, end;
@@ -120,6 +127,7 @@ struct cold {
 	uint16_t obs;
 	uint8_t end_t[32];
 	bool end_inv;
+	uint16_t end_vin, end_vdirty;
 };
 
 /* A run of ops that share one probe (group.c). */
@@ -137,7 +145,8 @@ struct mark {
 	unsigned ncold, nsites, nrefs;
 	uint16_t obs;
 	int32_t off, next_off;
-	bool inv;
+	uint16_t vin, vdirty, vzero;
+	bool inv, fp_ready;
 };
 
 struct emitter {
@@ -148,6 +157,9 @@ struct emitter {
 	struct a64_block xb[1];
 	bool code64, flagm;
 	bool inv;		     /* C is the inverse of CF */
+	uint16_t vin, vdirty;	     /* XMM registers in V registers; those not written back */
+	uint16_t vzero;		     /* their upper halves (YMM) are known to be zero */
+	bool fp_ready;		     /* FPCR and FPSR are the guest's */
 	uint32_t pool, busy, held;   /* temporaries' registers; those in use by the current op; by the group */
 	uint8_t t_reg[IR_MAX_TEMPS]; /* register holding temporary n, or A_NONE: in its home slot */
 	uint8_t reg_t[32];	     /* temporary held by a register, or 0xFF */
@@ -199,9 +211,17 @@ void take_back(struct emitter *c, const struct mark *m);
 /* group.c */
 unsigned lower_group(struct emitter *c); /* ops consumed from the current one, or 0 */
 /* mem.c */
+/*
+ * probe() - X_S2 = host address - linear address for the access of @o; returns the register with the linear address
+ * @val: what a SITE_ST stores; @align: 0, or the 16 that the address must be a multiple of
+ */
+unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align);
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
-/* X_S2 = host - linear address for @len bytes at the linear address in register @a; the branch taken where it is not known */
-uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, bool write);
+/*
+ * emit_probe() - X_S2 = host - linear address for @len bytes at the linear address in register @a; @align as probe()'s
+ * Return: the branch taken where it is not known
+ */
+uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, bool write, unsigned align);
 /* lower_*.c */
 extern lower_fn *const a64_lower[IR_OP_COUNT];
 lower_fn lower_ld, lower_st, lower_stx, lower_segchk, lower_canon;
@@ -218,6 +238,15 @@ void lower_term(struct emitter *c);
 /* condition @cc for B.cond and CSEL; not P or NP. May change the polarity of C */
 enum a_cond host_cond(struct emitter *c, unsigned cc);
 void parity(struct emitter *c, unsigned d); /* bit 0 of d = PF; uses d only */
+/* neon.c, fpstate.c */
+lower_fn lower_native;
+bool a64_can_native(void *priv, const struct insn *in);
+void xmm_write_back(struct emitter *c, uint16_t which);
+void xmm_reload(struct emitter *c, uint16_t which);
+void xmm_flush(struct emitter *c, bool forget); /* all changed ones to struct vcpu; @forget: C code will run */
+bool a64_fp_leave(struct vcpu *cpu); /* FPSR to MXCSR, FPCR as C has it; was it the guest's? */
+void a64_fp_enter(struct vcpu *cpu);
+void a64_make_fp_stub(struct a64 *x, struct codebuf *cb);
 /* stubs.c */
 void a64_make_stubs(struct a64 *x, struct codebuf *cb);
 /* slow.c */

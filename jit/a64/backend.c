@@ -52,6 +52,7 @@ static enum vm_err a64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	x->eval.call = call_direct;
 	code_mem_open(&x->mem, &cb);
 	a64_make_stubs(x, &cb);
+	a64_make_fp_stub(x, &cb);
 	code_mem_commit(&x->mem, &cb);
 	code_mem_keep(&x->mem);
 	jc_clear(x);
@@ -77,6 +78,8 @@ static void begin(struct emitter *c, struct a64 *x, struct block *blk, const str
 	c->inv = c->starved = c->group.on = false;
 	c->group.skip = 0;
 	c->held = 0;
+	c->fp_ready = false;
+	c->vin = c->vdirty = c->vzero = 0;
 	c->pool = c->code64 ? 0xFF : 0xFFFF;
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
@@ -96,6 +99,10 @@ void mark(const struct emitter *c, struct mark *m)
 	m->off = c->off;
 	m->next_off = c->next_off;
 	m->inv = c->inv;
+	m->vin = c->vin;
+	m->vdirty = c->vdirty;
+	m->vzero = c->vzero;
+	m->fp_ready = c->fp_ready;
 }
 
 void take_back(struct emitter *c, const struct mark *m)
@@ -110,6 +117,10 @@ void take_back(struct emitter *c, const struct mark *m)
 	c->off = m->off;
 	c->next_off = m->next_off;
 	c->inv = m->inv;
+	c->vin = m->vin;
+	c->vdirty = m->vdirty;
+	c->vzero = m->vzero;
+	c->fp_ready = m->fp_ready;
 	c->busy = c->held;
 	c->starved = false;
 }
@@ -157,6 +168,8 @@ static void emit_cold(struct emitter *c)
 	for (unsigned i = 0; i < c->ncold; i++) {
 		a_here(&c->cb, c->cold[i].from);
 		a_here(&c->cb, c->cold[i].from2);
+		c->vin = c->cold[i].vin; /* whatever it lowers begins with these */
+		c->vdirty = c->cold[i].vdirty;
 		c->cold[i].emit(c, &c->cold[i]);
 	}
 }
@@ -260,6 +273,7 @@ static enum run_exit a64_run(void *priv, struct vcpu *cpu, struct block *blk, st
 	cpu->ip_base = cpu->rip - (blk->ra & (PAGE_SIZE - 1));
 	a64_flags_in(cpu);
 	r = enter(cpu, blk->code + ab->body, x, last, x->jc);
+	a64_fp_leave(cpu);
 	a64_flags_out(cpu);
 	return (enum run_exit)r;
 }
@@ -321,14 +335,6 @@ static void a64_dump(void *priv, FILE *out)
 static uint32_t a64_host_features(void *priv)
 {
 	return ((struct a64 *)priv)->feat;
-}
-
-/* x87 and SIMD instructions run in C so far. */
-static bool a64_can_native(void *priv, const struct insn *in)
-{
-	(void)priv;
-	(void)in;
-	return false;
 }
 
 const struct jit_backend a64_backend = {

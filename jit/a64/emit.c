@@ -259,6 +259,8 @@ struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct c
 	memset(k, 0, sizeof(*k));
 	k->emit = emit;
 	k->inv = c->inv;
+	k->vin = k->vload = c->vin;
+	k->vdirty = c->vdirty;
 	memcpy(k->reg_t, c->reg_t, sizeof(k->reg_t));
 	return k;
 }
@@ -270,7 +272,9 @@ void cold_eval(struct emitter *c, struct cold *k)
 	for (unsigned r = 0; r < 16; r++)
 		if (k->reg_t[r] != 0xFF)
 			a_str(&c->cb, 8, r, A_SP, home(k->reg_t[r]));
+	xmm_write_back(c, k->vdirty);
 	call_site(c, c->x->stub.eval[c->code64], k->site);
+	xmm_reload(c, k->vload);
 	if (k->inv)
 		flags_borrow(c);
 	a_b(&c->cb, k->join + c->cb.rx_delta);
@@ -280,6 +284,7 @@ void cold_eval(struct emitter *c, struct cold *k)
 void lower_eval(struct emitter *c, const struct ir_op *o)
 {
 	spill_temps(c);
+	xmm_flush(c, true);
 	flags_carry(c);
 	call_site(c, c->x->stub.eval[c->code64], eval_site(c, o));
 }

@@ -29,6 +29,8 @@ static void cold_group(struct emitter *c, struct cold *k)
 		flags_borrow(c);
 	else
 		flags_carry(c);
+	xmm_write_back(c, c->vdirty & ~at.end_vdirty);
+	xmm_reload(c, at.end_vin & ~c->vin);
 	spill_temps(c);
 	for (unsigned r = 0; r < 16; r++)
 		if (at.end_t[r] != 0xFF)
@@ -48,6 +50,8 @@ static void lower_hot(struct emitter *c, struct cold *k, unsigned base, int32_t 
 	c->group.on = false;
 	c->held = 0;
 	k->end_inv = c->inv;
+	k->end_vin = c->vin;
+	k->end_vdirty = c->vdirty;
 	memcpy(k->end_t, c->reg_t, sizeof(k->end_t));
 	k->join = c->cb.p;
 }
@@ -67,7 +71,7 @@ unsigned lower_group(struct emitter *c)
 	g.first.disp = g.lo;
 	emit_ea(c, &g.first, a, true);
 	k = new_cold(c, cold_group);
-	k->from = emit_probe(c, a, (unsigned)(g.hi - g.lo), g.first.idx, g.writes);
+	k->from = emit_probe(c, a, (unsigned)(g.hi - g.lo), g.first.idx, g.writes, 0);
 	k->begin = i;
 	k->end = g.end;
 	k->off = c->off;

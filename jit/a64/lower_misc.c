@@ -175,7 +175,7 @@ bool lower_cmc(struct emitter *c, const struct ir_op *o)
 }
 
 lower_fn *const a64_lower[IR_OP_COUNT] = {
-	[IR_MOV] = lower_mov, [IR_ZEXT] = lower_zext, [IR_SEXT] = lower_sext, [IR_LEA] = lower_lea, [IR_LIN] = lower_lea,
+	[IR_NATIVE] = lower_native, [IR_MOV] = lower_mov, [IR_ZEXT] = lower_zext, [IR_SEXT] = lower_sext, [IR_LEA] = lower_lea, [IR_LIN] = lower_lea,
 	[IR_IPVAL] = lower_ipval, [IR_LDENV] = lower_ldenv, [IR_STENV] = lower_stenv, [IR_BSWAP] = lower_bswap,
 	[IR_LD] = lower_ld, [IR_LDX] = lower_ld, [IR_ST] = lower_st, [IR_STX] = lower_stx, [IR_SEGCHK] = lower_segchk,
 	[IR_CANON] = lower_canon,

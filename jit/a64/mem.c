@@ -76,22 +76,30 @@ static uint8_t value_at(const struct emitter *c, ir_val v)
 	return VAL_IMM;
 }
 
+/* C keeps no vector register whole, but X_S2. */
 static void cold_probe(struct emitter *c, struct cold *k)
 {
+	xmm_write_back(c, k->vdirty);
 	call_site(c, c->x->stub.slow[c->code64], k->site);
+	if (!k->vin)
+		return;
+	k->site->join = code_here(c);
+	xmm_reload(c, k->vin);
+	a_b(&c->cb, k->join + c->cb.rx_delta);
 }
 
-uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, bool write)
+uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, bool write, unsigned align)
 {
 	int32_t tlb = (int32_t)(offsetof(struct vcpu, mmu) + offsetof(struct mmu, tlb) +
 		idx % MMU_IDX_COUNT * sizeof(struct tlb_entry) * TLB_SIZE);
 	int32_t tag = write ? offsetof(struct tlb_entry, wr) : offsetof(struct tlb_entry, rd);
 	uint8_t *miss;
 
-	/* the page of the last byte: an access across the end of a page misses */
-	if (len > 1)
+	/* the page of the last byte: an access across the end of a page misses, and so does one that is not aligned */
+	if (len > 1 && !align)
 		a_addi(&c->cb, A_ADD, 8, X_S, a, len - 1);
-	a_logici(&c->cb, A_AND, 8, X_S, len > 1 ? X_S : a, ~(uint64_t)(PAGE_SIZE - 1));
+	a_logici(&c->cb, A_AND, 8, X_S, len > 1 && !align ? X_S : a,
+		~(uint64_t)(PAGE_SIZE - 1) | (align ? align - 1 : 0));
 	a_ubfx(&c->cb, 8, X_S2, a, PAGE_SHIFT, TLB_BITS);
 	a_add(&c->cb, A_ADD, 8, X_S2, X_CPU, X_S2, A_LSL, 5);
 	_Static_assert(sizeof(struct tlb_entry) == 32, "shift above");
@@ -104,8 +112,7 @@ uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, b
 	return miss;
 }
 
-/* X_S2 = host address - linear address for the access of @o; returns the register with the linear address. */
-static unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val)
+unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align)
 {
 	unsigned a = address(c, &o->m);
 	struct a64_site *s;
@@ -114,10 +121,12 @@ static unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, i
 	s = new_site(c, o, kind);
 	s->gla_reg = (uint8_t)a;
 	s->val = value_at(c, val);
+	s->align = (uint8_t)align;
 	k = new_cold(c, cold_probe);
-	k->from = emit_probe(c, a, o->w, o->m.idx, kind != SITE_LD);
+	k->from = emit_probe(c, a, o->w, o->m.idx, kind != SITE_LD && kind != SITE_VLD, align);
 	k->site = s;
 	s->join = code_here(c);
+	k->join = c->cb.p;
 	return a;
 }
 
@@ -147,7 +156,7 @@ bool lower_ld(struct emitter *c, const struct ir_op *o)
 	unsigned a = A_NONE, d, h = A_NONE;
 
 	if (!c->group.on)
-		a = probe(c, o, x ? SITE_LDX : SITE_LD, IR_NONE);
+		a = probe(c, o, x ? SITE_LDX : SITE_LD, IR_NONE, 0);
 	if (x) {
 		h = keep_host(c);
 		if (c->group.on)
@@ -175,7 +184,7 @@ bool lower_st(struct emitter *c, const struct ir_op *o)
 		return true;
 	}
 	/* an immediate that is in a register anyway: C may take it from there */
-	a = probe(c, o, SITE_ST, o->a);
+	a = probe(c, o, SITE_ST, o->a, 0);
 	a_str_reg(&c->cb, o->w, v, a, X_S2);
 	return true;
 }

@@ -99,6 +99,18 @@ static unsigned access_in_c(struct vcpu *cpu, struct a64_frame *f, gla_t gla)
 		if (mmu_write(&cpu->mmu, gla, s->w, s->idx, value(f) & (~0ull >> (64 - 8 * s->w))))
 			return page_fault(cpu);
 		break;
+	case SITE_VLD:
+		if (mmu_read_buf(&cpu->mmu, gla, f->bounce, s->w, s->idx))
+			return page_fault(cpu);
+		f->delta = (uintptr_t)f->bounce - gla;
+		return 0;
+	case SITE_VST: /* the changed XMM registers have been written back */
+		if (hits_self(cpu, s, gla))
+			return 1 + RUN_ONE;
+		if (mmu_write_buf(&cpu->mmu, gla, (const uint8_t *)cpu->fpu.xmm + s->val, s->w, s->idx))
+			return page_fault(cpu);
+		f->delta = (uintptr_t)f->bounce - gla;
+		return 0;
 	default:
 		return 1 + RUN_ONE; /* reads and writes with something in between */
 	}
@@ -128,7 +140,10 @@ static unsigned access_slowly(struct vcpu *cpu, struct a64_frame *f)
 		cpu_raise(cpu, s->sreg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL, 0);
 		return 1 + RUN_FAULT;
 	}
-	r = tlb_fill(m, gla, s->kind == SITE_LD ? MMU_READ : MMU_WRITE, s->idx);
+	/* #GP(0): a 16-byte operand of a legacy SSE instruction is not aligned. The interpreter judges it. */
+	if (s->align && gla & (s->align - 1u))
+		return 1 + RUN_ONE;
+	r = tlb_fill(m, gla, s->kind == SITE_LD || s->kind == SITE_VLD ? MMU_READ : MMU_WRITE, s->idx);
 	if (r == FILL_FAULT)
 		return page_fault(cpu);
 	if (r == FILL_OK && (gla & (PAGE_SIZE - 1)) + s->w <= PAGE_SIZE) {
@@ -140,8 +155,11 @@ static unsigned access_slowly(struct vcpu *cpu, struct a64_frame *f)
 
 unsigned a64_slow(struct vcpu *cpu, struct a64_frame *f)
 {
+	bool live = a64_fp_leave(cpu);
 	unsigned x = access_slowly(cpu, f);
 
+	if (live && !x)
+		a64_fp_enter(cpu);
 	if (x && f->site->inv)
 		f->nzcv ^= NZCV_C; /* leaving: C is the carry */
 	return x;
@@ -152,6 +170,7 @@ unsigned a64_eval(struct vcpu *cpu, struct a64_frame *f)
 	struct eval *e = &f->x->eval;
 	const struct a64_site *s = f->site;
 	const struct a64_block *ab = s->blk->priv;
+	bool live = a64_fp_leave(cpu);
 	enum exit x;
 
 	e->mode = ab->mode;
@@ -169,5 +188,7 @@ unsigned a64_eval(struct vcpu *cpu, struct a64_frame *f)
 		set_rip(cpu, s, s->next_off);
 		return 1 + RUN_LOOKUP;
 	}
+	if (live)
+		a64_fp_enter(cpu);
 	return 0;
 }

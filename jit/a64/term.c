@@ -174,6 +174,7 @@ void lower_term(struct emitter *c)
 	const struct ir_term *t = &c->ir->term;
 
 	c->busy = 0;
+	xmm_flush(c, false);
 	count(c);
 	switch (t->kind) {
 	case TERM_JMP:

@@ -165,7 +165,10 @@ static enum exit eval_helper(struct eval *e, const struct ir_op *o)
 static enum exit eval_native(struct eval *e, const struct ir_op *o)
 {
 	gla_t gla = o->m.asize ? linear(e, &o->m) : 0;
+	enum exit x = o->m.asize ? check_canonical(e, &o->m, gla, o->w) : EXIT_NONE;
 
+	if (x)
+		return x;
 	return e->call(e->call_opaque, h_fpu, e->cpu, (uintptr_t)&e->insns[o->imm], gla, 0);
 }
 

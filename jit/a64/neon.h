@@ -1,0 +1,69 @@
+/*
+ * neon.h - SSE and AVX instructions in NEON code, for jit/a64/ only.
+ *
+ * Guest XMM n is V16+n while a block works with it: loaded when first read, written back where C or another block could look
+ * (fpstate.c). V0..V7 are scratch within an instruction, V1 holds its memory operand.
+ */
+#ifndef JIT_A64_NEON_H
+#define JIT_A64_NEON_H
+
+#include "jit/a64/a64.h"
+#include "jit/a64/enc_simd.h"
+#include "cpu/insn/insn.h"
+
+#define V_MEM 1 /* the register of the memory operand */
+
+struct neon {
+	struct emitter *c;
+	const struct ir_op *o;
+	const struct insn *in;
+	uint32_t arg;	/* from the row: an A_V* word, or what the handler says */
+	uint8_t need;	/* from the row: see neon.def */
+};
+
+typedef bool neon_fn(struct neon *p); /* false: not this form, C does it */
+
+struct neon_row {
+	neon_fn *fn;
+	uint32_t arg;
+	uint8_t need; /* HOSTN_* + 1 the host must have, or 0 */
+};
+
+
+/* neon.c: operands */
+unsigned neon_a(struct neon *p);		/* first source: the destination, or VEX.vvvv */
+unsigned neon_addr(struct neon *p, unsigned w); /* of @w bytes to read: register with the address, X_S2 to be added */
+unsigned neon_b(struct neon *p, unsigned w);	/* ModRM operand, @w bytes of it if in memory; V_MEM or a guest register */
+unsigned neon_d(struct neon *p);		/* destination ModRM.reg; after all sources have been asked for */
+unsigned neon_d_rm(struct neon *p);		/* destination ModRM.rm, a register */
+unsigned neon_d_v(struct neon *p);		/* destination VEX.vvvv if VEX, else ModRM.rm */
+unsigned neon_gpr(const struct neon *p);	/* host register of the general register in ModRM.rm */
+unsigned neon_gpr_reg(const struct neon *p);	/* in ModRM.reg */
+void neon_store(struct neon *p, unsigned v, unsigned w, unsigned byte); /* @v: w bytes of ModRM.reg's from @byte on */
+
+/* fpstate.c */
+unsigned xmm_use(struct emitter *c, unsigned n);
+unsigned xmm_def(struct emitter *c, unsigned n); /* the whole register will be written */
+void fp_need(struct emitter *c);		 /* rounding and status are the guest's from here on */
+/*
+ * fp_check() - after the arithmetic, before any guest state is changed: go to C if it met what NEON does otherwise than SSE
+ * fp_done() - what the check's way through C joins, after the results are in place
+ */
+struct cold *fp_check(struct neon *p);
+struct cold *fp_check2(struct neon *p, unsigned r); /* or if the 64-bit register is not 0 */
+void fp_done(struct neon *p, struct cold *k);
+
+enum { NEON_SRL = 4, NEON_SRA = 8, NEON_SLL = 12 }; /* shifts: | log2 of the element's bytes */
+
+/* what rows name, by file */
+neon_fn neon_load, neon_move, neon_move_out, neon_movs, neon_movs_out, neon_load_half, neon_store_half, neon_gpr_in, neon_gpr_out,
+	neon_movq, neon_movq_out, neon_ddup, neon_dup_pair, neon_insert, neon_extract, neon_extractw, neon_movmskb, neon_movmskps,
+	neon_movmskpd;
+neon_fn neon_three, neon_three_swapped, neon_clear, neon_two, neon_shift_imm, neon_shift_bytes, neon_shift_var, neon_maddwd, neon_mulh,
+	neon_mulhrs, neon_mulq, neon_maddubs, neon_sad, neon_pack, neon_hsub, neon_sign, neon_extend, neon_ptest, neon_aes, neon_clmul;
+neon_fn neon_pshufd, neon_pshufw, neon_shufps, neon_shufpd, neon_pshufb, neon_palignr, neon_insertps, neon_blend_imm, neon_blendv;
+neon_fn neon_arith, neon_sarith, neon_sqrt, neon_sone, neon_minmax, neon_sminmax, neon_cmp, neon_scmp, neon_comis, neon_round,
+	neon_sround, neon_hadd;
+neon_fn neon_cvt_dq2ps, neon_cvt_dq2pd, neon_cvt_ps2dq, neon_cvt_pd2dq, neon_cvt_ps2pd, neon_cvt_pd2ps, neon_cvt_si2s, neon_cvt_s2si;
+
+#endif
