@@ -82,6 +82,14 @@ unsigned neon_d_v(struct neon *p)
 	return dest(p, p->in->vex ? p->in->vvvv : p->in->rm);
 }
 
+unsigned neon_int_size(const struct neon *p)
+{
+	for (unsigned i = 0; i < p->in->nops; i++)
+		if (p->in->op[i].kind == OPND_GPR)
+			return p->in->op[i].size;
+	return p->o->w;
+}
+
 unsigned neon_gpr(const struct neon *p)
 {
 	return host_reg(p->in->rm);

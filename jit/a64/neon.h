@@ -37,6 +37,7 @@ unsigned neon_b(struct neon *p, unsigned w);	/* ModRM operand, @w bytes of it if
 unsigned neon_d(struct neon *p);		/* destination ModRM.reg; after all sources have been asked for */
 unsigned neon_d_rm(struct neon *p);		/* destination ModRM.rm, a register */
 unsigned neon_d_v(struct neon *p);		/* destination VEX.vvvv if VEX, else ModRM.rm */
+unsigned neon_int_size(const struct neon *p);	/* bytes of the general register or memory operand; W counts in 64-bit code only */
 unsigned neon_gpr(const struct neon *p);	/* host register of the general register in ModRM.rm */
 unsigned neon_gpr_reg(const struct neon *p);	/* in ModRM.reg */
 void neon_store(struct neon *p, unsigned v, unsigned w, unsigned byte); /* @v: w bytes of ModRM.reg's from @byte on */

@@ -99,7 +99,7 @@ bool neon_cvt_pd2ps(struct neon *p)
 bool neon_cvt_si2s(struct neon *p)
 {
 	struct codebuf *cb = &p->c->cb;
-	bool wide = p->in->rex & 8;
+	bool wide = neon_int_size(p) == 8;
 	unsigned r = neon_gpr(p), a, d;
 
 	if (!p->arg || wide) /* else it is exact */
@@ -123,7 +123,7 @@ bool neon_cvt_si2s(struct neon *p)
 bool neon_cvt_s2si(struct neon *p)
 {
 	struct codebuf *cb = &p->c->cb;
-	bool wide = p->in->rex & 8, trunc = p->arg & 2;
+	bool wide = p->in->op[0].size == 8, trunc = p->arg & 2;
 	uint32_t size = p->arg & 1 ? A_VS(1) : 0;
 	struct cold *k;
 	unsigned b;

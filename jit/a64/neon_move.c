@@ -112,9 +112,10 @@ bool neon_store_half(struct neon *p)
 	return true;
 }
 
-/* MOVD, MOVQ. arg: 4 or 8 bytes */
+/* MOVD, MOVQ */
 bool neon_gpr_in(struct neon *p)
 {
+	p->arg = neon_int_size(p);
 	if (p->in->has_mem)
 		return neon_load(p);
 	a_v2(&p->c->cb, p->arg == 8 ? A_GFMOV_TO | 1u << 31 | A_VS(1) : A_GFMOV_TO, neon_d(p), neon_gpr(p));
@@ -125,6 +126,7 @@ bool neon_gpr_out(struct neon *p)
 {
 	unsigned s = xmm_use(p->c, p->in->reg);
 
+	p->arg = neon_int_size(p);
 	if (p->in->has_mem)
 		neon_store(p, s, p->arg, 0);
 	else

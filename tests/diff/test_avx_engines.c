@@ -1,5 +1,5 @@
 /*
- * test_avx_engines.c - VEX rows inside programs: the host's processor, the interpreter and the translator must agree.
+ * test_avx_engines.c - VEX and SSE rows inside programs: the host's processor, the interpreter and the translator must agree.
  *
  * Each case, in 64-bit or 32-bit code, loads MXCSR and three YMM registers, runs the row's instruction and one of
  * another row, and stores the registers; its memory operand may end in a page that must not be written, or where
@@ -25,8 +25,8 @@
 static unsigned cases = 12;
 static const char *only = "";
 
-enum { ENGINE_INTERP, ENGINE_JIT, ENGINES };
-static const char *const engine_names[ENGINES] = {"interp", "jit"};
+enum { ENGINE_INTERP, ENGINE_JIT, ENGINE_LESSER, ENGINES }; /* LESSER: no optional feature of the host is used */
+static const char *const engine_names[ENGINES] = {"interp", "jit", "jit on a lesser host"};
 
 struct engines {
 	uint8_t (*mem)[PAGE_SIZE]; /* of each case; shared with the host's child */
@@ -37,8 +37,19 @@ struct engines {
 	unsigned n, bad, ran, faults;
 };
 
+static bool has_mmx_operand(const struct insn_row *r)
+{
+	for (unsigned i = 0; i < 3; i++)
+		switch (opnd_specs[r->op[i]].method) {
+		case METHOD_P: case METHOD_Q: case METHOD_N: return true;
+		}
+	return false;
+}
+
 static bool eligible(const struct insn_row *r)
 {
+	if (r->id && !strcmp(r->semantics, "sse"))
+		return !vexgen_is_approximate(r) && !has_mmx_operand(r) && !(r->map == 1 && r->opcode == 0xAE);
 	/* VSTMXCSR, VLDMXCSR: any page's bytes are reserved bits; AMD has one more bit */
 	return r->id && !strcmp(r->semantics, "avx") && !vexgen_is_approximate(r) && !(r->map == 1 && r->opcode == 0xAE);
 }
@@ -177,12 +188,14 @@ START_TEST(programs)
 		printf("no native run: %s; interpreter against translator only\n", why);
 	t->guest[ENGINE_INTERP] = guest_new(ACCEL_INTERP);
 	t->guest[ENGINE_JIT] = guest_new(ACCEL_JIT);
+	t->guest[ENGINE_LESSER] = guest_new_masked(ACCEL_JIT, UINT32_MAX);
 	for (unsigned id = 0; id < INSN_COUNT; id++) {
 		if (!eligible(&insn_rows[id]) || strncmp(insn_rows[id].id, only, strlen(only)) ||
 			(t->host && !host_has(insn_rows[id].feature)))
 			continue;
 		for (unsigned i = 0; i < cases; i++) {
-			unsigned mode = i & 1 && !(insn_rows[id].match & MATCH_MODE64) ? 4 : 8;
+			uint64_t m = insn_rows[id].match;
+			unsigned mode = i & 1 && !(m & MATCH_MODE64) && (m & MATCH_VEX || !(m & MATCH_W1)) ? 4 : 8;
 
 			ck_assert_msg(make(t, id, mode), "%s: no encoding found", insn_rows[id].id);
 			if (t->n == HOST_BATCH)
@@ -197,6 +210,7 @@ START_TEST(programs)
 		host_free(t->host);
 	guest_free(t->guest[ENGINE_INTERP]);
 	guest_free(t->guest[ENGINE_JIT]);
+	guest_free(t->guest[ENGINE_LESSER]);
 	munmap(t->mem, HOST_BATCH * PAGE_SIZE);
 	free(t);
 }

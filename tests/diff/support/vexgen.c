@@ -29,6 +29,27 @@ static bool has_method(const struct insn_row *r, unsigned method)
 	return false;
 }
 
+/* Registers beyond the eighth, and W, need a REX prefix: 64-bit code. */
+static unsigned legacy(const struct insn_row *r, uint8_t *b, unsigned regs)
+{
+	uint64_t v = value_rnd();
+	bool mem = v & 4;
+	unsigned reg = r->match & 8 ? r->match & 7 : some_reg(regs), rm = mem ? 6 : some_reg(regs), n = 0;
+	unsigned rex = (r->match & MATCH_W1 || (!(r->match & MATCH_W0) && (v & 0x30) == 0) ? 8 : 0) | reg >> 3 << 2 | rm >> 3;
+
+	if (r->match & (MATCH_PFX66 | MATCH_PFXF3 | MATCH_PFXF2))
+		b[n++] = r->match & MATCH_PFX66 ? 0x66 : r->match & MATCH_PFXF3 ? 0xF3 : 0xF2;
+	if (rex)
+		b[n++] = 0x40 | rex;
+	b[n++] = 0x0F;
+	if (r->map > 1)
+		b[n++] = r->map == 2 ? 0x38 : 0x3A;
+	b[n++] = r->opcode;
+	b[n++] = (mem ? 0 : 0xC0) | (reg & 7) << 3 | (rm & 7);
+	b[n++] = value_rnd();
+	return n;
+}
+
 unsigned vexgen_encode(const struct insn_row *r, uint8_t *b, unsigned regs)
 {
 	uint64_t v = value_rnd();
@@ -39,6 +60,8 @@ unsigned vexgen_encode(const struct insn_row *r, uint8_t *b, unsigned regs)
 	unsigned reg = r->match & 8 ? r->match & 7 : some_reg(regs), rm = mem ? 6 : some_reg(regs), n = 0;
 	unsigned vvvv = has_method(r, METHOD_H) ? some_reg(regs) : 0, x = vexgen_is_gather(r) ? some_reg(regs) : 0;
 
+	if (!(r->match & MATCH_VEX))
+		return legacy(r, b, regs);
 	b[n++] = 0xC4;
 	b[n++] = r->map | (reg & 8 ? 0 : 0x80) | (x & 8 ? 0 : 0x40) | (rm & 8 ? 0 : 0x20);
 	b[n++] = w << 7 | (~vvvv & 15) << 3 | l << 2 | pp;
@@ -60,5 +83,7 @@ bool vexgen_usable(const struct insn *in)
 
 bool vexgen_is_approximate(const struct insn_row *r)
 {
-	return !strncmp(r->mnemonic, "vrcp", 4) || !strncmp(r->mnemonic, "vrsqrt", 6);
+	const char *m = r->mnemonic + (r->mnemonic[0] == 'v');
+
+	return !strncmp(m, "rcp", 3) || !strncmp(m, "rsqrt", 5);
 }
