@@ -170,6 +170,7 @@ static void emit_cold(struct emitter *c)
 		a_here(&c->cb, c->cold[i].from2);
 		c->vin = c->cold[i].vin; /* whatever it lowers begins with these */
 		c->vdirty = c->cold[i].vdirty;
+		c->vzero = 0;
 		c->cold[i].emit(c, &c->cold[i]);
 	}
 }
