@@ -3,7 +3,8 @@
 #   --quick       unit tests and lint only
 #   --long        also the boots that take long (interpreter and lockstep runs of everything), random tests at full length
 #   --asan        also build with ASan and UBSan (build-asan) and run the unit tests and a reset test there
-#   --arch ARCH   aarch64: cross build (build-aarch64), and the unit tests and some boots of that under qemu-user; nothing else
+#   --arch ARCH   aarch64: cross build (build-aarch64), and the unit tests and some boots of that under qemu-user; nothing else.
+#                 With --quick: what shows that its translator works
 #   --only NAME   only tests whose name holds NAME (repeatable); the build is made all the same
 #   --list        print the names
 # Environment: DRAGOMAN_BUILD (build), DRAGOMAN_GUESTS (build/guests), JOBS (number of processors).
@@ -27,7 +28,7 @@ while [ $# -gt 0 ]; do
 		*) die "--arch: aarch64 is what there is" ;;
 		esac ;;
 	--only) [ $# -gt 1 ] || die "--only needs a name"; only="$only$2$nl"; shift ;;
-	-h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	-h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) die "unknown option: $1 (--help lists them)" ;;
 	esac
 	shift
@@ -40,6 +41,7 @@ mkdir "$work/result"
 
 wanted() { # NAME: is it asked for? ($only: names, one a line; they may hold blanks)
 	[ -n "$only" ] || return 0
+	case $1 in build | *": build") [ $list = 1 ] || return 0 ;; esac # without it there is nothing to test
 	rest=$only
 	while [ -n "$rest" ]; do
 		w=${rest%%"$nl"*}
@@ -90,18 +92,28 @@ run_boots() { # at most $jobs at a time, the long ones first
 	boot_list | if [ -n "$arch" ]; then foreign_boots; else cat; fi | sort -s -k1,1 | awk '{ print ($1 ~ /memtest/ ? 0 : $2 == "jit" ? 2 : 1), $0 }' | sort -s -n -k1,1 >"$work/boots"
 	if [ $list = 1 ]; then
 		while read -r _ f a; do boot_one "$f" "$a"; done <"$work/boots"
-		return
+	else
+		shared "$work/boots" next_boot
 	fi
+}
+next_boot() { # LINE of the list
+	echo "$1" | {
+		read -r _ f a
+		boot_one "$f" "$a"
+	}
+}
+# shared LIST FUNCTION: call it with each line, $jobs of them at a time
+shared() {
 	i=0
 	while [ $i -lt "$jobs" ]; do
 		(
 			# take the next line of the list: whoever makes the directory has it
 			n=0
-			while read -r _ f a <&4; do
+			while read -r line <&4; do
 				n=$((n + 1))
-				mkdir "$work/taken.$n" 2>/dev/null && boot_one "$f" "$a"
+				mkdir "$1.$n" 2>/dev/null && "$2" "$line"
 			done
-		) 4<"$work/boots" &
+		) 4<"$1" &
 		i=$((i + 1))
 	done
 	wait
@@ -110,30 +122,43 @@ foreign_boots() { # of the list, what an emulated program can do in bearable tim
 	while read -r f a; do
 		b=${f##*/}
 		case "$b $a $long" in
+		"bios.sh jit "*) ;;
+		*) [ $quick = 0 ] || continue ;;
+		esac
+		case "$b $a $long" in
 		"bios.sh jit "* | "reboots.sh jit "* | "explain.sh jit "* | "linux-kernel.sh jit 1" | "linux64-kernel.sh jit 1" | \
 			"memtest-kernel.sh jit 1" | "linux-kernel.sh lockstep 1") echo "$f $a" ;;
 		esac
 	done
 }
 unit_test() { # DIR NAME
-	ctest --test-dir "$1" -R "^$2\$" --output-on-failure --timeout $((600 * ${DRAGOMAN_SLOW:-1})) >"$work/unit" 2>&1 || {
-		cat "$work/unit"
+	ctest --test-dir "$1" -R "^$2\$" -V --timeout $((600 * ${DRAGOMAN_SLOW:-1})) >"$work/unit.$2" 2>&1 || {
+		cat "$work/unit.$2"
 		return 1
 	}
-	! grep -q 'Not Run (Disabled)\|\*\*\*Skipped' "$work/unit" || {
-		sed -n '/^skipped:/p' "$1/Testing/Temporary/LastTest.log"
+	! grep -q 'Not Run (Disabled)\|\*\*\*Skipped' "$work/unit.$2" || {
+		sed -n 's/^[0-9]*: \(skipped:\)/\1/p' "$work/unit.$2"
 		return 77
 	}
 }
 unit_tests() { # DIR PREFIX
 	ctest --test-dir "$1" -N 2>/dev/null | sed -n 's/^ *Test *#[0-9]*: //p' >"$work/units"
 	[ -s "$work/units" ] || [ $list = 1 ] || one "${2}unit tests exist" false
-	while read -r t; do
+	if [ -n "$arch" ]; then
 		# what does not depend on the host, and takes an hour in an emulator
-		[ "$arch$t" != "${arch:-none}test_capstone" ] || continue
-		one "$2$t" unit_test "$1" "$t"
-	done <"$work/units"
+		sed -i '/^test_capstone$/d' "$work/units"
+		# what shows a backend that is broken
+		[ $quick = 0 ] || sed -i '/a64_enc\|backend_run\|golden\|jit_cache\|lockstep\|access\|fuzz_code\|^test_long$/!d' "$work/units"
+	fi
+	unit_dir=$1 unit_prefix=$2
+	if [ $list = 1 ]; then
+		while read -r t; do next_unit "$t"; done <"$work/units"
+	else
+		rm -rf "$work"/units.*
+		shared "$work/units" next_unit
+	fi
 }
+next_unit() { one "$unit_prefix$1" unit_test "$unit_dir" "$1"; }
 
 if [ -n "$arch" ]; then
 	build=$root/build-$arch
@@ -166,8 +191,8 @@ if [ $asan = 1 ]; then
 		one "asan: boot/bad-input ($a)" env ACCEL=$a DRAGOMAN="$root/build-asan/dragoman" sh tests/boot/bad-input.sh
 	done
 fi
-if [ $quick = 0 ]; then
-	if [ $list = 0 ]; then
+if [ $quick = 0 ] || [ -n "$arch" ]; then
+	if [ $list = 0 ] && [ $quick = 0 ]; then
 		say "making the guests"
 		for g in "kernel 686" "initrd 686" "kernel 686-pae" "initrd 686-pae" "kernel amd64" "initrd amd64" \
 			"iso 686" "disk 686" "iso amd64" "disk amd64"; do
