@@ -122,6 +122,8 @@ uint32_t pci_config_read(struct pci_dev *d, unsigned off, unsigned size)
 {
 	uint32_t v = 0;
 
+	if (d->config_reading)
+		d->config_reading(d->opaque, off, size);
 	for (unsigned i = 0; i < size; i++)
 		v |= (uint32_t)(off + i < 256 ? d->cfg[off + i] : 0xFF) << (i * 8);
 	return v;

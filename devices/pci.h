@@ -73,6 +73,8 @@ struct pci_dev {
 	struct region msix_reg;
 	/* After a guest write of bytes [off, off+len) of the configuration space (may be NULL). */
 	void (*config_written)(void *opaque, unsigned off, unsigned len);
+	/* Before a guest read of them: the device may change cfg (may be NULL). */
+	void (*config_reading)(void *opaque, unsigned off, unsigned len);
 	void *opaque;
 };
 

@@ -46,6 +46,8 @@ struct args_nic {
 	bool legacy; /* -net nic: takes a -net netdev that is free */
 	int slot;
 	const char *romfile;
+	uint16_t iobase; /* ISA cards */
+	uint8_t irq;
 };
 
 struct args_dump { /* -object filter-dump */

@@ -10,7 +10,11 @@
 #include <string.h>
 
 static const char *const kinds[] = {"user", "socket", "tap"};
-static const char *const models[] = {"e1000", "virtio-net-pci", "virtio"};
+static const char *const models[] = {
+#define NIC(word, name, ...) name,
+#include "frontend/machine/nics.def"
+#undef NIC
+};
 
 /* ---- netdevs ---- */
 
@@ -155,16 +159,17 @@ static enum vm_err new_nic(struct args *a, const char *opt, struct args_nic **ou
 	if (a->nnics == CONFIG_MAX_NIC)
 		return err_set(e, VM_ERR_USAGE, "-%s: at most %u network cards", opt, CONFIG_MAX_NIC);
 	*out = &a->nic[a->nnics++];
-	**out = (struct args_nic){.slot = -1};
+	**out = (struct args_nic){.slot = -1, .iobase = 0x300, .irq = 9};
 	return VM_OK;
 }
 
 static enum vm_err nic_model(const char *opt, const char *v, struct args_nic *n, struct err *e)
 {
-	unsigned m;
-	enum vm_err r = spec_choice(opt, "model", v, models, ARRAY_SIZE(models), &m, e);
+	unsigned m = NIC_VIRTIO;
+	bool is_short = !strcmp(v, "virtio") || !strcmp(v, "virtio-net");
+	enum vm_err r = is_short ? VM_OK : spec_choice(opt, "model", v, models, ARRAY_SIZE(models), &m, e);
 
-	n->model = r ? NIC_E1000 : m ? NIC_VIRTIO : NIC_E1000; /* "virtio" is a short name */
+	n->model = r ? NIC_E1000 : (enum config_nic_model)m;
 	return r;
 }
 
@@ -181,40 +186,70 @@ static enum vm_err nic_slot(const char *opt, const char *v, struct args_nic *n, 
 
 bool spec_is_nic(const char *driver)
 {
-	for (unsigned i = 0; i <= NIC_VIRTIO; i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
 		if (!strcmp(driver, models[i]))
 			return true;
-	return false;
+	return !strcmp(driver, "virtio-net");
+}
+
+/* The places and lines that NE2000 cards had jumpers for, those of this board's own devices left out. */
+static enum vm_err isa_key(struct args_nic *n, const char *k, const char *v, struct err *e)
+{
+	static const uint16_t places[] = {0x240, 0x280, 0x2A0, 0x2C0, 0x300, 0x320, 0x340}, lines[] = {3, 4, 5, 7, 9, 10, 11};
+	bool base = !strcmp(k, "iobase");
+	uint64_t val;
+	enum vm_err r = spec_number("device", v, UINT16_MAX, &val, e);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(places) && !r; i++) {
+		if (val != (base ? places[i] : lines[i]))
+			continue;
+		if (base)
+			n->iobase = (uint16_t)val;
+		else
+			n->irq = (uint8_t)val;
+		return VM_OK;
+	}
+	return r ? r : err_set(e, VM_ERR_USAGE, "-device: %s='%s' is none of ne2k_isa's: %s", k, v,
+		base ? "0x240 0x280 0x2a0 0x2c0 0x300 0x320 0x340" : "3 4 5 7 9 10 11");
+}
+
+/* One property of -device with a network card's name. */
+static enum vm_err nic_key(struct args_nic *n, const char *k, const char *v, struct err *e)
+{
+	enum { SHARED = 4 }; /* at the front of both lists */
+	static const char *const pci[] = {"netdev", "mac", "id", "bootindex", "bus", "addr", "romfile", "vectors"};
+	static const char *const isa[] = {"netdev", "mac", "id", "bootindex", "iobase", "irq"};
+	bool is_isa = n->model == NIC_NE2K_ISA;
+	unsigned i;
+	enum vm_err r = spec_choice("device", "property", k, is_isa ? isa : pci, is_isa ? ARRAY_SIZE(isa) : ARRAY_SIZE(pci), &i, e);
+
+	if (r)
+		return r;
+	if (is_isa && i >= SHARED)
+		return isa_key(n, k, v, e);
+	if (i == 0)
+		snprintf(n->netdev, sizeof(n->netdev), "%s", v);
+	else if (i == 1)
+		r = parse_mac("device", v, n->mac, e);
+	else if (i == 4 && strcmp(v, "pci.0"))
+		r = err_set(e, VM_ERR_USAGE, "-device: bus='%s' is not pci.0", v);
+	else if (i == 5)
+		r = nic_slot("device", v, n, e);
+	else if (i == 6)
+		n->romfile = v;
+	n->has_mac |= i == 1;
+	return r;
 }
 
 enum vm_err spec_nic_device(struct args *a, const char *driver, struct items *it, struct err *e)
 {
-	static const char *const keys[] = {"netdev", "mac", "id", "bus", "addr", "romfile", "bootindex", "vectors"};
 	struct args_nic *n = NULL;
 	enum vm_err r = new_nic(a, "device", &n, e);
 
-	if (r)
-		return r;
-	r = nic_model("device", driver, n, e);
-	while (!r && items_next(it)) {
-		unsigned k;
-
-		r = spec_choice("device", "property", it->key, keys, ARRAY_SIZE(keys), &k, e);
-		if (r)
-			return r;
-		if (k == 0) {
-			snprintf(n->netdev, sizeof(n->netdev), "%s", it->val);
-		} else if (k == 1) {
-			r = parse_mac("device", it->val, n->mac, e);
-			n->has_mac = true;
-		} else if (k == 3 && strcmp(it->val, "pci.0")) {
-			r = err_set(e, VM_ERR_USAGE, "-device: bus='%s' is not pci.0", it->val);
-		} else if (k == 4) {
-			r = nic_slot("device", it->val, n, e);
-		} else if (k == 5) {
-			n->romfile = it->val;
-		}
-	}
+	if (!r)
+		r = nic_model("device", driver, n, e);
+	while (!r && items_next(it))
+		r = nic_key(n, it->key, it->val, e);
 	return r;
 }
 
@@ -381,6 +416,8 @@ enum vm_err spec_net_finish(struct args *a, struct err *e)
 		for (unsigned k = 0; k < i; k++)
 			if (n->netdev[0] && !strcmp(n->netdev, a->nic[k].netdev))
 				return err_set(e, VM_ERR_USAGE, "-device: the netdev '%s' has a card already", n->netdev);
+			else if (n->model == NIC_NE2K_ISA && a->nic[k].model == NIC_NE2K_ISA && n->iobase == a->nic[k].iobase)
+				return err_set(e, VM_ERR_USAGE, "-device: two ne2k_isa at iobase=0x%x", n->iobase);
 		if (!n->has_mac)
 			next_mac(a, n->mac);
 		n->has_mac = true;

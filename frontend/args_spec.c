@@ -8,7 +8,11 @@
 #include <string.h>
 
 static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "ide-hd", "ide-cd", "floppy",
-	"virtio-blk-pci", "virtio-rng-pci", "e1000", "virtio-net-pci"};
+	"virtio-blk-pci", "virtio-rng-pci",
+#define NIC(word, name, ...) name,
+#include "frontend/machine/nics.def"
+#undef NIC
+};
 static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2): a write ends the emulator",
 	"chardev=ID, iobase=PORT (0xe9): every byte written goes to the backend",
 	"ioport=PORT (0x505), events=1..3 (3): the guest's kernel tells its panic here; -action panic= decides what follows",
@@ -16,8 +20,10 @@ static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2):
 	"drive=ID, bus=ide.0|ide.1, unit=0|1: a CD-ROM drive for -drive if=none,id=ID",
 	"drive=ID, unit=0|1: a floppy drive for -drive if=none,id=ID",
 	"drive=ID: a virtio disk for -drive if=none,id=ID", "random bytes for the guest",
-	"netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: Intel 82540EM network card",
-	"netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: virtio network card"};
+#define NIC(word, name, vendor, device, rom, help) "netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: " help,
+#include "frontend/machine/nics.def"
+#undef NIC
+};
 enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_PVPANIC, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY, DEV_VIRTIO_BLK, DEV_VIRTIO_RNG };
 
 /* ---- drives ---- */

@@ -320,7 +320,8 @@ enum vm_err nets_open(struct args *a, struct loop *l, struct err *e)
 		struct config_nic *c = &a->cfg.nic[a->cfg.nnics++];
 		struct net **net = n->netdev[0] ? net_of(a, n->netdev) : NULL;
 
-		*c = (struct config_nic){.model = n->model, .net = net ? *net : NULL, .slot = n->slot, .romfile = n->romfile};
+		*c = (struct config_nic){.model = n->model, .net = net ? *net : NULL, .slot = n->slot, .romfile = n->romfile,
+			.iobase = n->iobase, .irq = n->irq};
 		memcpy(c->mac, n->mac, sizeof(c->mac));
 	}
 	return r;

@@ -172,7 +172,11 @@ void info_chardev(struct mon *mon)
 
 void info_network(struct mon *mon)
 {
-	static const char *const models[] = {"e1000", "virtio-net-pci"};
+	static const char *const models[] = {
+#define NIC(word, name, ...) name,
+#include "frontend/machine/nics.def"
+#undef NIC
+	};
 	unsigned n;
 	const struct config_nic *c = machine_nics(mon->l->m, &n);
 

@@ -246,9 +246,7 @@ static void e1000_reset(struct device *d)
 	e1000_eeprom_init(e);
 	e1000_phy_reset(e);
 	e->s.io_addr = 0;
-	e->s.ee_count = e->s.ee_reading = 0;
-	e->s.ee_in = e->s.ee_data = 0;
-	e->s.ee_out = 1;
+	microwire_lines(&e->s.eeprom, false, false, false);
 }
 
 static void e1000_fini(struct device *d)

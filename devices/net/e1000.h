@@ -16,6 +16,7 @@
 #define DEVICES_NET_E1000_H
 
 #include "devices/host/net.h"
+#include "devices/net/microwire.h"
 #include "devices/pci.h"
 
 /* registers that more than one file names: byte offsets */
@@ -69,10 +70,8 @@ struct e1000_ctx { /* transmit context: what the last context descriptor said (3
 struct e1000_state {
 	uint32_t reg[E1000_REGS / 4];
 	uint32_t io_addr; /* I/O window */
-	uint16_t eeprom[64], phy[32];
-	/* the EEPROM's serial interface */
-	uint8_t ee_count, ee_reading, ee_out, pad0;
-	uint16_t ee_in, ee_data;
+	struct microwire eeprom;
+	uint16_t phy[32];
 	/* frame being transmitted */
 	struct e1000_ctx ctx, tso; /* for frames without and with segmentation */
 	struct e1000_ctx now;	   /* of the frame being segmented: tso as it was when the frame began */

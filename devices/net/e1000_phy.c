@@ -1,5 +1,5 @@
 /*
- * e1000_phy.c - the card's EEPROM (64 words behind a Microwire interface) and its transceiver (e1000.h).
+ * e1000_phy.c - the contents of the card's EEPROM (microwire.h) and its transceiver (e1000.h).
  *
  * Sources: 317453, sections 5.2 (EEPROM), 5.6 (map), 13.4.3-13.4.5 (EECD, EERD), 13.4.7 (MDIC); IEEE 802.3 clause 22.2.4.
  */
@@ -18,15 +18,14 @@
 #define MDIC_READY 0x10000000u
 #define MDIC_ERROR 0x40000000u
 #define EEPROM_SUM 0xBABA
-#define OP_READ 0x6 /* start bit and operation 10b */
 
 void e1000_eeprom_init(struct e1000 *e)
 {
 	static const uint16_t map[] = {0, 0, 0, 0x0420, 0xF746, 0x2010, 0xFFFF, 0xFFFF, 0x0000, 0x0000, 0x3022, 0x1100,
 		0x1AF4, 0x100E, 0x8086, 0x0000};
-	uint16_t *w = e->s.eeprom, sum = 0;
+	uint16_t *w = e->s.eeprom.word, sum = 0;
 
-	memset(w, 0xFF, sizeof(e->s.eeprom));
+	memset(w, 0xFF, sizeof(e->s.eeprom.word));
 	memcpy(w, map, sizeof(map));
 	for (unsigned i = 0; i < 3; i++)
 		w[i] = pci_get16(e->mac + i * 2);
@@ -35,49 +34,19 @@ void e1000_eeprom_init(struct e1000 *e)
 	w[63] = (uint16_t)(EEPROM_SUM - sum);
 }
 
-/* A rising clock edge with the chip selected: nine bits in (start, operation, address), then sixteen out. */
-static void clock_in(struct e1000_state *s, bool di)
-{
-	if (s->ee_reading) {
-		s->ee_out = s->ee_data >> 15;
-		s->ee_data = (uint16_t)(s->ee_data << 1);
-		if (!--s->ee_count)
-			s->ee_reading = s->ee_in = 0;
-		return;
-	}
-	s->ee_out = 1;
-	if (!s->ee_count && !di)
-		return; /* before the start bit */
-	s->ee_in = (uint16_t)(s->ee_in << 1 | di);
-	if (++s->ee_count < 9)
-		return;
-	s->ee_reading = s->ee_in >> 6 == OP_READ;
-	s->ee_data = s->eeprom[s->ee_in & 63];
-	s->ee_count = s->ee_reading ? 16 : 0; /* other operations change nothing */
-	s->ee_out = 0;
-	s->ee_in = 0;
-}
-
 void e1000_eecd_write(struct e1000 *e, uint32_t v)
 {
 	uint32_t *r = e1000_reg(e, E1000_EECD);
-	bool rise = v & EECD_SK && !(*r & EECD_SK);
 
 	*r = v & (EECD_SK | EECD_CS | EECD_DI | EECD_REQ);
-	if (!(v & EECD_CS)) {
-		e->s.ee_count = e->s.ee_reading = 0;
-		e->s.ee_in = 0;
-		e->s.ee_out = 1;
-	} else if (rise) {
-		clock_in(&e->s, v & EECD_DI);
-	}
+	microwire_lines(&e->s.eeprom, v & EECD_CS, v & EECD_SK, v & EECD_DI);
 }
 
 uint32_t e1000_eecd_read(const struct e1000 *e)
 {
 	uint32_t r = e->s.reg[E1000_EECD / 4];
 
-	return r | EECD_PRESENT | (r & EECD_REQ ? EECD_GNT : 0) | (e->s.ee_out ? EECD_DO : 0);
+	return r | EECD_PRESENT | (r & EECD_REQ ? EECD_GNT : 0) | (e->s.eeprom.out ? EECD_DO : 0);
 }
 
 void e1000_eerd_write(struct e1000 *e, uint32_t v)
@@ -86,7 +55,7 @@ void e1000_eerd_write(struct e1000 *e, uint32_t v)
 
 	*r = v & 0xFF00;
 	if (v & EERD_START)
-		*r |= EERD_DONE | (uint32_t)e->s.eeprom[v >> 8 & 63] << 16;
+		*r |= EERD_DONE | (uint32_t)e->s.eeprom.word[v >> 8 & 63] << 16;
 }
 
 /* An M88E1000 that has negotiated 1000 Mb/s, full duplex. */

@@ -365,6 +365,59 @@ static void modern_write(void *opaque, uint64_t off, uint64_t val, unsigned size
 static const struct io_ops legacy_ops = {.name = "virtio-legacy", .read = legacy_read, .write = legacy_write, .min = 1, .max = 4};
 static const struct io_ops modern_ops = {.name = "virtio", .read = modern_read, .write = modern_write, .min = 1, .max = 4};
 
+/*
+ * The window in configuration space: an access to its last 4 bytes is one to a BAR, for firmware that cannot reach memory
+ * (4.1.4.7). False if what the guest wrote into its fields names no place in our BARs.
+ */
+static bool window(struct virtio *v, const struct region **reg, uint32_t *at, uint32_t *len)
+{
+	const uint8_t *c = v->pci.cfg + v->window;
+
+	*reg = c[4] == 0 ? &v->legacy : &v->modern;
+	*at = pci_get32(c + 8);
+	*len = pci_get32(c + 12);
+	return (c[4] == 0 || c[4] == 4) && (*len == 1 || *len == 2 || *len == 4) && !(*at % *len) && *at < (*reg)->len;
+}
+
+static bool in_window(const struct virtio *v, unsigned off, unsigned size)
+{
+	return off < v->window + 20 && off + size > v->window + 16;
+}
+
+static void config_reading(void *opaque, unsigned off, unsigned size)
+{
+	struct virtio *v = opaque;
+	const struct region *reg;
+	uint32_t at, len;
+
+	if (in_window(v, off, size) && window(v, &reg, &at, &len))
+		pci_put32(v->pci.cfg + v->window + 16, (uint32_t)reg->ops->read(v, at, len));
+}
+
+static void config_written(void *opaque, unsigned off, unsigned size)
+{
+	struct virtio *v = opaque;
+	const struct region *reg;
+	uint32_t at, len;
+
+	if (in_window(v, off, size) && window(v, &reg, &at, &len))
+		reg->ops->write(v, at, pci_get32(v->pci.cfg + v->window + 16) & (uint32_t)(BIT(len * 8) - 1), len);
+}
+
+static void add_window(struct virtio *v)
+{
+	uint8_t *m;
+
+	v->window = pci_add_cap(&v->pci, CAP_VENDOR, 0, 20);
+	v->pci.cfg[v->window + 2] = 20;
+	v->pci.cfg[v->window + 3] = 5;
+	m = v->pci.wmask + v->window;
+	m[4] = 0xFF;
+	memset(m + 8, 0xFF, 12);
+	v->pci.config_reading = config_reading;
+	v->pci.config_written = config_written;
+}
+
 static void add_cap(struct virtio *v, uint8_t type, uint32_t off, uint32_t len)
 {
 	bool is_notify = type == 2;
@@ -401,6 +454,7 @@ enum vm_err virtio_init(struct virtio *v, const struct virtio_ops *ops, struct p
 	add_cap(v, 2, NOTIFY_OFF, PART_LEN);
 	add_cap(v, 3, ISR_OFF, PART_LEN);
 	add_cap(v, 4, CONFIG_OFF, PART_LEN);
+	add_window(v);
 	pci_msix_init(&v->pci, v->nqueues + 1, 1);
 	pci_irq_pin(&v->pci, 1);
 	if (rom) {

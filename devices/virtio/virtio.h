@@ -5,7 +5,7 @@
  * buffers, virtio_read() and virtio_write() move bytes, virtq_push() gives the chain back, virtq_signal() tells the guest.
  * A chain that contradicts itself breaks the device (DEVICE_NEEDS_RESET) until the guest resets it.
  *
- * Not emulated: packed queues, the configuration access capability (type 5).
+ * Not emulated: packed queues.
  *
  * Source: OASIS "Virtual I/O Device (VIRTIO) Version 1.1": 2.6 (split queues), 4.1 (PCI), 4.1.4.8 (legacy layout), 5 (devices).
  */
@@ -60,6 +60,7 @@ struct virtio {
 	uint64_t features; /* offered */
 	unsigned nqueues;
 	struct region legacy, modern, rom;
+	unsigned window; /* the configuration access capability */
 	bool in_notify;
 	struct virtio_state s;
 };

@@ -94,6 +94,9 @@ enum vm_err pc_build(struct machine *m, struct err *e);
 void pc_boot_order(struct machine *m, const char *order); /* letters a c d n; NULL: "cad" */
 void pc_add(struct machine *m, void *dev); /* to the list of devices; dev begins with struct device */
 
+/* gsi_irq() - a new source of interrupt line @n: each caller pulls for itself */
+struct irq gsi_irq(struct machine *m, int n);
+
 /* cards.c: network cards and virtio devices of the configuration, after everything else on the bus */
 enum vm_err pc_cards(struct machine *m, struct err *e);
 

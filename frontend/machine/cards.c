@@ -1,6 +1,8 @@
 /* cards.c - cards that the configuration adds to the PCI bus: network cards with their boot ROMs, virtio devices. */
 #include "frontend/machine/board.h"
 #include "devices/net/e1000.h"
+#include "devices/net/ne2000.h"
+#include "devices/net/rtl8139.h"
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_net.h"
 #include "devices/virtio/virtio_rng.h"
@@ -9,8 +11,34 @@
 
 #define FIRST_SLOT 3 /* as QEMU's pc: 0 host bridge, 1 PIIX3, 2 display */
 
+/* What a card's model says: ids that its ROM must name, for SeaBIOS to run it, and the ROM's file. */
+static const struct nic_kind { uint16_t vendor, device; const char *rom; } nic_kinds[] = {
+#define NIC(word, name, vendor, device, rom, help) [NIC_##word] = {vendor, device, rom},
+#include "frontend/machine/nics.def"
+#undef NIC
+};
+
+/*
+ * A driver for several cards comes in a ROM that names one of them. Ours is written over it, and the checksum over the whole
+ * image made right again by byte 6, which the header leaves to the image (PCI Firmware Specification 3.0, 5.1).
+ */
+static void name_card(uint8_t *rom, size_t len, const struct nic_kind *k)
+{
+	size_t at = len >= 0x1C && rom[0] == 0x55 && rom[1] == 0xAA ? (size_t)pci_get16(rom + 0x18) : 0;
+	uint8_t ids[4];
+
+	if (!at || at > len || len - at < 8 || memcmp(rom + at, "PCIR", 4))
+		return;
+	pci_put16(ids, k->vendor);
+	pci_put16(ids + 2, k->device);
+	for (unsigned i = 0; i < 4; i++) {
+		rom[6] = (uint8_t)(rom[6] + rom[at + 4 + i] - ids[i]);
+		rom[at + 4 + i] = ids[i];
+	}
+}
+
 /* A ROM image in the RAM file, rounded up to a power of two. Without the file there is no ROM: the card cannot boot. */
-static enum vm_err load_rom(struct machine *m, const char *name, const char *file, struct region *rom, struct err *e)
+static enum vm_err load_rom(struct machine *m, const struct nic_kind *k, const char *file, struct region *rom, struct err *e)
 {
 	uint64_t size = PAGE_SIZE;
 	char path[512];
@@ -23,14 +51,15 @@ static enum vm_err load_rom(struct machine *m, const char *name, const char *fil
 		return VM_OK;
 	if (file)
 		snprintf(path, sizeof(path), "%s", file);
-	if (!file && file_find(&m->cfg, name, path, sizeof(path), e))
+	if (!file && file_find(&m->cfg, k->rom, path, sizeof(path), e))
 		return VM_OK;
 	r = file_load(path, "boot ROM", 1 << 20, &data, &len, e);
 	if (r)
 		return r;
 	while (size < len)
 		size *= 2;
-	*rom = (struct region){.name = name, .kind = REGION_ROM, .len = size, .ra = ram_alloc(&m->ram, size)};
+	*rom = (struct region){.name = k->rom, .kind = REGION_ROM, .len = size, .ra = ram_alloc(&m->ram, size)};
+	name_card(data, len, k);
 	if (rom->ra != RADDR_NONE)
 		memcpy(m->ram.host + rom->ra, data, len);
 	free(data);
@@ -39,15 +68,18 @@ static enum vm_err load_rom(struct machine *m, const char *name, const char *fil
 
 static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct err *e)
 {
-	static const char *const roms[] = {"pxe-e1000.rom", "pxe-virtio.rom"};
 	int slot = n->slot >= 0 ? n->slot : pci_free_slot(m->pci, FIRST_SLOT);
 	struct region rom;
 	void *d = NULL;
 	enum vm_err r;
 
+	if (n->model == NIC_NE2K_ISA) {
+		pc_add(m, ne2000_isa_create(m->log, &m->clock, &m->io, n->iobase, gsi_irq(m, n->irq), n->net, n->mac));
+		return VM_OK;
+	}
 	if (slot < 0)
 		return err_set(e, VM_ERR_USAGE, "no PCI slot is left for a network card");
-	r = load_rom(m, roms[n->model], n->romfile, &rom, e);
+	r = load_rom(m, &nic_kinds[n->model], n->romfile, &rom, e);
 	if (r)
 		return r;
 	switch (n->model) {
@@ -56,6 +88,14 @@ static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct
 		break;
 	case NIC_VIRTIO:
 		d = virtio_net_create(m->log, m->pci, PCI_DEVFN(slot, 0), n->net, n->mac, rom.len ? &rom : NULL);
+		break;
+	case NIC_RTL8139:
+		d = rtl8139_create(m->log, &m->clock, m->pci, PCI_DEVFN(slot, 0), n->net, n->mac, rom.len ? &rom : NULL);
+		break;
+	case NIC_NE2K_PCI:
+		d = ne2000_pci_create(m->log, &m->clock, m->pci, PCI_DEVFN(slot, 0), n->net, n->mac, rom.len ? &rom : NULL);
+		break;
+	default:
 		break;
 	}
 	if (!d)

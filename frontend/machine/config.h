@@ -20,13 +20,19 @@
 
 #define CONFIG_MAX_VIRTIO 8
 
-enum config_nic_model { NIC_E1000, NIC_VIRTIO };
+enum config_nic_model {
+#define NIC(word, ...) NIC_##word,
+#include "frontend/machine/nics.def"
+#undef NIC
+};
 struct config_nic {
 	enum config_nic_model model;
 	struct net *net;     /* the cable, borrowed; NULL: none plugged in */
 	uint8_t mac[6];
 	int slot;	     /* PCI device number, or -1: the next free one */
 	const char *romfile; /* boot ROM; NULL: the model's; "": none */
+	uint16_t iobase;     /* ISA cards */
+	uint8_t irq;
 };
 
 struct machine_config {

@@ -43,8 +43,7 @@ static void gsi_set(void *opaque, int n, int level)
 	irq_set(&g->ioapic, level);
 }
 
-/* A new source of line @n: each caller pulls for itself. */
-static struct irq gsi_irq(struct machine *m, int n)
+struct irq gsi_irq(struct machine *m, int n)
 {
 	struct gsi_source *src = &m->source[m->nsources];
 

@@ -371,6 +371,38 @@ START_TEST(msix)
 }
 END_TEST
 
+/* The BAR through configuration space; fields that name no place in it do nothing. */
+START_TEST(window)
+{
+	struct rig *r = rig_new(1);
+	struct pci_dev *p = &r->v->pci;
+	unsigned c = r->v->window;
+	uint64_t seed = 5;
+
+	ck_assert_uint_eq(pci_config_read(p, c + 3, 1), 5);
+	pci_config_write(p, c + 4, 4, 1);
+	pci_config_write(p, c + 8, 0x14, 4);
+	pci_config_write(p, c + 12, 1, 4);
+	pci_config_write(p, c + 16, 3, 1);
+	ck_assert_uint_eq(rd(r, 0x14, 1), 3);
+	wr(r, 0x14, 7, 1);
+	ck_assert_uint_eq(pci_config_read(p, c + 16, 1), 7);
+	pci_config_write(p, c + 12, 3, 4);
+	pci_config_write(p, c + 16, 1, 1);
+	ck_assert_uint_eq(rd(r, 0x14, 1), 7);
+	for (unsigned i = 0; i < 5000; i++) {
+		uint64_t x = rnd(&seed);
+
+		pci_config_write(p, c + 4, x & 7, 1);
+		pci_config_write(p, c + 8, (uint32_t)rnd(&seed) >> (x >> 8 & 31), 4);
+		pci_config_write(p, c + 12, x >> 16 & 7, 4);
+		pci_config_write(p, c + 16, (uint32_t)(x >> 32), 4);
+		pci_config_read(p, c + 14, 4);
+	}
+	rig_free(r);
+}
+END_TEST
+
 /* Chains that contradict themselves: the device asks for a reset, and works after it. */
 START_TEST(broken)
 {
@@ -459,7 +491,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *tests[] = {disk, disowned, card, legacy, msix, broken, random_card, random_disk, random_rng};
+	const TTest *tests[] = {disk, disowned, card, legacy, msix, window, broken, random_card, random_disk, random_rng};
 
 	return run_cases("virtio", tests, ARRAY_SIZE(tests));
 }
