@@ -1,7 +1,7 @@
 /*
  * tlb.h - the soft TLB that translated code probes inline.
  *
- * Three direct-mapped tables, one per enum mmu_idx, of 32-byte entries indexed by gla[21:12]. An entry
+ * Three direct-mapped tables, one per enum mmu_idx, of 32-byte entries indexed by gla[23:12]. An entry
  * allows a read of [gla, gla+n) when ((gla + n-1) & PAGE_MASK) == rd, with the index taken from gla: an access
  * that crosses the page mismatches by itself. wr and ex likewise. A tag of TLB_INVALID never matches
  * (low bits set). host address = gla + addend, in the always-RW alias of RAM.
@@ -18,9 +18,9 @@
 
 #include "mmu/walk.h"
 
-#define TLB_BITS 10
+#define TLB_BITS 12
 #define TLB_SIZE (1u << TLB_BITS)
-#define TLB_LIST 256
+#define TLB_LIST 1024
 #define TLB_INVALID 0xFFFull /* low bits set: equal to no page-aligned value */
 
 struct tlb_entry {

@@ -210,6 +210,14 @@ void x_movsx(struct codebuf *cb, unsigned w, unsigned d, unsigned s, unsigned sw
 		x_rr(cb, X_0F(sw == 1 ? 0xBE : 0xBF) | (sw == 1 ? X_BRM : 0), w, d, s);
 }
 
+void x_movsx_m(struct codebuf *cb, unsigned w, unsigned d, const struct x_mem *m, unsigned sw)
+{
+	if (sw == 4)
+		x_rm(cb, 0x63, 8, d, m);
+	else
+		x_rm(cb, X_0F(sw == 1 ? 0xBE : 0xBF), w, d, m);
+}
+
 void x_alu(struct codebuf *cb, enum x_alu op, unsigned w, unsigned d, unsigned s)
 {
 	x_rr(cb, sized(op * 8, w), w, s, d);

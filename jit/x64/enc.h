@@ -47,6 +47,7 @@ void x_store_imm(struct codebuf *cb, unsigned w, const struct x_mem *m, int32_t 
 void x_movzx(struct codebuf *cb, unsigned d, unsigned s, unsigned sw);	/* from 1, 2 or 4 bytes to 64 */
 void x_movzx_m(struct codebuf *cb, unsigned d, const struct x_mem *m, unsigned sw);
 void x_movsx(struct codebuf *cb, unsigned w, unsigned d, unsigned s, unsigned sw);
+void x_movsx_m(struct codebuf *cb, unsigned w, unsigned d, const struct x_mem *m, unsigned sw); /* sw < w */
 void x_alu(struct codebuf *cb, enum x_alu op, unsigned w, unsigned d, unsigned s);
 void x_alui(struct codebuf *cb, enum x_alu op, unsigned w, unsigned d, int32_t v);
 void x_alu_rm(struct codebuf *cb, enum x_alu op, unsigned w, unsigned d, const struct x_mem *m);

@@ -35,6 +35,12 @@ bool lower_zext(struct emitter *c, const struct ir_op *o)
 {
 	unsigned a = use_spare(c, o->a, o->imm, X_R11), d;
 
+	if (o->w >= 4 && !(IR_KIND(o->d) == IR_KIND_GH)) {
+		d = def(c, o->d, o->w);
+		x_movzx(&c->cb, d, a, o->aux);
+		def_end(c, o->d, o->w, d);
+		return true;
+	}
 	x_movzx(&c->cb, X_R11, a, o->aux);
 	d = def(c, o->d, o->w);
 	copy(c, o->w, d, X_R11, zeroes(o->d));

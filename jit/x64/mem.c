@@ -40,7 +40,7 @@ static void sum(struct emitter *c, const struct ir_mem *m, unsigned d, unsigned 
 	if (x.index == X_NONE && x.base == X_NONE)
 		x_movi(&c->cb, w, d, (uint64_t)m->disp);
 	else if (x.index == X_NONE && x.disp == 0)
-		x_mov(&c->cb, w, d, x.base);
+		copy(c, w, d, x.base, true);
 	else
 		x_lea(&c->cb, w, d, &x);
 	if (far && (x.index != X_NONE || x.base != X_NONE)) {
@@ -381,6 +381,27 @@ static bool in_host_reg(ir_val v)
 	return IR_KIND(v) == IR_KIND_G && host_reg(IR_NUM(v)) != X_NONE;
 }
 
+/* LD and the extension of what it loaded, in one instruction. */
+static unsigned fold_extend(struct emitter *c)
+{
+	const struct ir_op *ld = &c->ir->op[c->i], *op = ld + 1;
+	struct x_mem m;
+	unsigned d;
+
+	if (op->a != ld->d || op->aux != ld->w || ld->w > 4 || op->w < 4 || (ld->w == 4 && op->w == 4) ||
+		used_later(c, c->i + 2, ld->d))
+		return 0;
+	m = probe(c, ld, SITE_LD, IR_NONE, 0);
+	release(c, &m);
+	d = def(c, op->d, op->w);
+	if (op->op == IR_ZEXT)
+		x_movzx_m(&c->cb, d, &m, ld->w);
+	else
+		x_movsx_m(&c->cb, op->w, d, &m, ld->w);
+	def_end(c, op->d, op->w, d);
+	return 2;
+}
+
 unsigned fold_load(struct emitter *c)
 {
 	const struct ir_op *ld = &c->ir->op[c->i], *op = ld + 1;
@@ -388,8 +409,11 @@ unsigned fold_load(struct emitter *c)
 	int digit = compare ? X_CMP : alu_digit(op->op);
 	struct x_mem m;
 
-	if (c->i + 1 >= c->ir->nops || ld->op != IR_LD || IR_KIND(ld->d) != IR_KIND_T || !op->fdef || op->w != ld->w ||
-		digit < 0 || digit >= 0x10 || used_later(c, c->i + 2, ld->d))
+	if (c->i + 1 >= c->ir->nops || ld->op != IR_LD || IR_KIND(ld->d) != IR_KIND_T)
+		return 0;
+	if (op->op == IR_ZEXT || op->op == IR_SEXT)
+		return fold_extend(c);
+	if (!op->fdef || op->w != ld->w || digit < 0 || digit >= 0x10 || used_later(c, c->i + 2, ld->d))
 		return 0;
 	left = compare && op->a == ld->d;
 	if (left ? op->b == ld->d || (IR_KIND(op->b) == IR_KIND_IMM && !imm_fits(op, op->b))
