@@ -10,9 +10,13 @@
 #include "cpu/fpu/fpu.h"
 #include "cpu/ring0/history.h"
 #include "cpu/ring0/priv.h"
+#include "mmu/base/host_mem.h"
 #include "mmu/base/log.h"
 #include <stdlib.h>
 #include <string.h>
+
+/* a huge page is given only where all of it is mapped */
+#define VCPU_BYTES ((sizeof(struct vcpu) + HOST_HUGE - 1) & ~(HOST_HUGE - 1))
 
 static void watch_hit(void *opaque, unsigned i, gla_t gla, unsigned len, bool write)
 {
@@ -30,25 +34,24 @@ static void watch_hit(void *opaque, unsigned i, gla_t gla, unsigned len, bool wr
 enum vm_err vcpu_new(struct vcpu **out, const char *model, struct space *mem, struct space *ports,
 	struct ram *ram, struct clock *clock, struct log *log, struct err *e)
 {
-	struct vcpu *cpu = aligned_alloc(64, (sizeof(*cpu) + 63) & ~(size_t)63);
+	struct vcpu *cpu = host_map_huge(VCPU_BYTES, false, e); /* most of it is the TLB, probed all over */
 	char why[128] = "";
 	enum vm_err r;
 
 	*out = NULL;
 	if (!cpu)
-		return err_set(e, VM_ERR_NOMEM, "no memory for a CPU (%zu bytes)", sizeof(*cpu));
-	memset(cpu, 0, sizeof(*cpu));
+		return VM_ERR_NOMEM;
 	cpu->ports = ports;
 	cpu->log = log;
 	cpu->clock = clock;
 	r = cpuid_setup(cpu, model, e);
 	if (r != VM_OK) {
-		free(cpu);
+		host_unmap(cpu, VCPU_BYTES);
 		return r;
 	}
 	cpu->index = insn_index_new(why, sizeof(why));
 	if (!cpu->index) {
-		free(cpu);
+		host_unmap(cpu, VCPU_BYTES);
 		return err_set(e, VM_ERR_NOMEM, "instruction index: %s", why);
 	}
 	cpu->history = history_new();
@@ -71,7 +74,7 @@ void vcpu_free(struct vcpu *cpu)
 		return;
 	insn_index_free(cpu->index);
 	free(cpu->history);
-	free(cpu);
+	host_unmap(cpu, VCPU_BYTES);
 }
 
 static void reset_msrs(struct vcpu *cpu)

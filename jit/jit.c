@@ -2,6 +2,7 @@
  * jit.c - making and freeing a translator, choosing its backend, and what info jit shows.
  */
 #include "jit/priv.h"
+#include "mmu/base/host_mem.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,10 @@ static enum vm_err choose_backend(struct jit *j, struct err *e)
 	return j->be->init(j->cpu, &j->opt, &j->be_priv, e);
 }
 
-const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti"};
+const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw"};
 const unsigned jit_nopts = ARRAY_SIZE(jit_opts);
+
+#define HASH_BYTES (sizeof(struct block *) << JIT_HASH_BITS)
 
 enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options *opt, struct err *e)
 {
@@ -39,7 +42,7 @@ enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options
 	j->opt.no_link |= opt->opts_off & JIT_OPT_LINK;
 	j->npages = ram->size >> PAGE_SHIFT;
 	j->large_lo = UINT64_MAX;
-	j->hash = calloc(1u << JIT_HASH_BITS, sizeof(*j->hash));
+	j->hash = host_map_huge(HASH_BYTES, false, e);
 	j->page = calloc(j->npages, sizeof(*j->page));
 	if (!j->hash || !j->page) {
 		r = err_set(e, VM_ERR_NOMEM, "no memory for the translator's tables");
@@ -83,7 +86,7 @@ void jit_free(struct jit *j)
 		j->cpu->mmu.flushed = NULL;
 		j->cpu->mmu.ram->code_written = NULL;
 	}
-	free(j->hash);
+	host_unmap(j->hash, HASH_BYTES);
 	free(j->page);
 	free(j);
 }

@@ -20,6 +20,7 @@ enum {
 	JIT_OPT_LINK = 8,  /* direct links */
 	JIT_OPT_NEXT = 16, /* instructions that may change mode, RIP or mappings do not end the run of translated code */
 	JIT_OPT_STI = 32,  /* the instruction behind STI in the same block */
+	JIT_OPT_FLDCW = 64, /* FLDCW that unmasks nothing is the host's */
 };
 extern const char *const jit_opts[];
 extern const unsigned jit_nopts;

@@ -140,7 +140,8 @@ static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 		return 1;
 	take_back(c, &m);
 	c->group.failed = true;
-	lower_eval(c, o);
+	if (!x64_alone(c, o))
+		lower_eval(c, o);
 	return 1;
 }
 

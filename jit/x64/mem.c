@@ -115,8 +115,7 @@ static unsigned address(struct emitter *c, const struct ir_mem *m)
 	return a;
 }
 
-/* Go to the slow path if condition @cc holds. */
-static void miss(struct emitter *c, struct x64_site *s, unsigned cc)
+void miss(struct emitter *c, struct x64_site *s, unsigned cc)
 {
 	struct cold *k = new_cold(c, cold_probe);
 

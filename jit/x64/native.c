@@ -7,7 +7,8 @@
  * (slow.c). A store that cannot be made in place goes to a bounce buffer and is committed by C.
  *
  * Not native though the host may have them: what reads or writes memory under a mask or by several addresses (gathers,
- * VMASKMOVx), because a fault in the middle is part of what they do; and control words.
+ * VMASKMOVx), because a fault in the middle is part of what they do; and control words, but for an FLDCW that leaves all
+ * exceptions masked: every conversion of a C program to an integer has two.
  */
 #include "jit/x64/x64.h"
 #include "cpu/insn/rows.h"
@@ -79,6 +80,11 @@ static unsigned alignment(const struct insn *in, unsigned size)
 	return 16;
 }
 
+static bool is_fldcw(const struct insn *in)
+{
+	return in->map == 0 && in->opcode == 0xD9 && in->has_mem && (in->reg & 7) == 5;
+}
+
 static bool x87_native(const struct insn *in)
 {
 	unsigned ext = in->reg & 7;
@@ -87,8 +93,8 @@ static bool x87_native(const struct insn *in)
 		return true;
 	if (in->opcode < 0xD8)
 		return false;
-	if (in->has_mem) /* environments, and FLDCW, which may unmask */
-		return !(in->opcode == 0xD9 && ext >= 4 && ext <= 6) &&
+	if (in->has_mem) /* not environments; FLDCW if it does not unmask, see lower_fldcw() */
+		return !(in->opcode == 0xD9 && (ext == 4 || ext == 6)) &&
 			!(in->opcode == 0xDD && (ext == 4 || ext == 6));
 	return !(in->opcode == 0xDB && ext == 4 && in->modrm != 0xE2); /* FNINIT and the 8087's */
 }
@@ -143,7 +149,7 @@ bool x64_can_native(void *priv, const struct insn *in)
 	if (in->has_mem && (!mem || mem->size < 2 - !is_x87(in) || mem->size > (in->vex ? 32 : 16)))
 		return false;
 	if (!strcmp(row->semantics, "x87"))
-		return x87_native(in);
+		return x87_native(in) && !(is_fldcw(in) && x->opts_off & JIT_OPT_FLDCW);
 	if (strcmp(row->semantics, "sse") && strcmp(row->semantics, "mmx") && strcmp(row->semantics, "avx"))
 		return false;
 	return in->map >= 1 && in->map <= 3 && !is_special(in);
@@ -295,6 +301,28 @@ void cold_native_store(struct emitter *c, struct cold *k)
 	call_slow(c, s + 1);
 }
 
+/* A word that unmasks exceptions changes the mode: the run loop goes on from the instruction's start. */
+static bool lower_fldcw(struct emitter *c, const struct ir_op *o)
+{
+	struct x_mem m = probe(c, o, SITE_NLD, IR_NONE, 0);
+
+	x_movzx_m(&c->cb, X_R11, &m, 2);
+	x_alui(&c->cb, X_AND, 4, X_R11, 0x3F);
+	x_alui(&c->cb, X_CMP, 4, X_R11, 0x3F);
+	miss(c, new_site(c, o, SITE_ONE), 5);
+	x_rm(&c->cb, 0xD9, 4, 5, &m);
+	return true;
+}
+
+bool x64_alone(struct emitter *c, const struct ir_op *o)
+{
+	if (o->op != IR_NATIVE || !is_fldcw(&c->ir->insns[o->imm]))
+		return false;
+	flags_lost(c);
+	call_slow(c, new_site(c, o, SITE_ONE));
+	return true;
+}
+
 bool lower_native(struct emitter *c, const struct ir_op *o)
 {
 	const struct insn *in = &c->ir->insns[o->imm];
@@ -305,6 +333,8 @@ bool lower_native(struct emitter *c, const struct ir_op *o)
 
 	if (!x64_can_native(c->x, in))
 		return false;
+	if (is_fldcw(in))
+		return lower_fldcw(c, o);
 	if (in->has_mem) {
 		m = probe(c, o, st ? SITE_NST : SITE_NLD, IR_NONE, alignment(in, o->w));
 		if (st)

@@ -188,6 +188,10 @@ unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 		return commit(cpu, f);
 	f->commit = NO_COMMIT;
 	set_rip(cpu, s, s->off);
+	if (s->kind == SITE_ONE) {
+		x64_fp_save(f->x);
+		return 1 + RUN_ONE;
+	}
 	/* In 64-bit code an address that is not in canonical form is #GP(0), or #SS(0) through the stack segment. */
 	if (!canonical(cpu, s, gla))
 		return raise(f->x, s->sreg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL);

@@ -25,7 +25,8 @@ struct jc_entry {
 };
 
 enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
-	SITE_NLD, SITE_NST, SITE_COMMIT }; /* of NATIVE: up to 16 bytes; the store in two steps */
+	SITE_NLD, SITE_NST, SITE_COMMIT, /* of NATIVE: up to 16 bytes; the store in two steps */
+	SITE_ONE };			 /* no access: the interpreter runs the instruction */
 
 /* What a cold path must know about where it was left. Lives as long as its block. */
 struct x64_site {
@@ -226,6 +227,7 @@ void flags_after(struct emitter *c, const struct ir_op *o);
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
 struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align);
 void call_slow(struct emitter *c, const struct x64_site *s);
+void miss(struct emitter *c, struct x64_site *s, unsigned cc); /* to the slow path if condition @cc holds */
 uint32_t code_here(const struct emitter *c); /* offset in the block's code */
 bool lower_ld(struct emitter *c, const struct ir_op *o);
 bool lower_st(struct emitter *c, const struct ir_op *o);
@@ -253,6 +255,7 @@ lower_fn lower_mov, lower_zext, lower_sext, lower_lea, lower_ipval, lower_ldenv,
 void lower_eval(struct emitter *c, const struct ir_op *o);
 /* native.c */
 bool lower_native(struct emitter *c, const struct ir_op *o);
+bool x64_alone(struct emitter *c, const struct ir_op *o); /* leave for the interpreter if no block may go on behind @o in C */
 void cold_native_store(struct emitter *c, struct cold *k);
 bool x64_can_native(void *priv, const struct insn *in);
 /* fpstate.c */
