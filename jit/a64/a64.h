@@ -38,7 +38,7 @@ struct jc_entry {
 };
 
 enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
-	SITE_VLD, SITE_VST }; /* of vector instructions: up to 16 bytes */
+	SITE_VLD, SITE_VST }; /* of vector instructions: up to 32 bytes */
 enum { VAL_REG = 0x00, VAL_HIGH = 0x20, VAL_IMM = 0x40, VAL_HOME = 0x80 /* | 0..63 */ };
 
 /* What a cold path must know about where it was left. Lives as long as its block. */
@@ -47,14 +47,14 @@ struct a64_site {
 	int32_t off, next_off; /* page offset of the instruction and of the next */
 	uint8_t w, idx, sreg, kind;
 	uint8_t gla_reg;       /* register with the linear address */
-	uint8_t val;	       /* where the value of a store is: VAL_* | number; SITE_VST: byte of cpu->fpu.xmm */
-	uint8_t align;	       /* 16: else #GP(0); 0: any address */
+	uint8_t val;	       /* where the value of a store is: VAL_* | number */
+	uint8_t align;	       /* 16, 32: else #GP(0); 0: any address */
 	bool last;	       /* the op is the last of its instruction, and not of the block */
 	bool inv;	       /* C is the inverse of CF there */
 	uint32_t join;	       /* where to go on: offset in the block's code */
 	union {
 		const struct ir_op *op; /* for a64_eval() */
-		int64_t imm;		/* VAL_IMM */
+		int64_t imm;		/* VAL_IMM; SITE_VST: where in struct vcpu the (first 16) bytes are */
 	};
 };
 
@@ -76,7 +76,7 @@ struct a64_frame {
 	const uint8_t *join; /* where translated code goes on after a slow path */
 	uint64_t delta;	     /* slow path: host address - linear address */
 	uint64_t val;	     /* slow path: the word that was read, or one to write to */
-	uint8_t bounce[16];  /* the same for vectors */
+	uint8_t bounce[32];  /* the same for vectors */
 	uint64_t t[IR_MAX_TEMPS]; /* homes of the IR temporaries */
 };
 
@@ -213,7 +213,7 @@ unsigned lower_group(struct emitter *c); /* ops consumed from the current one, o
 /* mem.c */
 /*
  * probe() - X_S2 = host address - linear address for the access of @o; returns the register with the linear address
- * @val: what a SITE_ST stores; @align: 0, or the 16 that the address must be a multiple of
+ * @val: what a SITE_ST stores; @align: 0, or the 16 or 32 that the address must be a multiple of
  */
 unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align);
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);

@@ -88,6 +88,11 @@ void a_vstr(struct codebuf *cb, unsigned w, unsigned t, unsigned n, int32_t off)
 	codebuf_u32(cb, 0x3D000000 | (size(w) - 0x00400000) | (uint32_t)off / w << 10 | n << 5 | t);
 }
 
+void a_vstp(struct codebuf *cb, unsigned t, unsigned t2, unsigned n, int32_t off)
+{
+	codebuf_u32(cb, 0xAD000000 | ((uint32_t)(off / 16) & 0x7F) << 15 | t2 << 10 | n << 5 | t);
+}
+
 void a_vldr_reg(struct codebuf *cb, unsigned w, unsigned t, unsigned n, unsigned m)
 {
 	codebuf_u32(cb, 0x3C206800 | size(w) | m << 16 | n << 5 | t);

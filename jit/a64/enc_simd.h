@@ -71,6 +71,7 @@ void a_vext(struct codebuf *cb, unsigned d, unsigned n, unsigned m, unsigned byt
 /* memory, w 1 2 4 8 16; a load clears the rest of the register. @off: a multiple of w, below 4096 * w */
 void a_vldr(struct codebuf *cb, unsigned w, unsigned t, unsigned n, int32_t off);
 void a_vstr(struct codebuf *cb, unsigned w, unsigned t, unsigned n, int32_t off);
+void a_vstp(struct codebuf *cb, unsigned t, unsigned t2, unsigned n, int32_t off); /* 16 bytes each, off -1024..1008 */
 void a_vldr_reg(struct codebuf *cb, unsigned w, unsigned t, unsigned n, unsigned m);
 void a_vstr_reg(struct codebuf *cb, unsigned w, unsigned t, unsigned n, unsigned m);
 

@@ -18,7 +18,7 @@ bool neon_cvt_dq2ps(struct neon *p)
 	unsigned b;
 
 	fp_need(p->c);
-	b = neon_b(p, 16);
+	b = neon_b(p, 16); /* or the upper half, the second time */
 	a_v2(&p->c->cb, A_VSCVTF, neon_d(p), b); /* Inexact at most */
 	return true;
 }
@@ -29,25 +29,6 @@ bool neon_cvt_dq2pd(struct neon *p)
 
 	a_vshift(&p->c->cb, (enum a_vshift)(A_VSSHLL2 & ~A_VLOW), 2, 0, b, 0);
 	a_v2(&p->c->cb, A_VSCVTF | A_VS(1), neon_d(p), 0); /* exact */
-	return true;
-}
-
-/* arg: 1 to truncate */
-bool neon_cvt_ps2dq(struct neon *p)
-{
-	struct codebuf *cb = &p->c->cb;
-	struct cold *k;
-	unsigned b;
-
-	fp_need(p->c);
-	b = neon_b(p, 16);
-	if (!p->arg)
-		a_v2(cb, A_VFRINTI, 0, b);
-	a_v2(cb, A_VFCVTZS, 0, p->arg ? b : 0);
-	k = fp_check(p);
-	if (!p->arg)
-		a_v2(cb, A_VFRINTX, 2, b);
-	all_of(p, k, 0);
 	return true;
 }
 

@@ -6,19 +6,15 @@
  */
 #include "jit/a64/neon.h"
 
-/* V0 is the result; of a scalar one only the low element, the rest comes from the first source @a. */
-static void result(struct neon *p, struct cold *k, bool scalar, unsigned s, unsigned a)
+/* A scalar result is V0's low element of 1 << @s bytes, the rest comes from the first source @a. */
+static void result(struct neon *p, struct cold *k, unsigned s, unsigned a)
 {
 	struct codebuf *cb = &p->c->cb;
 	unsigned d = neon_d(p);
 
-	if (!scalar) {
-		a_vmov(cb, d, 0);
-	} else {
-		if (d != a)
-			a_vmov(cb, d, a);
-		a_vins(cb, s, d, 0, 0, 0);
-	}
+	if (d != a)
+		a_vmov(cb, d, a);
+	a_vins(cb, s, d, 0, 0, 0);
 	fp_done(p, k);
 }
 
@@ -32,17 +28,47 @@ static unsigned bytes(const struct neon *p)
 	return dbl(p) ? 8 : 4;
 }
 
+typedef void compute_fn(struct neon *p, unsigned d, unsigned a, unsigned b);
+
+/* Whole vectors: V0 and, of 256 bits, V6 as @f makes them; one check, then the guest's registers. */
+static bool vectors(struct neon *p, compute_fn *f, bool two, compute_fn *after)
+{
+	struct codebuf *cb = &p->c->cb;
+	unsigned a[2] = {0}, b[2];
+	struct cold *k;
+
+	if (p->half) { /* all done */
+		neon_d(p);
+		return true;
+	}
+	fp_need(p->c);
+	for (p->half = 0; p->half <= p->ymm; p->half++) {
+		if (two)
+			a[p->half] = neon_a(p);
+		b[p->half] = neon_b(p, 16);
+		f(p, p->half ? V_D_HIGH : 0, a[p->half], b[p->half]);
+	}
+	p->half = 0;
+	k = fp_check(p);
+	for (unsigned i = 0; after && i <= p->ymm; i++)
+		after(p, 2, a[i], b[i]);
+	a_vmov(cb, neon_d(p), 0);
+	if (p->ymm)
+		p->check = k; /* joins behind the upper half */
+	else
+		fp_done(p, k);
+	return true;
+}
+
 /* arg: the instruction */
+static void compute_three(struct neon *p, unsigned d, unsigned a, unsigned b)
+{
+	a_v3(&p->c->cb, p->arg, d, a, b);
+}
+
 bool neon_arith(struct neon *p)
 {
-	unsigned a, b;
-
-	fp_need(p->c);
-	a = neon_a(p);
-	b = neon_b(p, 16);
-	a_v3(&p->c->cb, p->arg, 0, a, b);
-	result(p, fp_check(p), false, 0, a);
-	return true;
+	return vectors(p, compute_three, true, NULL);
 }
 
 bool neon_sarith(struct neon *p)
@@ -53,19 +79,18 @@ bool neon_sarith(struct neon *p)
 	a = neon_a(p);
 	b = neon_b(p, bytes(p));
 	a_v3(&p->c->cb, p->arg, 0, a, b);
-	result(p, fp_check(p), true, 2 + dbl(p), a);
+	result(p, fp_check(p), 2 + dbl(p), a);
 	return true;
+}
+
+static void compute_two(struct neon *p, unsigned d, unsigned a, unsigned b)
+{
+	a_v2(&p->c->cb, p->arg, d, b);
 }
 
 bool neon_sqrt(struct neon *p)
 {
-	unsigned b;
-
-	fp_need(p->c);
-	b = neon_b(p, 16);
-	a_v2(&p->c->cb, p->arg, 0, b);
-	result(p, fp_check(p), false, 0, 0);
-	return true;
+	return vectors(p, compute_two, false, NULL);
 }
 
 /* SQRTSx, CVTSS2SD, CVTSD2SS: of the second operand, beside the rest of the first. arg: the instruction, | 1 a double results */
@@ -78,29 +103,22 @@ bool neon_sone(struct neon *p)
 	a = neon_a(p);
 	b = neon_b(p, from_dbl ? 8 : 4);
 	a_v2(&p->c->cb, p->arg & ~1u, 0, b);
-	result(p, fp_check(p), true, 2 + (p->arg & 1), a);
+	result(p, fp_check(p), 2 + (p->arg & 1), a);
 	return true;
 }
 
 /* The second operand unless the first is less (greater): so of two zeros, and of NaNs, which the check has seen. arg: FCMGT, | 1 MAX */
-static void minmax(struct neon *p, unsigned a, unsigned b)
+static void minmax(struct neon *p, unsigned d, unsigned a, unsigned b)
 {
 	bool max = p->arg & 1;
 
-	a_v3(&p->c->cb, p->arg & ~1u, 0, max ? a : b, max ? b : a);
-	a_v3(&p->c->cb, A_VBSL, 0, a, b);
+	a_v3(&p->c->cb, p->arg & ~1u, d, max ? a : b, max ? b : a);
+	a_v3(&p->c->cb, A_VBSL, d, a, b);
 }
 
 bool neon_minmax(struct neon *p)
 {
-	unsigned a, b;
-
-	fp_need(p->c);
-	a = neon_a(p);
-	b = neon_b(p, 16);
-	minmax(p, a, b);
-	result(p, fp_check(p), false, 0, a);
-	return true;
+	return vectors(p, minmax, true, NULL);
 }
 
 bool neon_sminmax(struct neon *p)
@@ -110,29 +128,29 @@ bool neon_sminmax(struct neon *p)
 	fp_need(p->c);
 	a = neon_a(p);
 	b = neon_b(p, bytes(p));
-	minmax(p, a, b);
-	result(p, fp_check(p), true, 2 + dbl(p), a);
+	minmax(p, 0, a, b);
+	result(p, fp_check(p), 2 + dbl(p), a);
 	return true;
 }
 
-/* V0 = all ones where the predicate holds; LT and LE signal quiet NaNs on both architectures. @s: 0 vectors, 1 scalars */
-static void compare(struct neon *p, unsigned pred, bool s, unsigned a, unsigned b)
+/* @d = all ones where the predicate holds; LT and LE signal quiet NaNs on both architectures. */
+static void compare(struct neon *p, unsigned pred, bool scalar, unsigned d, unsigned a, unsigned b)
 {
 	struct codebuf *cb = &p->c->cb;
-	uint32_t size = dbl(p) ? A_VS(1) : 0, eq = (s ? A_SFCMEQ : A_VFCMEQ) | size;
+	uint32_t size = dbl(p) ? A_VS(1) : 0, eq = (scalar ? A_SFCMEQ : A_VFCMEQ) | size;
 
 	switch (pred & 3) {
-	case 0: a_v3(cb, eq, 0, a, b); break;
-	case 1: a_v3(cb, (s ? A_SFCMGT : A_VFCMGT) | size, 0, b, a); break;
-	case 2: a_v3(cb, (s ? A_SFCMGE : A_VFCMGE) | size, 0, b, a); break;
+	case 0: a_v3(cb, eq, d, a, b); break;
+	case 1: a_v3(cb, (scalar ? A_SFCMGT : A_VFCMGT) | size, d, b, a); break;
+	case 2: a_v3(cb, (scalar ? A_SFCMGE : A_VFCMGE) | size, d, b, a); break;
 	default: /* neither is a NaN */
-		a_v3(cb, eq, 0, a, a);
+		a_v3(cb, eq, d, a, a);
 		a_v3(cb, eq, 2, b, b);
-		a_v3(cb, A_VAND, 0, 0, 2);
+		a_v3(cb, A_VAND, d, d, 2);
 		pred ^= 4; /* UNORD is 3, ORD 7 */
 	}
 	if (pred & 4)
-		a_v2(cb, A_VNOT, 0, 0);
+		a_v2(cb, A_VNOT, d, d);
 }
 
 /* The predicates that VEX adds are left to C. */
@@ -143,18 +161,16 @@ static bool predicate(const struct neon *p, unsigned *pred)
 }
 
 /* arg: size */
+static void compute_cmp(struct neon *p, unsigned d, unsigned a, unsigned b)
+{
+	compare(p, (unsigned)p->in->imm & 7, false, d, a, b);
+}
+
 bool neon_cmp(struct neon *p)
 {
-	unsigned a, b, pred;
+	unsigned pred;
 
-	if (!predicate(p, &pred))
-		return false;
-	fp_need(p->c);
-	a = neon_a(p);
-	b = neon_b(p, 16);
-	compare(p, pred, false, a, b);
-	result(p, fp_check(p), false, 0, a);
-	return true;
+	return predicate(p, &pred) && vectors(p, compute_cmp, true, NULL);
 }
 
 bool neon_scmp(struct neon *p)
@@ -166,8 +182,8 @@ bool neon_scmp(struct neon *p)
 	fp_need(p->c);
 	a = neon_a(p);
 	b = neon_b(p, bytes(p));
-	compare(p, pred, true, a, b);
-	result(p, fp_check(p), true, 2 + dbl(p), a);
+	compare(p, pred, true, 0, a, b);
+	result(p, fp_check(p), 2 + dbl(p), a);
 	return true;
 }
 
@@ -221,47 +237,64 @@ static uint32_t rounding(const struct neon *p, bool scalar)
 	return (scalar ? s : v)[i] | (dbl(p) ? A_VS(1) : 0);
 }
 
-static bool round_to_int(struct neon *p, bool scalar)
+static void compute_round(struct neon *p, unsigned d, unsigned a, unsigned b)
 {
-	struct codebuf *cb = &p->c->cb;
-	unsigned a = 0, b;
-	struct cold *k;
+	a_v2(&p->c->cb, rounding(p, false), d, b);
+}
 
-	fp_need(p->c);
-	if (scalar)
-		a = neon_a(p);
-	b = neon_b(p, scalar ? bytes(p) : 16);
-	a_v2(cb, rounding(p, scalar), 0, b);
-	k = fp_check(p);
-	if (!(p->in->imm & 8)) /* Precision is wanted: this one says Inexact */
-		a_v2(cb, (scalar ? A_SFRINTX : A_VFRINTX) | (dbl(p) ? A_VS(1) : 0), 2, b);
-	result(p, k, scalar, 2 + dbl(p), a);
-	return true;
+/* says Inexact */
+static void precision(struct neon *p, unsigned d, unsigned a, unsigned b)
+{
+	a_v2(&p->c->cb, A_VFRINTX | (dbl(p) ? A_VS(1) : 0), d, b);
 }
 
 bool neon_round(struct neon *p)
 {
-	return round_to_int(p, false);
+	return vectors(p, compute_round, false, p->in->imm & 8 ? NULL : precision);
 }
 
 bool neon_sround(struct neon *p)
 {
-	return round_to_int(p, true);
-}
-
-/* HADDPx, HSUBPx: even elements op odd ones. arg: the op */
-bool neon_hadd(struct neon *p)
-{
 	struct codebuf *cb = &p->c->cb;
-	uint32_t s = A_VS(2) + (dbl(p) ? A_VS(1) : 0);
 	unsigned a, b;
+	struct cold *k;
 
 	fp_need(p->c);
 	a = neon_a(p);
-	b = neon_b(p, 16);
+	b = neon_b(p, bytes(p));
+	a_v2(cb, rounding(p, true), 0, b);
+	k = fp_check(p);
+	if (!(p->in->imm & 8))
+		a_v2(cb, A_SFRINTX | (dbl(p) ? A_VS(1) : 0), 2, b);
+	result(p, k, 2 + dbl(p), a);
+	return true;
+}
+
+/* HADDPx, HSUBPx: even elements op odd ones. arg: the op */
+static void compute_hadd(struct neon *p, unsigned d, unsigned a, unsigned b)
+{
+	struct codebuf *cb = &p->c->cb;
+	uint32_t s = A_VS(2) + (dbl(p) ? A_VS(1) : 0);
+
 	a_v3(cb, A_VUZP1 | s, 2, a, b);
 	a_v3(cb, A_VUZP2 | s, 3, a, b);
-	a_v3(cb, p->arg, 0, 2, 3);
-	result(p, fp_check(p), false, 0, a);
-	return true;
+	a_v3(cb, p->arg, d, 2, 3);
+}
+
+bool neon_hadd(struct neon *p)
+{
+	return vectors(p, compute_hadd, true, NULL);
+}
+
+static void compute_ps2dq(struct neon *p, unsigned d, unsigned a, unsigned b)
+{
+	if (!p->arg)
+		a_v2(&p->c->cb, A_VFRINTI, d, b);
+	a_v2(&p->c->cb, A_VFCVTZS, d, p->arg ? b : d);
+}
+
+/* CVTPS2DQ; arg: 1 to truncate. See neon_convert.c */
+bool neon_cvt_ps2dq(struct neon *p)
+{
+	return vectors(p, compute_ps2dq, false, p->arg ? NULL : precision);
 }

@@ -47,7 +47,7 @@ bool neon_shift_imm(struct neon *p)
 {
 	struct codebuf *cb = &p->c->cb;
 	unsigned s = p->arg & 3, kind = p->arg & ~3u, width = 8u << s, n = (unsigned)p->in->imm & 0xFF;
-	unsigned b = xmm_use(p->c, p->in->rm), d = neon_d_v(p);
+	unsigned b = neon_b(p, 16), d = neon_d_v(p);
 
 	if (kind == NEON_SRA && n >= width)
 		n = width - 1;
@@ -64,7 +64,7 @@ bool neon_shift_imm(struct neon *p)
 bool neon_shift_bytes(struct neon *p)
 {
 	struct codebuf *cb = &p->c->cb;
-	unsigned n = (unsigned)p->in->imm & 0xFF, b = xmm_use(p->c, p->in->rm), d = neon_d_v(p);
+	unsigned n = (unsigned)p->in->imm & 0xFF, b = neon_b(p, 16), d = neon_d_v(p);
 
 	if (n > 15) {
 		a_vzero(cb, d);
@@ -84,16 +84,19 @@ bool neon_shift_bytes(struct neon *p)
 bool neon_shift_var(struct neon *p)
 {
 	struct codebuf *cb = &p->c->cb;
-	unsigned s = p->arg & 3, kind = p->arg & ~3u, a = neon_a(p), b = neon_b(p, 16);
+	unsigned s = p->arg & 3, kind = p->arg & ~3u, a = neon_a(p), b;
 
-	for (unsigned i = 3; i-- > 0;)
-		a_v2(cb, (A_VUQXTN2 & ~A_VLOW) | A_VS(i), 0, i == 2 ? b : 0);
-	a_vbytes(cb, 2, 127);
-	a_v3(cb, A_VUMIN, 0, 0, 2);
-	a_vdup(cb, 0, 0, 0, 0);
-	if (kind != NEON_SLL)
-		a_v2(cb, A_VNEG, 0, 0);
-	a_v3(cb, (kind == NEON_SRA ? A_VSSHL : A_VUSHL) | A_VS(s), neon_d(p), a, 0);
+	if (!p->half) { /* the same count for both halves, in V3 */
+		b = neon_b(p, 16);
+		for (unsigned i = 3; i-- > 0;)
+			a_v2(cb, (A_VUQXTN2 & ~A_VLOW) | A_VS(i), 3, i == 2 ? b : 3);
+		a_vbytes(cb, 2, 127);
+		a_v3(cb, A_VUMIN, 3, 3, 2);
+		a_vdup(cb, 0, 3, 3, 0);
+		if (kind != NEON_SLL)
+			a_v2(cb, A_VNEG, 3, 3);
+	}
+	a_v3(cb, (kind == NEON_SRA ? A_VSSHL : A_VUSHL) | A_VS(s), neon_d(p), a, 3);
 	return true;
 }
 
@@ -232,10 +235,16 @@ bool neon_extend(struct neon *p)
 bool neon_ptest(struct neon *p)
 {
 	struct codebuf *cb = &p->c->cb;
-	unsigned a = xmm_use(p->c, p->in->reg), b = neon_b(p, 16);
+	unsigned a = neon_reg(p), b = neon_b(p, 16), n = p->half ? 3 : 0;
 
-	a_v3(cb, A_VAND, 0, a, b);
-	a_v3(cb, A_VBIC, 2, b, a);
+	a_v3(cb, A_VAND, n, a, b);
+	if (p->half)
+		a_v3(cb, A_VORR, 0, 0, 3);
+	a_v3(cb, A_VBIC, p->half ? 3 : 2, b, a);
+	if (p->half)
+		a_v3(cb, A_VORR, 2, 2, 3);
+	else if (p->ymm)
+		return true;
 	a_v3(cb, A_VUMAXP | A_VS(2), 0, 0, 2); /* zero in a half if the whole was */
 	a_v2(cb, A_VCMEQ0 | A_VS(3), 0, 0);
 	a_umov(cb, 3, X_S, 0, 0);

@@ -20,11 +20,22 @@ static void merge(struct neon *p, unsigned s, unsigned a, unsigned b, unsigned d
 /* From memory, arg bytes; the rest of the register becomes zero. */
 bool neon_load(struct neon *p)
 {
+	struct codebuf *cb = &p->c->cb;
 	unsigned a, d;
 
-	a = neon_addr(p, p->arg);
+	if (p->half) { /* it is there */
+		neon_d(p);
+		return true;
+	}
+	a = neon_addr(p, p->ymm ? 32 : p->arg);
 	d = neon_d(p);
-	a_vldr_reg(&p->c->cb, p->arg, d, a, X_S2);
+	if (!p->ymm) {
+		a_vldr_reg(cb, p->arg, d, a, X_S2);
+		return true;
+	}
+	a_add(cb, A_ADD, 8, X_S2, a, X_S2, A_LSL, 0);
+	a_vldr(cb, 16, d, X_S2, 0);
+	a_vldr(cb, 16, V_D_HIGH, X_S2, 16);
 	return true;
 }
 
@@ -45,10 +56,15 @@ bool neon_move(struct neon *p)
 /* ModRM.reg to ModRM.rm: the same in the other direction */
 bool neon_move_out(struct neon *p)
 {
-	unsigned s = xmm_use(p->c, p->in->reg), d;
+	unsigned s, d;
 
+	if (p->in->has_mem && p->half)
+		return true;
+	s = neon_reg(p);
 	if (p->in->has_mem) {
-		neon_store(p, s, p->arg, 0);
+		if (p->ymm)
+			neon_high(p, p->in->reg, V_D_HIGH);
+		neon_store(p, s, p->ymm ? 32 : p->arg, neon_off(p, 0));
 		return true;
 	}
 	d = neon_d_rm(p);
@@ -108,7 +124,7 @@ bool neon_store_half(struct neon *p)
 		a_sdup(&p->c->cb, 3, 0, s, 1);
 		s = 0;
 	}
-	neon_store(p, s, 8, 8 * p->arg);
+	neon_store(p, s, 8, neon_off(p, 8 * p->arg));
 	return true;
 }
 
@@ -128,7 +144,7 @@ bool neon_gpr_out(struct neon *p)
 
 	p->arg = neon_int_size(p);
 	if (p->in->has_mem)
-		neon_store(p, s, p->arg, 0);
+		neon_store(p, s, p->arg, neon_off(p, 0));
 	else
 		a_v2(&p->c->cb, p->arg == 8 ? A_GFMOV_FROM | 1u << 31 | A_VS(1) : A_GFMOV_FROM, neon_gpr(p), s);
 	return true;
@@ -203,7 +219,7 @@ bool neon_extract(struct neon *p)
 		return true;
 	}
 	a_sdup(cb, p->arg, 0, s, i);
-	neon_store(p, 0, 1u << p->arg, i << p->arg);
+	neon_store(p, 0, 1u << p->arg, neon_off(p, i << p->arg));
 	return true;
 }
 
@@ -216,14 +232,20 @@ bool neon_extractw(struct neon *p)
 	return true;
 }
 
-/* Two values of @shift bits each from the low bytes of V0's halves into the general register. */
+/* Two values of @shift bits each from the low bytes of V0's halves into the general register; of 256 bits, four. */
 static void gather(struct neon *p, unsigned shift)
 {
 	struct codebuf *cb = &p->c->cb;
+	unsigned d = neon_gpr_reg(p);
 
 	a_umov(cb, 0, X_S, 0, 0);
 	a_umov(cb, 0, X_S2, 0, 8);
-	a_logic(cb, A_ORR, 4, neon_gpr_reg(p), X_S, X_S2, A_LSL, shift);
+	if (p->half) {
+		a_logic(cb, A_ORR, 4, X_S, X_S, X_S2, A_LSL, shift);
+		a_logic(cb, A_ORR, 4, d, d, X_S, A_LSL, 2 * shift);
+	} else {
+		a_logic(cb, A_ORR, 4, d, X_S, X_S2, A_LSL, shift);
+	}
 }
 
 /* The sign bits of the elements, moved together step by step. */
@@ -257,5 +279,124 @@ bool neon_movmskpd(struct neon *p)
 
 	a_vshift(&p->c->cb, A_VUSHR, 3, 0, b, 63);
 	gather(p, 1);
+	return true;
+}
+
+/* arg: log2 of the element's bytes, 4 for 128 bits */
+bool neon_broadcast(struct neon *p)
+{
+	struct codebuf *cb = &p->c->cb;
+	unsigned b, d;
+
+	if (p->half) {
+		a_vmov(cb, neon_d(p), xmm_use(p->c, p->in->reg));
+		return true;
+	}
+	b = neon_b(p, 1u << p->arg);
+	d = neon_d(p);
+	if (p->arg < 4)
+		a_vdup(cb, p->arg, d, b, 0);
+	else
+		a_vmov(cb, d, b);
+	return true;
+}
+
+/* VINSERTI128: one half from the second source, the other from the first */
+bool neon_insert128(struct neon *p)
+{
+	struct codebuf *cb = &p->c->cb;
+	unsigned b, a;
+
+	if (p->half) {
+		neon_d(p);
+		return true;
+	}
+	b = neon_b(p, 16);
+	if (p->in->imm & 1) {
+		a_vmov(cb, V_D_HIGH, b);
+		a = neon_a(p);
+		a_vmov(cb, neon_d(p), a);
+	} else {
+		neon_high(p, p->in->vvvv, V_D_HIGH);
+		a_vmov(cb, neon_d(p), b);
+	}
+	return true;
+}
+
+bool neon_extract128(struct neon *p)
+{
+	bool high = p->in->imm & 1;
+	unsigned s = high ? neon_high(p, p->in->reg, 0) : xmm_use(p->c, p->in->reg);
+
+	p->ymm = false; /* the destination is an XMM register */
+	if (p->in->has_mem)
+		neon_store(p, s, 16, high ? offsetof(struct vcpu, fpu.ymmh) + 16 * (p->in->reg & 15u) : neon_off(p, 0));
+	else
+		a_vmov(&p->c->cb, neon_d_rm(p), s);
+	return true;
+}
+
+/* d = quad words of the register in @low and @high, chosen by the two lowest two-bit fields of @imm */
+static void choose(struct codebuf *cb, unsigned d, unsigned low, unsigned high, unsigned imm)
+{
+	a_vdup(cb, 3, d, imm & 2 ? high : low, imm & 1);
+	a_vins(cb, 3, d, 1, imm & 8 ? high : low, imm >> 2 & 1);
+}
+
+bool neon_permq(struct neon *p)
+{
+	struct codebuf *cb = &p->c->cb;
+	unsigned b, high;
+
+	if (p->half) {
+		neon_d(p);
+		return true;
+	}
+	b = neon_b(p, 32);
+	high = p->in->has_mem ? V_B_HIGH : neon_high(p, p->in->rm, V_B_HIGH);
+	choose(cb, 0, b, high, (unsigned)p->in->imm);
+	choose(cb, V_D_HIGH, b, high, (unsigned)p->in->imm >> 4 & 15);
+	a_vmov(cb, neon_d(p), 0);
+	return true;
+}
+
+/* VPERM2I128: each half is any of the four of both sources, or zero */
+bool neon_perm128(struct neon *p)
+{
+	struct codebuf *cb = &p->c->cb;
+	unsigned from[4];
+
+	if (p->half) {
+		neon_d(p);
+		return true;
+	}
+	from[0] = neon_a(p);
+	from[1] = neon_high(p, p->in->vvvv, V_A_HIGH);
+	from[2] = neon_b(p, 32);
+	from[3] = p->in->has_mem ? V_B_HIGH : neon_high(p, p->in->rm, V_B_HIGH);
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned sel = (unsigned)p->in->imm >> 4 * i & 15, d = i ? V_D_HIGH : 0;
+
+		if (sel & 8)
+			a_vzero(cb, d);
+		else
+			a_vmov(cb, d, from[sel & 3]);
+	}
+	a_vmov(cb, neon_d(p), 0);
+	return true;
+}
+
+/* Outside 64-bit mode the upper eight registers keep their values. */
+bool neon_vzeroupper(struct neon *p)
+{
+	struct emitter *c = p->c;
+	unsigned n = p->in->code == 8 ? 16 : 8;
+
+	a_vzero(&c->cb, 7);
+	a_addi(&c->cb, A_ADD, 8, X_S, X_CPU, (uint64_t)ENV(fpu.ymmh));
+	for (unsigned i = 0; i < n; i += 2)
+		if ((c->vzero >> i & 3) != 3)
+			a_vstp(&c->cb, 7, 7, X_S, 16 * (int32_t)i);
+	c->vzero |= (uint16_t)((1u << n) - 1);
 	return true;
 }

@@ -94,7 +94,7 @@ bool neon_shufpd(struct neon *p)
 	struct codebuf *cb = &p->c->cb;
 	unsigned a = neon_a(p), b = neon_b(p, 16);
 
-	switch (p->in->imm & 3) {
+	switch (p->in->imm >> 2 * p->half & 3) {
 	case 0: a_v3(cb, A_VZIP1 | A_VS(3), neon_d(p), a, b); break;
 	case 1: a_vext(cb, neon_d(p), a, b, 8); break;
 	case 2:
@@ -151,18 +151,30 @@ bool neon_insertps(struct neon *p)
 	return true;
 }
 
+bool neon_permilpd(struct neon *p)
+{
+	struct codebuf *cb = &p->c->cb;
+	unsigned b = neon_b(p, 16), imm = (unsigned)p->in->imm >> 2 * p->half;
+
+	a_vdup(cb, 3, 0, b, imm & 1);
+	a_vins(cb, 3, 0, 1, b, imm >> 1 & 1);
+	a_vmov(cb, neon_d(p), 0);
+	return true;
+}
+
 /* PBLENDW, BLENDPS, BLENDPD. arg: log2 of the element's bytes */
 bool neon_blend_imm(struct neon *p)
 {
 	struct codebuf *cb = &p->c->cb;
 	unsigned a = neon_a(p), b = neon_b(p, 16), d = neon_d(p), to = d;
+	unsigned imm = (unsigned)p->in->imm >> (p->arg == 1 ? 0 : p->half * (16 >> p->arg)); /* PBLENDW: for both halves */
 
 	if (d != a) {
 		to = 0;
 		a_vmov(cb, 0, a);
 	}
 	for (unsigned i = 0; i < 16u >> p->arg; i++)
-		if (p->in->imm >> i & 1)
+		if (imm >> i & 1)
 			a_vins(cb, p->arg, to, i, b, i);
 	if (to != d)
 		a_vmov(cb, d, 0);
@@ -173,7 +185,8 @@ bool neon_blend_imm(struct neon *p)
 bool neon_blendv(struct neon *p)
 {
 	struct codebuf *cb = &p->c->cb;
-	unsigned a = neon_a(p), m = xmm_use(p->c, p->in->vex ? p->in->op[3].reg : 0), b = neon_b(p, 16);
+	unsigned a = neon_a(p), n = p->in->vex ? p->in->op[3].reg : 0, b = neon_b(p, 16);
+	unsigned m = p->half ? neon_high(p, n, 0) : xmm_use(p->c, n);
 
 	a_v2(cb, A_VCMLT0 | A_VS(p->arg), 0, m);
 	a_v3(cb, A_VBSL, 0, b, a);

@@ -5,6 +5,10 @@
  */
 #include "jit/a64/a64.h"
 #include "cpu/ring0/ring0.h"
+#include <string.h>
+
+/* from a register's lower half to its upper one */
+#define YMMH (offsetof(struct fpu_state, ymmh) - offsetof(struct fpu_state, xmm))
 
 void a64_flags_in(struct vcpu *cpu)
 {
@@ -107,7 +111,10 @@ static unsigned access_in_c(struct vcpu *cpu, struct a64_frame *f, gla_t gla)
 	case SITE_VST: /* the changed XMM registers have been written back */
 		if (hits_self(cpu, s, gla))
 			return 1 + RUN_ONE;
-		if (mmu_write_buf(&cpu->mmu, gla, (const uint8_t *)cpu->fpu.xmm + s->val, s->w, s->idx))
+		memcpy(f->bounce, (const uint8_t *)cpu + s->imm, 16);
+		if (s->w == 32)
+			memcpy(f->bounce + 16, (const uint8_t *)cpu + s->imm + YMMH, 16);
+		if (mmu_write_buf(&cpu->mmu, gla, f->bounce, s->w, s->idx))
 			return page_fault(cpu);
 		f->delta = (uintptr_t)f->bounce - gla;
 		return 0;
@@ -140,7 +147,7 @@ static unsigned access_slowly(struct vcpu *cpu, struct a64_frame *f)
 		cpu_raise(cpu, s->sreg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL, 0);
 		return 1 + RUN_FAULT;
 	}
-	/* #GP(0): a 16-byte operand of a legacy SSE instruction is not aligned. The interpreter judges it. */
+	/* #GP(0): a 16-byte operand of a legacy SSE instruction, or that of VMOVDQA and the like, is not aligned. The interpreter judges it. */
 	if (s->align && gla & (s->align - 1u))
 		return 1 + RUN_ONE;
 	r = tlb_fill(m, gla, s->kind == SITE_LD || s->kind == SITE_VLD ? MMU_READ : MMU_WRITE, s->idx);

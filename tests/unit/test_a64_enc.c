@@ -375,6 +375,8 @@ START_TEST(simd_memory)
 	a_vstr(&cb, 2, 1, 2, 2);
 	a_vstr(&cb, 1, 1, 2, 1);
 	expect("str q1, [x28, #0xfff0]; str d1, [x2]; str s1, [sp, #4]; str h1, [x2, #2]; str b1, [x2, #1]");
+	a_vstp(&cb, 7, 8, 16, 224);
+	expect("stp q7, q8, [x16, #0xe0]");
 	a_vldr_reg(&cb, 16, 1, 2, 3);
 	a_vldr_reg(&cb, 4, 1, 2, 3);
 	a_vstr_reg(&cb, 16, 1, 2, 3);
