@@ -228,7 +228,7 @@ lower_fn lower_ld, lower_st, lower_stx, lower_segchk, lower_canon;
 lower_fn lower_binary, lower_unary, lower_incdec, lower_imul, lower_mul, lower_div, lower_bit, lower_scan, lower_mulx;
 lower_fn lower_shift, lower_rotate, lower_shiftx, lower_double;
 lower_fn lower_mov, lower_zext, lower_sext, lower_lea, lower_ipval, lower_ldenv, lower_stenv, lower_bswap, lower_setcc, lower_cmov,
-	lower_setf, lower_cmc;
+	lower_setf, lower_cmc, lower_crc32;
 void lower_eval(struct emitter *c, const struct ir_op *o);
 /* lower_alu.c: NZCV, X_PF from the @w low bytes of @r, for logic and shifts: C = V = 0 */
 void flags_of(struct emitter *c, unsigned r, unsigned w, uint16_t wanted);

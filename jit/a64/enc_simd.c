@@ -62,6 +62,11 @@ void a_vdup(struct codebuf *cb, unsigned s, unsigned d, unsigned n, unsigned ni)
 	codebuf_u32(cb, 0x4E000400 | lane(s, ni) | n << 5 | d);
 }
 
+void a_vdup_reg(struct codebuf *cb, unsigned s, unsigned d, unsigned r)
+{
+	codebuf_u32(cb, 0x4E000C00 | lane(s, 0) | r << 5 | d);
+}
+
 void a_sdup(struct codebuf *cb, unsigned s, unsigned d, unsigned n, unsigned ni)
 {
 	codebuf_u32(cb, 0x5E000400 | lane(s, ni) | n << 5 | d);

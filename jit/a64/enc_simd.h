@@ -38,6 +38,7 @@ enum {
 	A_VFRINTI = A_V2(1, 25) | A_VS(2), A_VFCVTZS = A_V2(0, 27) | A_VS(2), A_VSCVTF = A_V2(0, 29),
 	A_VFSQRT = A_V2(1, 31) | A_VS(2),
 	A_VAESE = 0x4E284800, A_VAESD = 0x4E285800, A_VAESMC = 0x4E286800, A_VAESIMC = 0x4E287800,
+	A_VSHA1C = 0x5E000000, A_VSHA1P = 0x5E001000, A_VSHA1M = 0x5E002000, A_VSHA1H = 0x5E280800, A_VSHA1SU1 = 0x5E281800,
 	A_VSHA256H = 0x5E004000, A_VSHA256H2 = 0x5E005000, A_VSHA256SU0 = 0x5E282800, A_VSHA256SU1 = 0x5E006000,
 	/* scalar: of the lowest element; the rest of d becomes zero */
 	A_SFADD = 0x1E202800, A_SFSUB = 0x1E203800, A_SFMUL = 0x1E200800, A_SFDIV = 0x1E201800,
@@ -65,6 +66,7 @@ void a_vins(struct codebuf *cb, unsigned s, unsigned d, unsigned di, unsigned n,
 void a_vins_reg(struct codebuf *cb, unsigned s, unsigned d, unsigned di, unsigned r);
 void a_umov(struct codebuf *cb, unsigned s, unsigned r, unsigned n, unsigned ni);
 void a_vdup(struct codebuf *cb, unsigned s, unsigned d, unsigned n, unsigned ni);
+void a_vdup_reg(struct codebuf *cb, unsigned s, unsigned d, unsigned r);
 void a_sdup(struct codebuf *cb, unsigned s, unsigned d, unsigned n, unsigned ni); /* d[0] = n[ni], the rest 0 */
 void a_vext(struct codebuf *cb, unsigned d, unsigned n, unsigned m, unsigned byte); /* bytes m:n >> 8 * byte; 0..15 */
 

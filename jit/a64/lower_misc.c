@@ -76,6 +76,17 @@ bool lower_stenv(struct emitter *c, const struct ir_op *o)
 	return true;
 }
 
+bool lower_crc32(struct emitter *c, const struct ir_op *o)
+{
+	unsigned a = use(c, o->a, o->imm), b = use(c, o->b, o->imm);
+
+	if (!(c->x->feat & HOSTF_CRC32))
+		return false;
+	a_two(&c->cb, (enum a_two)(A_CRC32CB + __builtin_ctz(o->aux)), o->aux == 8 ? 8 : 4, X_S, a, b);
+	put(c, o->d, 4, X_S);
+	return true;
+}
+
 bool lower_bswap(struct emitter *c, const struct ir_op *o)
 {
 	unsigned a = use(c, o->a, o->imm);
@@ -175,7 +186,7 @@ bool lower_cmc(struct emitter *c, const struct ir_op *o)
 }
 
 lower_fn *const a64_lower[IR_OP_COUNT] = {
-	[IR_NATIVE] = lower_native, [IR_MOV] = lower_mov, [IR_ZEXT] = lower_zext, [IR_SEXT] = lower_sext, [IR_LEA] = lower_lea, [IR_LIN] = lower_lea,
+	[IR_NATIVE] = lower_native, [IR_CRC32] = lower_crc32, [IR_MOV] = lower_mov, [IR_ZEXT] = lower_zext, [IR_SEXT] = lower_sext, [IR_LEA] = lower_lea, [IR_LIN] = lower_lea,
 	[IR_IPVAL] = lower_ipval, [IR_LDENV] = lower_ldenv, [IR_STENV] = lower_stenv, [IR_BSWAP] = lower_bswap,
 	[IR_LD] = lower_ld, [IR_LDX] = lower_ld, [IR_ST] = lower_st, [IR_STX] = lower_stx, [IR_SEGCHK] = lower_segchk,
 	[IR_CANON] = lower_canon,

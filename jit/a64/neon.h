@@ -73,7 +73,9 @@ neon_fn neon_load, neon_move, neon_move_out, neon_movs, neon_movs_out, neon_load
 	neon_movq, neon_movq_out, neon_ddup, neon_dup_pair, neon_insert, neon_extract, neon_extractw, neon_movmskb, neon_movmskps,
 	neon_movmskpd, neon_broadcast, neon_insert128, neon_extract128, neon_permq, neon_perm128, neon_vzeroupper;
 neon_fn neon_three, neon_three_swapped, neon_clear, neon_two, neon_shift_imm, neon_shift_bytes, neon_shift_var, neon_maddwd, neon_mulh,
-	neon_mulhrs, neon_mulq, neon_maddubs, neon_sad, neon_pack, neon_hsub, neon_sign, neon_extend, neon_ptest, neon_aes, neon_clmul;
+	neon_mulhrs, neon_mulq, neon_maddubs, neon_sad, neon_pack, neon_hsub, neon_sign, neon_extend, neon_ptest;
+neon_fn neon_aes, neon_clmul, neon_sha1_rounds, neon_sha1_nexte, neon_sha1_msg1, neon_sha1_msg2, neon_sha256_rounds, neon_sha256_msg1,
+	neon_sha256_msg2;
 neon_fn neon_pshufd, neon_pshufw, neon_shufps, neon_shufpd, neon_pshufb, neon_palignr, neon_insertps, neon_permilpd, neon_blend_imm, neon_blendv;
 neon_fn neon_arith, neon_sarith, neon_sqrt, neon_sone, neon_minmax, neon_sminmax, neon_cmp, neon_scmp, neon_comis, neon_round,
 	neon_sround, neon_hadd;

@@ -258,34 +258,3 @@ bool neon_ptest(struct neon *p)
 	p->c->inv = false;
 	return true;
 }
-
-/* AESENC, AESDEC: the host adds the key first, so it is given none. arg: AESE or AESD, | 1 with the columns mixed */
-bool neon_aes(struct neon *p)
-{
-	struct codebuf *cb = &p->c->cb;
-	unsigned a = neon_a(p), b = neon_b(p, 16);
-	uint32_t op = p->arg & ~1u;
-
-	a_vmov(cb, 0, a);
-	a_vzero(cb, 2);
-	a_v2(cb, op, 0, 2);
-	if (p->arg & 1)
-		a_v2(cb, op == A_VAESE ? A_VAESMC : A_VAESIMC, 0, 0);
-	a_v3(cb, A_VEOR, neon_d(p), 0, b);
-	return true;
-}
-
-bool neon_clmul(struct neon *p)
-{
-	struct codebuf *cb = &p->c->cb;
-	unsigned a = neon_a(p), b = neon_b(p, 16), i = p->in->imm & 1, j = p->in->imm >> 4 & 1;
-
-	if (i == j) {
-		a_v3(cb, (i ? A_VPMULL2 : A_VPMULL2 & ~A_VLOW) | A_VS(3), neon_d(p), a, b);
-		return true;
-	}
-	a_sdup(cb, 3, 0, a, i);
-	a_sdup(cb, 3, 2, b, j);
-	a_v3(cb, (A_VPMULL2 & ~A_VLOW) | A_VS(3), neon_d(p), 0, 2);
-	return true;
-}

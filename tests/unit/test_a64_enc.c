@@ -458,6 +458,13 @@ START_TEST(crypto)
 	a_v2(&cb, A_VAESMC, 1, 2);
 	a_v2(&cb, A_VAESIMC, 1, 2);
 	expect("aese v1.16b, v2.16b; aesd v1.16b, v2.16b; aesmc v1.16b, v2.16b; aesimc v1.16b, v2.16b");
+	a_v3(&cb, A_VSHA1C, 1, 2, 3);
+	a_v3(&cb, A_VSHA1P, 1, 2, 3);
+	a_v3(&cb, A_VSHA1M, 1, 2, 3);
+	a_v2(&cb, A_VSHA1H, 1, 2);
+	a_v2(&cb, A_VSHA1SU1, 1, 2);
+	a_vdup_reg(&cb, 2, 1, 2);
+	expect("sha1c q1, s2, v3.4s; sha1p q1, s2, v3.4s; sha1m q1, s2, v3.4s; sha1h s1, s2; sha1su1 v1.4s, v2.4s; dup v1.4s, w2");
 	a_v3(&cb, A_VSHA256H, 1, 2, 3);
 	a_v3(&cb, A_VSHA256H2, 1, 2, 3);
 	a_v2(&cb, A_VSHA256SU0, 1, 2);
