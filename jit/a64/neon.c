@@ -138,9 +138,9 @@ size_t neon_off(const struct neon *p, unsigned byte)
 void neon_store(struct neon *p, unsigned v, unsigned w, size_t off)
 {
 	struct emitter *c = p->c;
-	unsigned n = c->nsites, a = probe(c, p->o, SITE_VST, IR_NONE, alignment(p, w));
+	unsigned a = probe(c, p->o, SITE_VST, IR_NONE, alignment(p, w));
 
-	c->site[n].imm = (int64_t)off;
+	c->site[c->nsites - 1].imm = (int64_t)off;
 	if (w < 32) {
 		a_vstr_reg(&c->cb, w, v, a, X_S2);
 		return;
@@ -167,17 +167,26 @@ static bool upper(struct neon *p, const struct neon_row *r)
 	return true;
 }
 
+/* VEX.L says so only where an operand has the vector's size: scalar instructions ignore it. */
+static bool is_ymm(const struct insn *in)
+{
+	for (unsigned i = 0; i < in->nops; i++)
+		if (in->op[i].size == 32)
+			return true;
+	return false;
+}
+
 bool lower_native(struct emitter *c, const struct ir_op *o)
 {
 	const struct insn *in = &c->ir->insns[o->imm];
 	const struct neon_row *r = &neon_rows[in->id < INSN_COUNT ? in->id : 0];
 	struct neon p = {.c = c, .o = o, .in = in, .arg = r->arg};
 
-	if (!r->fn || in->id >= INSN_COUNT || (in->vex && in->vex_l && !r->ymm))
+	p.ymm = is_ymm(in);
+	if (!r->fn || in->id >= INSN_COUNT || (p.ymm && !r->ymm))
 		return false;
 	if (r->need && !(c->x->feat >> (r->need - 1) & 1))
 		return false;
-	p.ymm = in->vex && in->vex_l;
 	return r->fn(&p) && (!p.ymm || upper(&p, r));
 }
 
