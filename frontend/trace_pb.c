@@ -7,7 +7,7 @@
 enum { TRACE_PACKET = 1 };
 enum { PACKET_TIMESTAMP = 8, PACKET_SEQUENCE = 10, PACKET_EVENT = 11, PACKET_TRACK = 60 };
 enum { EVENT_ANNOTATION = 4, EVENT_TYPE = 9, EVENT_TRACK = 11, EVENT_NAME = 23 };
-enum { NOTE_POINTER = 7, NOTE_NAME = 10 };
+enum { NOTE_INT = 4, NOTE_STRING = 6, NOTE_POINTER = 7, NOTE_NAME = 10 };
 enum { TRACK_UUID = 1, TRACK_NAME = 2, TRACK_PARENT = 5, TRACK_COUNTER = 8 };
 enum { COUNTER_UNIT_NAME = 6 };
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_LEN = 2 };
@@ -51,6 +51,14 @@ void pb_fixed64(struct pb *p, unsigned field, uint64_t v)
 	put(p, head, varint(head, field << 3 | WIRE_64), &v, 8); /* little-endian, as every host we run on */
 }
 
+void pb_double(struct pb *p, unsigned field, double v)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &v, 8);
+	pb_fixed64(p, field, bits);
+}
+
 void pb_bytes(struct pb *p, unsigned field, const void *data, size_t n)
 {
 	uint8_t head[20];
@@ -71,6 +79,28 @@ void pb_note(struct pb *event, const char *name, uint64_t v)
 
 	pb_string(&note, NOTE_NAME, name);
 	pb_uint(&note, NOTE_POINTER, v);
+	pb_bytes(event, EVENT_ANNOTATION, note.buf, note.len);
+}
+
+void pb_note_int(struct pb *event, const char *name, int64_t v)
+{
+	struct pb note = {.len = 0};
+
+	pb_string(&note, NOTE_NAME, name);
+	pb_uint(&note, NOTE_INT, (uint64_t)v);
+	pb_bytes(event, EVENT_ANNOTATION, note.buf, note.len);
+}
+
+void pb_note_text(struct pb *event, const char *name, const char *text)
+{
+	struct pb note = {.len = 0};
+	char clean[256];
+	size_t n = 0;
+
+	for (; text[n] && n < sizeof(clean); n++) /* a protobuf string must be UTF-8, and a guest need not know */
+		clean[n] = (uint8_t)text[n] < 0x80 ? text[n] : '?';
+	pb_string(&note, NOTE_NAME, name);
+	pb_bytes(&note, NOTE_STRING, clean, n);
 	pb_bytes(event, EVENT_ANNOTATION, note.buf, note.len);
 }
 

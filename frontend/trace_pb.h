@@ -19,11 +19,14 @@ struct pb {
 
 void pb_uint(struct pb *p, unsigned field, uint64_t v);
 void pb_fixed64(struct pb *p, unsigned field, uint64_t v);
+void pb_double(struct pb *p, unsigned field, double v);
 void pb_bytes(struct pb *p, unsigned field, const void *data, size_t n);
 void pb_string(struct pb *p, unsigned field, const char *s);
 
 /* pb_note() - a debug annotation of a track event: @name = @v, shown in hexadecimal */
 void pb_note(struct pb *event, const char *name, uint64_t v);
+void pb_note_int(struct pb *event, const char *name, int64_t v);	    /* in decimal */
+void pb_note_text(struct pb *event, const char *name, const char *text); /* bytes that are not ASCII become '?' */
 /* pb_event() - begin a track event in @event */
 void pb_event(struct pb *event, unsigned type, uint64_t track, const char *name);
 /* pb_packet() - write @event at @ns as a packet of the trace; false: not written */

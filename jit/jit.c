@@ -101,9 +101,15 @@ void jit_count_insns(struct jit *j, bool on)
 {
 	struct vcpu *cpu = j->cpu;
 
+	j->counting += on ? 1 : -1;
 	/* a bit of the mode key: the other blocks stay where they are */
-	cpu->mode = on ? cpu->mode | MODE_ICOUNT : cpu->mode & ~MODE_ICOUNT;
+	cpu->mode = j->counting > 0 ? cpu->mode | MODE_ICOUNT : cpu->mode & ~MODE_ICOUNT;
 	vcpu_update(cpu);
+}
+
+uint64_t jit_exits(const struct jit *j)
+{
+	return j->st.entries;
 }
 
 void jit_dump_info(const struct jit *j, FILE *out)

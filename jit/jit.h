@@ -73,8 +73,12 @@ enum jit_why jit_debug_why(const struct jit *j, gla_t *gla); /* after JIT_DEBUG;
 void jit_count_classes(struct jit *j, uint32_t classes, void (*hit)(void *opaque, struct vcpu *cpu, unsigned id),
 	void *opaque);
 
-/* jit_count_insns() - have translated code count instructions in cpu->insns, block by block; the interpreter always does */
+/*
+ * jit_count_insns() - have translated code count instructions in cpu->insns, block by block, while more callers have said
+ * @on than off; the interpreter always does
+ */
 void jit_count_insns(struct jit *j, bool on);
+uint64_t jit_exits(const struct jit *j); /* how often translated code has been left for the run loop */
 
 void jit_flush(struct jit *j);			/* drop every translation */
 void jit_dump_info(const struct jit *j, FILE *out); /* info jit */

@@ -40,7 +40,9 @@ struct gsi {
 
 #define BOARD_MAX_SOURCES 64
 struct gsi_source {
+	struct machine *m;
 	struct gsi *gsi;
+	const char *name; /* device behind it; NULL: whichever PCI functions pull */
 	int level;
 };
 
@@ -59,6 +61,8 @@ struct machine {
 	struct gsi gsi[24];
 	struct gsi_source source[BOARD_MAX_SOURCES];
 	unsigned nsources;
+	void (*irq_seen)(void *opaque, int gsi, const char *source); /* machine_watch_irqs() */
+	void *irq_opaque;
 	struct irq ferr;
 	struct i8259 *pic;
 	struct i8254 *pit;
@@ -94,8 +98,8 @@ enum vm_err pc_build(struct machine *m, struct err *e);
 void pc_boot_order(struct machine *m, const char *order); /* letters a c d n; NULL: "cad" */
 void pc_add(struct machine *m, void *dev); /* to the list of devices; dev begins with struct device */
 
-/* gsi_irq() - a new source of interrupt line @n: each caller pulls for itself */
-struct irq gsi_irq(struct machine *m, int n);
+/* gsi_irq() - a new source of interrupt line @n: each caller pulls for itself. @name: as in struct gsi_source */
+struct irq gsi_irq(struct machine *m, int n, const char *name);
 
 /* cards.c: network cards and virtio devices of the configuration, after everything else on the bus */
 enum vm_err pc_cards(struct machine *m, struct err *e);

@@ -74,7 +74,7 @@ static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct
 	enum vm_err r;
 
 	if (n->model == NIC_NE2K_ISA) {
-		pc_add(m, ne2000_isa_create(m->log, &m->clock, &m->io, n->iobase, gsi_irq(m, n->irq), n->net, n->mac));
+		pc_add(m, ne2000_isa_create(m->log, &m->clock, &m->io, n->iobase, gsi_irq(m, n->irq, "ne2000"), n->net, n->mac));
 		return VM_OK;
 	}
 	if (slot < 0)

@@ -253,6 +253,33 @@ struct blk **machine_floppies(struct machine *m)
 	return m->cfg.floppy;
 }
 
+void machine_watch_irqs(struct machine *m, void (*seen)(void *opaque, int gsi, const char *source), void *opaque)
+{
+	m->irq_seen = seen;
+	m->irq_opaque = opaque;
+}
+
+int machine_vector_source(const struct machine *m, unsigned vector)
+{
+	uint32_t timer = m->apic->s.lvt[LVT_TIMER];
+
+	if (!(timer & LVT_MASKED) && (timer & 0xFF) == vector)
+		return MACHINE_APIC_TIMER;
+	for (int n = 0; n < IOAPIC_PINS; n++) {
+		uint64_t e = m->ioapic->s.redir[n];
+
+		if (!(e & LVT_MASKED) && (e >> 8 & 7) <= 1 && (e & 0xFF) == vector)
+			return n == 2 ? 0 : n; /* the timer's wire goes to pin 2 */
+	}
+	for (int n = 0; n < 16; n++) {
+		const struct i8259_chip *c = &m->pic->s.chip[n >> 3];
+
+		if (n != 2 && !(c->imr >> (n & 7) & 1) && (c->base | (n & 7)) == (int)vector)
+			return n;
+	}
+	return -1;
+}
+
 bool machine_dump_device(struct machine *m, const char *name, FILE *out)
 {
 	bool found = false;

@@ -58,6 +58,16 @@ struct log *machine_log(struct machine *m);
 struct display *machine_display(struct machine *m); /* NULL without VGA */
 struct input *machine_input(struct machine *m);
 
+/* machine_watch_irqs() - @seen is told of each device that begins to pull its interrupt line; NULL: nobody is */
+void machine_watch_irqs(struct machine *m, void (*seen)(void *opaque, int gsi, const char *source), void *opaque);
+/*
+ * machine_vector_source() - where interrupt @vector comes from, as the interrupt controllers are programmed
+ * Return: GSI 0..MACHINE_GSIS-1, MACHINE_APIC_TIMER, or -1: a message or an interrupt of another kind
+ */
+#define MACHINE_GSIS 24
+#define MACHINE_APIC_TIMER MACHINE_GSIS
+int machine_vector_source(const struct machine *m, unsigned vector);
+
 /* For the monitor: calls dump() of the device with this ops name; false if there is none. */
 bool machine_dump_device(struct machine *m, const char *name, FILE *out);
 void machine_dump_devices(struct machine *m, FILE *out); /* all of them, in creation order */

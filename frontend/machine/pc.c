@@ -26,16 +26,27 @@ void pc_add(struct machine *m, void *dev)
 
 /* ---- wires ---- */
 
+/* A PCI function whose pin is asserted: the one behind a PCI interrupt, or one of those that share it. */
+static const char *pci_puller(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->pci->nfn; i++)
+		if (m->pci->st.intx & BIT(i))
+			return m->pci->fn[i]->name;
+	return "PCI";
+}
+
 static void gsi_set(void *opaque, int n, int level)
 {
 	struct gsi_source *src = opaque;
 	struct gsi *g = src->gsi;
+	struct machine *m = src->m;
 
-	(void)n;
 	level = !!level;
 	if (level == src->level)
 		return;
 	src->level = level;
+	if (level && UNLIKELY(m->irq_seen != NULL))
+		m->irq_seen(m->irq_opaque, n, src->name ? src->name : pci_puller(m));
 	g->high += level ? 1u : -1u;
 	if (g->high > (unsigned)level)
 		return; /* another one pulls, too */
@@ -43,13 +54,15 @@ static void gsi_set(void *opaque, int n, int level)
 	irq_set(&g->ioapic, level);
 }
 
-struct irq gsi_irq(struct machine *m, int n)
+struct irq gsi_irq(struct machine *m, int n, const char *name)
 {
 	struct gsi_source *src = &m->source[m->nsources];
 
 	BUG_ON(m->nsources == BOARD_MAX_SOURCES);
 	m->nsources++;
+	src->m = m;
 	src->gsi = &m->gsi[n];
+	src->name = name;
 	return (struct irq){gsi_set, src, n};
 }
 
@@ -301,7 +314,7 @@ static void build_interrupts(struct machine *m)
 
 static void build_cpu_wires(struct machine *m)
 {
-	m->ferr = gsi_irq(m, 13);
+	m->ferr = gsi_irq(m, 13, "coprocessor");
 	m->cpu->wires = (struct cpu_wires){.opaque = m, .intr_ack = cpu_ack, .ferr = ferr_set,
 		.tsc = cpu_tsc, .tsc_opaque = m, .tsc_hz = TSC_HZ, .apic_read = cpu_apic_read, .apic_write = cpu_apic_write,
 		.get_cr8 = cpu_get_cr8, .set_cr8 = cpu_set_cr8};
@@ -312,15 +325,15 @@ static void build_cpu_wires(struct machine *m)
 static void build_legacy(struct machine *m)
 {
 	struct irq a20 = {a20_set, m, 0}, reset = {reset_set, m, 0};
-	struct i8042_wires w = {gsi_irq(m, 1), gsi_irq(m, 12), a20, reset};
+	struct i8042_wires w = {gsi_irq(m, 1, "keyboard"), gsi_irq(m, 12, "mouse"), a20, reset};
 	struct ps2kbd *kbd;
 	struct ps2mouse *mouse;
 	static const uint16_t com[CONFIG_MAX_SERIAL] = {0x3F8, 0x2F8, 0x3E8, 0x2E8};
 
-	m->pit = i8254_create(m->log, &m->clock, &m->io, gsi_irq(m, 0));
+	m->pit = i8254_create(m->log, &m->clock, &m->io, gsi_irq(m, 0, "i8254"));
 	pc_add(m, m->pit);
 	pc_add(m, pcspk_create(m->log, &m->clock, &m->io, m->pit));
-	m->rtc = mc146818_create(m->log, &m->clock, &m->io, gsi_irq(m, 8), m->cfg.rtc_base);
+	m->rtc = mc146818_create(m->log, &m->clock, &m->io, gsi_irq(m, 8, "mc146818"), m->cfg.rtc_base);
 	pc_add(m, m->rtc);
 	m->kbc = i8042_create(m->log, &m->clock, &m->io, &w);
 	pc_add(m, m->kbc);
@@ -335,13 +348,13 @@ static void build_legacy(struct machine *m)
 	for (unsigned i = 0; i < CONFIG_MAX_SERIAL; i++)
 		if (m->cfg.serial[i])
 			pc_add(m, uart16550_create(m->log, &m->clock, &m->io, com[i],
-				gsi_irq(m, i & 1 ? 3 : 4), m->cfg.serial[i]));
+				gsi_irq(m, i & 1 ? 3 : 4, "uart16550"), m->cfg.serial[i]));
 	m->dma = i8237_create(m->log, &m->mem, &m->io);
 	pc_add(m, m->dma);
-	m->fdc = fdc_create(m->log, &m->clock, &m->io, m->dma, gsi_irq(m, 6), m->cfg.floppy);
+	m->fdc = fdc_create(m->log, &m->clock, &m->io, m->dma, gsi_irq(m, 6, "fdc"), m->cfg.floppy);
 	pc_add(m, m->fdc);
 	if (m->cfg.parallel)
-		pc_add(m, lpt_create(m->log, &m->clock, &m->io, 0x378, gsi_irq(m, 7), m->cfg.parallel));
+		pc_add(m, lpt_create(m->log, &m->clock, &m->io, 0x378, gsi_irq(m, 7, "lpt"), m->cfg.parallel));
 	for (unsigned i = 0; i < m->cfg.ndebugcon; i++)
 		pc_add(m, debugcon_create(m->log, &m->io, m->cfg.debugcon[i].iobase,
 			m->cfg.debugcon[i].chr));
@@ -358,7 +371,7 @@ static enum vm_err build_pci(struct machine *m, struct err *e)
 {
 	struct i440fx_config fx = {m->ram_ra, m->cfg.ram_size, m->bios_ra, m->bios_size};
 	struct piix4_pm_hooks hooks;
-	struct irq ide_irq[2] = {gsi_irq(m, 14), gsi_irq(m, 15)};
+	struct irq ide_irq[2] = {gsi_irq(m, 14, "ide"), gsi_irq(m, 15, "ide")};
 
 	m->pci = pci_bus_create(m->log, &m->mem, &m->io);
 	m->pci->msi = apic_bus_msi;
@@ -368,12 +381,12 @@ static enum vm_err build_pci(struct machine *m, struct err *e)
 	pc_add(m, m->fx);
 	m->piix3 = piix3_create(m->log, m->pci);
 	for (int n = 0; n < 16; n++)
-		m->piix3->isa[n] = gsi_irq(m, n);
+		m->piix3->isa[n] = gsi_irq(m, n, NULL);
 	m->piix3->reset = (struct irq){reset_set, m, 0};
 	pc_add(m, m->piix3);
 	m->ide = ide_create(m->log, m->pci, m->cfg.ide, ide_irq);
 	pc_add(m, m->ide);
-	m->pm = acpi_pm_create(m->log, &m->clock, &m->io, gsi_irq(m, 9), (struct irq){0}, acpi_sleep, m);
+	m->pm = acpi_pm_create(m->log, &m->clock, &m->io, gsi_irq(m, 9, "acpi_pm"), (struct irq){0}, acpi_sleep, m);
 	hooks = (struct piix4_pm_hooks){acpi_pm_map, m->pm};
 	m->pm_pci = piix4_pm_create(m->log, m->pci, &hooks, false);
 	pc_add(m, m->pm_pci);

@@ -33,15 +33,25 @@ send poweroff -f
 exit 0
 END
 judge "$dir/linux.pb"
+grep -q 'string_value: "/proc/version"' "$dir/text" || fail "the file that cat opens is not named"
+grep -q 'string_value: "result"\|name: "result"' "$dir/text" || fail "no call has a result"
 holds <<'END'
 : execve 
 : openat 
 : write 
 : wait4 
 exceptions: #PF PF_NOT_PRESENT 
-interrupts: interrupt 
-interrupt line: INTR rises 
-flow ended 
+interrupts: IRQ 4 uart16550 (interrupt 
+interrupts: local APIC timer (interrupt 
+interrupt requests: ide: IRQ 15 
+flow from interrupt requests: uart16550: IRQ 4 
+flow from interrupt requests: ide: IRQ 15 
+flow from interrupt line: INTR rises 
+MIPS: above 0 
+exits a second: 
+instructions, total: 
+system calls, cat (CR3 
+address space: cat (CR3 
 mode: real
 mode: protected
 devices: uart16550 write

@@ -2,8 +2,9 @@
 """timeline.py - judge a Perfetto trace decoded by protoc (text on standard input).
 
 Fails unless every packet is a known one, time never runs backwards, every event is on a declared track, every end has a
-begin, flows end where they began. Prints a line "TRACK: NAME COUNT SECONDS" for each kind of slice or event.
+begin, flows end where they began, a device's flow at the handler of its interrupt. Prints a line "TRACK: NAME COUNT SECONDS" for each kind of slice or event.
 """
+import re
 import sys
 from collections import Counter, defaultdict
 
@@ -51,12 +52,17 @@ def main():
             count[name] += 1
             if kind == 'SLICE_BEGIN':
                 stacks[track].append((at, name))
+        if p['double_counter_value'] and float(p['double_counter_value'][0]) > 0:
+            count[f'{name}above 0'] += 1
         for f in p['flow_ids']:
-            flows[f] = at
+            flows[f] = name
         for f in p['terminating_flow_ids']:
             if f not in flows:
                 sys.exit(f'flow {f} ends without a beginning')
-            count['flow ended'] += 1
+            begun = re.search(r'IRQ \d+', flows[f])
+            if begun and begun[0] not in name:
+                sys.exit(f'a flow from "{flows[f]}" ends at "{name}"')
+            count[f'flow from {flows[f]}'] += 1
     for name in sorted(count):
         print(f'{name} {count[name]} {seconds[name] / 1e9:.6f}')
 
