@@ -184,6 +184,8 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		return spec_keymap(a, v, e);
 	case OPT_TRACE:
 		return spec_trace(a, v, e);
+	case OPT_TRAPLOG:
+		return spec_trap_log(a, v, e);
 	case OPT_MON:
 		return spec_mon(a, v, e);
 	case OPT_READCONFIG:

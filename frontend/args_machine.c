@@ -428,6 +428,14 @@ enum vm_err spec_keymap(struct args *a, const char *v, struct err *e)
 	return spec_choice("k", "keyboard layout", v, names, ARRAY_SIZE(names), &n, e);
 }
 
+enum vm_err spec_trap_log(struct args *a, const char *v, struct err *e)
+{
+	a->no_trap_log = !strcmp(v, "off");
+	a->count_insns = !strcmp(v, "count");
+	return a->no_trap_log || a->count_insns || !strcmp(v, "on") ? VM_OK
+		: err_set(e, VM_ERR_USAGE, "-trap-log: '%s' is not on, count or off", v);
+}
+
 /*
  * With a pattern, as QEMU's: the events are the log's categories, the pattern chooses among their names, file= is the log.
  * With a file alone: the timeline of trace.h.

@@ -316,6 +316,9 @@ static int run(struct program *p)
 		return fail(&e);
 	explain_attach(machine_cpu(p->m), p->symbols);
 	loop_watch_hangs(&p->loop);
+	machine_cpu(p->m)->history->off = a->no_trap_log;
+	if (a->count_insns)
+		jit_count_insns(machine_jit(p->m), true);
 	if (a->magic)
 		jit_debug_magic(machine_jit(p->m));
 	if (open_gdb(p, &e) || (a->trace && trace_new(&p->trace, p->m, a->trace, &e)) ||

@@ -74,7 +74,7 @@ static bool passes(const struct filter *f, int vec, const struct place *from, co
 		return false;
 	if (f->by_ring && from->cpl != f->ring)
 		return false;
-	if (f->by_cr3 && (cr3 & PAGE_MASK) != (f->cr3 & PAGE_MASK))
+	if (f->by_cr3 && (cr3 & ~0x1Full) != (f->cr3 & ~0x1Full) && (cr3 & PAGE_MASK) != f->cr3)
 		return false;
 	return !f->by_addr || in_range(f, from) || in_range(f, to);
 }
@@ -223,6 +223,8 @@ static void rec_line(FILE *o, const struct vcpu *cpu, uint64_t no, const struct 
 {
 	fprintf(o, "#%-7" PRIu64, no);
 	explain_time(o, r->time);
+	if (r->insns)
+		fprintf(o, " %12" PRIu64, r->insns);
 	fprintf(o, " %-9s", transition_names[r->what]);
 	rec_details(o, r);
 	fprintf(o, " ");

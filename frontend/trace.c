@@ -110,6 +110,7 @@ static void space_name(const struct trace *t, uint64_t space, char *name, size_t
 
 static void states(struct trace *t, const struct hist_rec *r)
 {
+	static const char *const rings[] = {"ring 0", "ring 1", "ring 2", "ring 3"};
 	const char *mode = mode_name(r->to.mode);
 	uint64_t space = space_of(r);
 	char name[80];
@@ -118,8 +119,7 @@ static void states(struct trace *t, const struct hist_rec *r)
 		if (t->ring >= 0)
 			end(t, r->time, T_RING);
 		t->ring = r->to.cpl;
-		snprintf(name, sizeof(name), "ring %d", t->ring);
-		begin(t, r->time, T_RING, name);
+		begin(t, r->time, T_RING, rings[t->ring & 3]);
 	}
 	if (!t->mode || strcmp(t->mode, mode)) {
 		if (t->mode)
@@ -269,7 +269,7 @@ static void call(struct trace *t, const struct hist_rec *r)
 	struct pb e;
 
 	if (known)
-		snprintf(name, sizeof(name), "%s", known);
+		;
 	else if (r->what == TR_SYSCALL)
 		snprintf(name, sizeof(name), "system call %" PRId64, (int64_t)r->b);
 	else
@@ -278,7 +278,7 @@ static void call(struct trace *t, const struct hist_rec *r)
 		return;
 	s->calls++;
 	s->back = r->from.rip + 2; /* SYSCALL, INT n; SYSENTER's way back is the guest's secret */
-	pb_event(&e, EV_BEGIN, s->uuid, name);
+	pb_event(&e, EV_BEGIN, s->uuid, known ? known : name);
 	note_code(t, &e, "from", r->from.base + r->from.rip);
 	if (known && linux_call_path(machine_cpu(t->m), wide, known, path, sizeof(path)))
 		pb_note_text(&e, "file", path);
@@ -502,6 +502,7 @@ enum vm_err trace_new(struct trace **out, struct machine *m, const char *arg, st
 		free(t);
 		return r;
 	}
+	setvbuf(t->f, NULL, _IOFBF, 1 << 20);
 	t->m = m;
 	t->path = strdup(path);
 	t->procs = linux_names ? linux_procs_new() : NULL;

@@ -12,6 +12,13 @@ enum { TRACK_UUID = 1, TRACK_NAME = 2, TRACK_PARENT = 5, TRACK_COUNTER = 8 };
 enum { COUNTER_UNIT_NAME = 6 };
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_LEN = 2 };
 
+/* Not by an initializer, which would clear the buffer, too */
+static void pb_clear(struct pb *p)
+{
+	p->len = 0;
+	p->full = false;
+}
+
 static unsigned varint(uint8_t *out, uint64_t v)
 {
 	unsigned n = 0;
@@ -75,8 +82,9 @@ void pb_string(struct pb *p, unsigned field, const char *s)
 
 void pb_note(struct pb *event, const char *name, uint64_t v)
 {
-	struct pb note = {.len = 0};
+	struct pb note;
 
+	pb_clear(&note);
 	pb_string(&note, NOTE_NAME, name);
 	pb_uint(&note, NOTE_POINTER, v);
 	pb_bytes(event, EVENT_ANNOTATION, note.buf, note.len);
@@ -84,8 +92,9 @@ void pb_note(struct pb *event, const char *name, uint64_t v)
 
 void pb_note_int(struct pb *event, const char *name, int64_t v)
 {
-	struct pb note = {.len = 0};
+	struct pb note;
 
+	pb_clear(&note);
 	pb_string(&note, NOTE_NAME, name);
 	pb_uint(&note, NOTE_INT, (uint64_t)v);
 	pb_bytes(event, EVENT_ANNOTATION, note.buf, note.len);
@@ -93,12 +102,13 @@ void pb_note_int(struct pb *event, const char *name, int64_t v)
 
 void pb_note_text(struct pb *event, const char *name, const char *text)
 {
-	struct pb note = {.len = 0};
+	struct pb note;
 	char clean[256];
 	size_t n = 0;
 
 	for (; text[n] && n < sizeof(clean); n++) /* a protobuf string must be UTF-8, and a guest need not know */
 		clean[n] = (uint8_t)text[n] < 0x80 ? text[n] : '?';
+	pb_clear(&note);
 	pb_string(&note, NOTE_NAME, name);
 	pb_bytes(&note, NOTE_STRING, clean, n);
 	pb_bytes(event, EVENT_ANNOTATION, note.buf, note.len);
@@ -106,8 +116,7 @@ void pb_note_text(struct pb *event, const char *name, const char *text)
 
 void pb_event(struct pb *event, unsigned type, uint64_t track, const char *name)
 {
-	event->len = 0;
-	event->full = false;
+	pb_clear(event);
 	pb_uint(event, EVENT_TYPE, type);
 	pb_uint(event, EVENT_TRACK, track);
 	if (name)
@@ -121,17 +130,27 @@ static bool write_packet(FILE *f, struct pb *packet)
 
 	pb_uint(packet, PACKET_SEQUENCE, 1);
 	n += varint(head + n, packet->len);
-	return fwrite(head, 1, n, f) == n && fwrite(packet->buf, 1, packet->len, f) == packet->len;
+	return fwrite_unlocked(head, 1, n, f) == n && fwrite_unlocked(packet->buf, 1, packet->len, f) == packet->len;
 }
 
+/* The whole packet in one piece: this runs several times a transition. */
 bool pb_packet(FILE *f, uint64_t ns, const struct pb *event)
 {
-	struct pb packet;
+	uint8_t buf[sizeof(event->buf) + 64], inner[16], *p = buf;
+	unsigned n = 0;
 
-	packet.len = 0;
-	pb_uint(&packet, PACKET_TIMESTAMP, ns);
-	pb_bytes(&packet, PACKET_EVENT, event->buf, event->len);
-	return write_packet(f, &packet);
+	inner[n++] = PACKET_TIMESTAMP << 3 | WIRE_VARINT;
+	n += varint(inner + n, ns);
+	inner[n++] = PACKET_EVENT << 3 | WIRE_LEN;
+	n += varint(inner + n, event->len);
+	*p++ = TRACE_PACKET << 3 | WIRE_LEN;
+	p += varint(p, n + event->len + 2);
+	memcpy(p, inner, n);
+	memcpy(p + n, event->buf, event->len);
+	p += n + event->len;
+	*p++ = PACKET_SEQUENCE << 3 | WIRE_VARINT;
+	*p++ = 1;
+	return fwrite_unlocked(buf, 1, (size_t)(p - buf), f) == (size_t)(p - buf);
 }
 
 bool pb_track(FILE *f, uint64_t uuid, uint64_t parent, const char *name, const char *counter)

@@ -61,7 +61,7 @@ void history_add(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b)
 	struct history *h = cpu->history;
 	struct hist_rec *r;
 
-	if (!h)
+	if (!h || h->off)
 		return;
 	r = &h->rec[++h->nrecs & (HISTORY_RECS - 1)];
 	r->time = rec_time(cpu, h, what);
@@ -100,7 +100,7 @@ struct trap *history_begin(struct vcpu *cpu, const struct event *e, uint64_t pri
 	struct history *h = cpu->history;
 	struct trap *t;
 
-	if (!h)
+	if (!h || h->off)
 		return NULL;
 	t = &h->trap[++h->ntraps & (HISTORY_TRAPS - 1)];
 	t->no = h->ntraps;

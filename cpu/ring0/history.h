@@ -42,6 +42,7 @@ struct trap {
 };
 
 struct history {
+	bool off; /* write nothing: for measuring what it costs */
 	uint64_t nrecs, ntraps; /* numbers of the newest */
 	struct hist_rec rec[HISTORY_RECS];
 	struct trap trap[HISTORY_TRAPS];

@@ -146,6 +146,7 @@ static const struct {
 	{"-name guest=a,proces=b", "did you mean 'process'"},
 	{"-dtb x", "no device tree"},
 	{"-trace nosuch", "'nosuch'"},
+	{"-trap-log no", "'no'"},
 };
 
 START_TEST(refused)

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""costs.py - what the trap log, instruction counts and the timeline cost: an unmodified amd64 Linux boots and runs workloads
+of bench/guest, in turns with each of them off and on. Processor time of the whole emulator, user and system.
+
+Usage: tests/tools/costs.py [--rounds N] [--program build/dragoman] [--modes 'log off,log on']
+"""
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import expect
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MODES = {'log off': ['-trap-log', 'off'], 'log on': [], 'log with counts': ['-trap-log', 'count'],
+         'timeline': ['-trace', 'file={},os=linux']}
+# how often each workload is repeated, so that a run is long enough to be timed
+WORKS = {'syscall': 10, 'pipe': 10, 'fault': 4, 'fork': 3, 'calls': 3}
+
+
+def made(*what):
+    return subprocess.check_output(['sh', f'{ROOT}/tests/tools/guest.sh', *what], text=True).strip()
+
+
+def guest(directory):
+    """kernel, initramfs with the workloads"""
+    os.makedirs(f'{directory}/root/bin')
+    for p in 'work', 'os':
+        subprocess.check_call(['gcc', '-O2', '-static', '-fno-math-errno', '-o', f'{directory}/root/bin/{p}', f'{ROOT}/bench/guest/{p}.c'])
+    initrd = f'{directory}/initrd'
+    with open(initrd, 'wb') as out, open(made('initrd', 'amd64'), 'rb') as stock:
+        out.write(stock.read())
+        out.flush()
+        subprocess.check_call('find . | cpio -o -H newc --quiet | gzip', shell=True, cwd=f'{directory}/root', stdout=out)
+    return made('kernel', 'amd64'), initrd
+
+
+def cpu_seconds(pid):
+    with open(f'/proc/{pid}/stat', encoding='ascii') as file:
+        fields = file.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def run(program, options, kernel, initrd):
+    """{workload: seconds}"""
+    vm = expect.Vm([program, '-accel', 'jit', '-m', '256', '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-kernel', kernel,
+                    '-initrd', initrd, '-append', 'console=ttyS0 quiet', *options], 300)
+    out = {}
+    try:
+        vm.expect('guest ready')
+        out['boot'] = cpu_seconds(vm.proc.pid)
+        vm.expect('# ')
+        for w, times in WORKS.items():
+            before = cpu_seconds(vm.proc.pid)
+            vm.send(f'{"work" if w == "calls" else "os"} {" ".join([w] * times)} >/dev/null; echo @do""ne')
+            vm.expect('@done')
+            vm.expect('# ')
+            out[w] = cpu_seconds(vm.proc.pid) - before
+        vm.send('poweroff -f')
+        vm.exit(0)
+        return out
+    finally:
+        vm.close()
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument('--rounds', type=int, default=5)
+    ap.add_argument('--modes', default=','.join(MODES), help='some of: %(default)s')
+    ap.add_argument('--program', default=f'{ROOT}/build/dragoman')
+    args = ap.parse_args()
+    modes = args.modes.split(',')
+    with tempfile.TemporaryDirectory() as directory:
+        kernel, initrd = guest(directory)
+        trace = f'{directory}/trace.pb'
+        took = {m: [] for m in modes}
+        size = 0
+        for _ in range(args.rounds):
+            for m in modes:
+                took[m].append(run(args.program, [o.format(trace) for o in MODES[m]], kernel, initrd))
+            size = os.path.getsize(trace) if os.path.exists(trace) else 0
+    works = ['boot', *WORKS, 'all']
+    print(f'medians of {args.rounds} rounds, seconds of processor time; against the line before, the timeline against "log on"')
+    print(f'{"":16}' + ''.join(f'{w:>18}' for w in works))
+    base = {}
+    for m in modes:
+        now = {w: statistics.median(r[w] if w != 'all' else sum(r.values()) for r in took[m]) for w in works}
+        old = base.get('log on' if m == 'timeline' else 'log off')
+        base[m] = now
+        print(f'{m:16}' + ''.join(f'{now[w]:8.2f} ' + (f'({(now[w] / old[w] - 1) * 100:+5.1f} %)' if old else f'{"":9}') for w in works))
+    print(f'timeline: {size / 1e6:.0f} MB')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
