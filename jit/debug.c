@@ -3,7 +3,7 @@
  *
  * Translations know physical bytes, not linear addresses. A breakpoint therefore makes every block end before, and every
  * block that begins at, its page offset come back to the run loop (never linked, never in the jump cache); the loop
- * compares the linear address. While a watchpoint is set or a step is asked for, blocks have one instruction, so that
+ * compares the linear address; all other blocks run as always. While a watchpoint is set or a step is asked for, blocks have one instruction, so that
  * the stop comes right after it. Without any of these nothing is slower.
  */
 #include "jit/priv.h"

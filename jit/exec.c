@@ -205,7 +205,8 @@ enum jit_stop jit_run(struct jit *j)
 				return stop_reason(cpu);
 		}
 		if (debug_on(j)) {
-			last = NULL;
+			if (debug_each(j))
+				last = NULL;
 			if (debug_stops(j))
 				return JIT_DEBUG;
 			j->dbg.ran = true;
@@ -217,7 +218,7 @@ enum jit_stop jit_run(struct jit *j)
 		}
 		mode = run_mode(j);
 		set_context(j);
-		b = mode & MODE_ONE || debug_on(j) ? NULL : context_find(j);
+		b = mode & MODE_ONE ? NULL : context_find(j);
 		if (!b) {
 			b = exec_lookup(j, mode);
 			if (!b)

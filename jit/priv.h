@@ -86,6 +86,12 @@ static inline bool debug_counts(const struct jit *j, const struct insn *in, enum
 		(j->dbg.classes >> insn_rows[in->id].trap & 1);
 }
 
+/* Must each instruction come back to the run loop? */
+static inline bool debug_each(const struct jit *j)
+{
+	return UNLIKELY(j->dbg.nwatches || j->dbg.step);
+}
+
 static inline bool debug_on(const struct jit *j)
 {
 	return UNLIKELY(j->dbg.nbreaks || j->dbg.nwatches || j->dbg.step);

@@ -14,7 +14,7 @@ static bool loop_watches(const struct jit *j)
 {
 	const struct vcpu *cpu = j->cpu;
 
-	return j->graveyard || j->opt.icount || debug_on(j) || j->dbg.any || j->dbg.magic || j->dbg.classes || cpu->req ||
+	return j->graveyard || j->opt.icount || debug_each(j) || j->dbg.magic || j->dbg.classes || cpu->req ||
 		cpu->dr6_pending || cpu->shadow || cpu->one || cpu->halted || (cpu->eflags & FL_TF) ||
 		(cpu->dr[7] & 0xFF);
 }
@@ -53,6 +53,8 @@ const uint8_t *x64_find(struct vcpu *cpu, uint64_t ip)
 		return NULL;
 	if (mode_code_size(cpu->mode) != 8)
 		gla = (uint32_t)gla;
+	if (debug_breaks(j, gla & (PAGE_SIZE - 1)))
+		return NULL;
 	if (cpu->mmu.tlb[idx][tlb_index(gla)].ex != (gla & PAGE_MASK) &&
 		tlb_fill(&cpu->mmu, gla, MMU_EXEC, idx) != FILL_OK)
 		return NULL;
