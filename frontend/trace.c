@@ -44,7 +44,7 @@ struct trace {
 	FILE *f;
 	char *path;
 	struct linux_procs *procs; /* os=linux, or NULL */
-	bool broken;
+	bool broken, exiting; /* exiting: a track is */
 	struct open_slice open[MAX_OPEN];
 	unsigned nopen;
 	int ring;	      /* of the slice that is open: -1 none */
@@ -53,6 +53,7 @@ struct trace {
 	bool has_space;
 	struct space_track spaces[MAX_SPACES]; /* the last one is everybody else's */
 	unsigned nspaces;     /* entries that have been used */
+	struct space_track *last; /* found last */
 	unsigned programs;    /* tracks made for them */
 	uint64_t flows;	      /* given out */
 	uint64_t flow;	      /* of an edge of the interrupt line that no handler has answered yet */
@@ -223,9 +224,11 @@ static void leave(struct trace *t, const struct hist_rec *r)
 
 static struct space_track *find_track(struct trace *t, uint64_t space)
 {
+	if (t->last && t->last->used && t->last->space == space)
+		return t->last;
 	for (unsigned i = 0; i < t->nspaces; i++)
 		if (t->spaces[i].used && t->spaces[i].space == space)
-			return &t->spaces[i];
+			return t->last = &t->spaces[i];
 	return NULL;
 }
 
@@ -280,13 +283,14 @@ static void call(struct trace *t, const struct hist_rec *r)
 	s->back = r->from.rip + 2; /* SYSCALL, INT n; SYSENTER's way back is the guest's secret */
 	pb_event(&e, EV_BEGIN, s->uuid, known ? known : name);
 	note_code(t, &e, "from", r->from.base + r->from.rip);
-	if (known && linux_call_path(machine_cpu(t->m), wide, known, path, sizeof(path)))
+	if (known && linux_call_path(t->procs, machine_cpu(t->m), wide, r->b, path, sizeof(path)))
 		pb_note_text(&e, "file", path);
 	emit(t, r->time, &e);
 	if (!known)
 		return;
-	s->exiting = !strcmp(known, "exit_group");
-	linux_call(t->procs, known, space_of(r), s->back);
+	if (!strcmp(known, "exit_group"))
+		s->exiting = t->exiting = true;
+	linux_call(t->procs, wide, r->b, space_of(r), s->back);
 }
 
 /* @s's innermost call is over; if it came back to where it was made from, AX has its result. */
@@ -307,19 +311,19 @@ static void ring3_runs(struct trace *t, const struct hist_rec *r)
 {
 	uint64_t space = space_of(r);
 	bool fresh = t->procs && linux_user(t->procs, machine_cpu(t->m), mode_code_size(r->to.mode) == 8, space, r->to.rip);
+	struct space_track *s;
 	char name[80];
 
 	close_down_to(t, r->time, 0);
-	for (unsigned i = 0; i < t->nspaces; i++) {
-		struct space_track *s = &t->spaces[i];
-
-		if (!s->used || (!s->exiting && s->space != space))
-			continue;
-		if (s->exiting || fresh)
-			retire(t, r->time, s);
-		while (s->used && s->calls)
-			call_ends(t, r, s);
-	}
+	for (unsigned i = 0; t->exiting && i < t->nspaces; i++)
+		if (t->spaces[i].used && t->spaces[i].exiting)
+			retire(t, r->time, &t->spaces[i]);
+	t->exiting = false;
+	s = find_track(t, space);
+	if (s && fresh)
+		retire(t, r->time, s);
+	while (s && s->used && s->calls)
+		call_ends(t, r, s);
 	if (!fresh)
 		return;
 	/* now it has a name */

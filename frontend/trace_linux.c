@@ -21,7 +21,13 @@ struct proc {
 	char name[LINUX_NAME]; /* "": not known */
 };
 
+/* What a system call is to us; a path's argument follows */
+enum kind { PLAIN, FORK, EXEC, EXIT, KIND = 3, PATH = 4 /* + 8 * argument */ };
+#define MAX_CALLS 512
+
 struct linux_procs {
+	uint8_t kind[2][MAX_CALLS]; /* by number: 32-bit, 64-bit calls */
+	struct proc *last; /* found last */
 	struct proc proc[MAX_PROCS];
 	unsigned next; /* is overwritten next */
 	struct {
@@ -54,16 +60,6 @@ static const struct {
 	{"mkdir", 0}, {"mkdirat", 1}, {"rmdir", 0}, {"unlink", 0}, {"unlinkat", 1}, {"readlink", 0}, {"readlinkat", 1},
 	{"chmod", 0}, {"fchmodat", 1}, {"mount", 1}, {"umount2", 0}, {"creat", 0}, {"mknod", 0}, {"mknodat", 1}};
 
-struct linux_procs *linux_procs_new(void)
-{
-	return calloc(1, sizeof(struct linux_procs));
-}
-
-void linux_procs_free(struct linux_procs *p)
-{
-	free(p);
-}
-
 const char *linux_call_name(bool wide, uint64_t n)
 {
 	uint32_t k = (uint32_t)n;
@@ -71,17 +67,43 @@ const char *linux_call_name(bool wide, uint64_t n)
 	return wide ? k < ARRAY_SIZE(linux64) ? linux64[k] : NULL : k < ARRAY_SIZE(linux32) ? linux32[k] : NULL;
 }
 
-bool linux_call_path(struct vcpu *cpu, bool wide, const char *name, char *buf, size_t n)
+static uint8_t kind_of(const char *name)
+{
+	uint8_t kind = !strcmp(name, "exit_group") ? EXIT : !strcmp(name, "execve") ? EXEC
+		: !strcmp(name, "fork") || !strcmp(name, "vfork") || !strcmp(name, "clone") || !strcmp(name, "clone3") ? FORK : PLAIN;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(paths); i++)
+		if (!strcmp(paths[i].name, name))
+			kind |= PATH | paths[i].arg << 3;
+	return kind;
+}
+
+struct linux_procs *linux_procs_new(void)
+{
+	struct linux_procs *p = calloc(1, sizeof(*p));
+
+	for (unsigned n = 0; p && n < MAX_CALLS; n++)
+		for (unsigned wide = 0; wide < 2; wide++)
+			if (linux_call_name(wide, n))
+				p->kind[wide][n] = kind_of(linux_call_name(wide, n));
+	return p;
+}
+
+void linux_procs_free(struct linux_procs *p)
+{
+	free(p);
+}
+
+bool linux_call_path(const struct linux_procs *p, struct vcpu *cpu, bool wide, uint64_t nr, char *buf, size_t n)
 {
 	static const uint8_t args64[] = {GPR_RDI, GPR_RSI}, args32[] = {GPR_RBX, GPR_RCX};
-	unsigned i = 0, got;
+	uint8_t kind = (uint32_t)nr < MAX_CALLS ? p->kind[wide][(uint32_t)nr] : PLAIN;
+	unsigned got;
 	uint64_t at;
 
-	while (i < ARRAY_SIZE(paths) && strcmp(paths[i].name, name) != 0)
-		i++;
-	if (i == ARRAY_SIZE(paths))
+	if (!(kind & PATH))
 		return false;
-	at = wide ? cpu->gpr[args64[paths[i].arg]] : (uint32_t)cpu->gpr[args32[paths[i].arg]];
+	at = wide ? cpu->gpr[args64[kind >> 3]] : (uint32_t)cpu->gpr[args32[kind >> 3]];
 	got = mmu_peek(&cpu->mmu, at, buf, (unsigned)n - 1);
 	buf[got] = 0;
 	return buf[0] != 0;
@@ -89,9 +111,11 @@ bool linux_call_path(struct vcpu *cpu, bool wide, const char *name, char *buf, s
 
 static struct proc *find(struct linux_procs *p, uint64_t space)
 {
+	if (p->last && p->last->used && p->last->space == space)
+		return p->last;
 	for (unsigned i = 0; i < MAX_PROCS; i++)
 		if (p->proc[i].used && p->proc[i].space == space)
-			return &p->proc[i];
+			return p->last = &p->proc[i];
 	return NULL;
 }
 
@@ -102,17 +126,23 @@ const char *linux_process(const struct linux_procs *p, uint64_t space)
 	return q && q->name[0] ? q->name : NULL;
 }
 
-void linux_call(struct linux_procs *p, const char *name, uint64_t space, uint64_t back)
+void linux_call(struct linux_procs *p, bool wide, uint64_t nr, uint64_t space, uint64_t back)
 {
-	struct proc *q = find(p, space);
+	unsigned kind = (uint32_t)nr < MAX_CALLS ? p->kind[wide][(uint32_t)nr] & KIND : PLAIN;
+	struct proc *q;
 
-	if (!strcmp(name, "fork") || !strcmp(name, "vfork") || !strcmp(name, "clone") || !strcmp(name, "clone3")) {
+	if (kind == PLAIN)
+		return;
+	if (kind == FORK) {
 		p->fork[p->next_fork].space = space;
 		p->fork[p->next_fork].back = back;
 		p->next_fork = (p->next_fork + 1) % MAX_FORKS;
-	} else if (q && !strcmp(name, "exit_group")) {
+		return;
+	}
+	q = find(p, space);
+	if (q && kind == EXIT) {
 		q->used = false;
-	} else if (q && !strcmp(name, "execve")) {
+	} else if (q) {
 		q->leaving = true;
 		q->back = back;
 	}
