@@ -17,7 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MODES = {'log off': ['-trap-log', 'off'], 'log on': [], 'log with counts': ['-trap-log', 'count'],
          'timeline': ['-trace', 'file={},os=linux']}
 # how often each workload is repeated, so that a run is long enough to be timed
-WORKS = {'syscall': 10, 'pipe': 10, 'fault': 4, 'fork': 3, 'calls': 3}
+WORKS = {'syscall': 10, 'pipe': 6, 'fork': 3, 'calls': 2}
 
 
 def made(*what):
@@ -26,14 +26,14 @@ def made(*what):
 
 def guest(directory):
     """kernel, initramfs with the workloads"""
-    os.makedirs(f'{directory}/root/bin')
+    os.makedirs(f'{directory}/tree/bin')
     for p in 'work', 'os':
-        subprocess.check_call(['gcc', '-O2', '-static', '-fno-math-errno', '-o', f'{directory}/root/bin/{p}', f'{ROOT}/bench/guest/{p}.c'])
+        subprocess.check_call(['gcc', '-O2', '-static', '-fno-math-errno', '-o', f'{directory}/tree/bin/{p}', f'{ROOT}/bench/guest/{p}.c'])
     initrd = f'{directory}/initrd'
     with open(initrd, 'wb') as out, open(made('initrd', 'amd64'), 'rb') as stock:
         out.write(stock.read())
         out.flush()
-        subprocess.check_call('find . | cpio -o -H newc --quiet | gzip', shell=True, cwd=f'{directory}/root', stdout=out)
+        subprocess.check_call('find . | cpio -o -H newc --quiet | gzip', shell=True, cwd=f'{directory}/tree', stdout=out)
     return made('kernel', 'amd64'), initrd
 
 
