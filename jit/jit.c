@@ -101,9 +101,12 @@ void jit_count_insns(struct jit *j, bool on)
 {
 	struct vcpu *cpu = j->cpu;
 
-	j->counting += on ? 1 : -1;
+	if (on)
+		j->counting++;
+	else if (j->counting)
+		j->counting--;
 	/* a bit of the mode key: the other blocks stay where they are */
-	cpu->mode = j->counting > 0 ? cpu->mode | MODE_ICOUNT : cpu->mode & ~MODE_ICOUNT;
+	cpu->mode = j->counting ? cpu->mode | MODE_ICOUNT : cpu->mode & ~MODE_ICOUNT;
 	vcpu_update(cpu);
 }
 

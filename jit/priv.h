@@ -52,7 +52,7 @@ struct jit {
 	struct block **hash;	  /* by (ra, mode) */
 	struct block **page;	  /* per RAM page: blocks whose first or second page it is */
 	uint64_t npages;
-	int counting;		  /* jit_count_insns() */
+	unsigned counting;	  /* who wants it: jit_count_insns() */
 	struct block *graveyard;  /* dead, to be freed when nothing runs */
 	struct ir_block ir;	  /* being translated */
 	struct jit_context ctx[JIT_CONTEXTS];
