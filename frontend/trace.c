@@ -117,10 +117,14 @@ static void states(struct trace *t, const struct hist_rec *r)
 	char name[80];
 
 	if (t->ring != r->to.cpl) {
-		if (t->ring >= 0)
+		/* the others lie within ring 0's, which halves the packets of a system call */
+		if (t->ring > 0)
 			end(t, r->time, T_RING);
+		if (t->ring < 0)
+			begin(t, r->time, T_RING, rings[0]);
 		t->ring = r->to.cpl;
-		begin(t, r->time, T_RING, rings[t->ring & 3]);
+		if (t->ring)
+			begin(t, r->time, T_RING, rings[t->ring & 3]);
 	}
 	if (!t->mode || strcmp(t->mode, mode)) {
 		if (t->mode)
