@@ -170,6 +170,7 @@ struct vcpu {
 	uint8_t x87_live, avx_live; /* the x87 stack, the upper halves of YMM registers are there, too */
 	uint32_t mode;		  /* translation mode key; mode.h; current whenever a block is looked up */
 	uint64_t scratch[8];	  /* spill slots of translated code */
+	volatile uint8_t doing;	  /* translator: what C code is at (enum prof_where), for a signal handler that samples */
 	/* ---- warm ---- */
 	struct seg seg[SEG_COUNT];
 	struct seg ldtr, tr;

@@ -285,6 +285,12 @@ static void set_flag(struct args *a, enum opt_id id)
 	case OPT_ONEINSN:
 		a->cfg.jit.one_insn = true;
 		break;
+	case OPT_PERFMAP:
+		a->cfg.jit.perfmap = true;
+		break;
+	case OPT_JITDUMP:
+		a->cfg.jit.jitdump = true;
+		break;
 	case OPT_NOLINK:
 		a->cfg.jit.no_link = true;
 		break;

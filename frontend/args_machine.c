@@ -35,7 +35,7 @@ enum vm_err spec_accel(struct args *a, const char *v, struct err *e)
 {
 	static const char *const names[] = {"jit", "interp", "lockstep", "tcg"};
 	static const enum jit_accel accel[] = {ACCEL_JIT, ACCEL_INTERP, ACCEL_LOCKSTEP, ACCEL_JIT};
-	static const char *const keys[] = {"accel", "thread", "tb-size", "one-insn-per-tb", "opt"};
+	static const char *const keys[] = {"accel", "thread", "tb-size", "one-insn-per-tb", "opt", "profile"};
 	struct items it;
 	unsigned k, n;
 	enum vm_err r = VM_OK;
@@ -59,6 +59,8 @@ enum vm_err spec_accel(struct args *a, const char *v, struct err *e)
 			r = spec_choice("accel", "optimisation", it.val + (*it.val == '-'), jit_opts, jit_nopts, &n, e);
 			if (!r)
 				a->cfg.jit.opts_off |= 1u << n;
+		} else if (k == 5) {
+			r = spec_switch("accel", it.key, it.val, &a->cfg.jit.profile, e);
 		}
 	}
 	return r;

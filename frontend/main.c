@@ -299,6 +299,11 @@ static enum vm_err open_gdb(struct program *p, struct err *e)
 	return r;
 }
 
+static bool guest_symbol(const void *symbols, gla_t gla, char *buf, size_t n)
+{
+	return symbols_name(symbols, gla, buf, n);
+}
+
 static int run(struct program *p)
 {
 	const struct args *a = &p->args;
@@ -315,6 +320,8 @@ static int run(struct program *p)
 	if (a->symbols && symbols_load(&p->symbols, a->symbols, &e))
 		return fail(&e);
 	explain_attach(machine_cpu(p->m), p->symbols);
+	if (p->symbols)
+		jit_set_names(machine_jit(p->m), guest_symbol, p->symbols);
 	loop_watch_hangs(&p->loop);
 	machine_cpu(p->m)->history->off = a->no_trap_log;
 	if (a->count_insns)

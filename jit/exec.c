@@ -2,6 +2,7 @@
  * exec.c - the run loop: find the block at RIP, run it, look at what happened, again.
  */
 #include "jit/priv.h"
+#include "jit/profile.h"
 #include "cpu/ring0/ring0.h"
 #include "mmu/base/clock.h"
 #include <inttypes.h>
@@ -161,6 +162,7 @@ static enum run_exit run_block(struct jit *j, struct block *b, struct block_exit
 	} else {
 		r = j->be->run(j->be_priv, cpu, b, last);
 	}
+	cpu->doing = PROF_LOOP;
 	j->st.entries++;
 	if (j->opt.icount && clock_deadline(cpu->clock) <= clock_now(cpu->clock))
 		vcpu_kick(cpu);
@@ -190,6 +192,8 @@ enum jit_stop jit_run(struct jit *j)
 	struct vcpu *cpu = j->cpu;
 	struct block_exit *last = NULL;
 
+	if (j->profile)
+		profile_start(j->profile);
 	for (;;) {
 		struct block *b;
 		enum run_exit r;

@@ -3,6 +3,8 @@
  */
 #include "jit/priv.h"
 #include "mmu/base/host_mem.h"
+#include "jit/profile.h"
+#include "jit/host/code_mem.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,24 @@ const unsigned jit_nopts = ARRAY_SIZE(jit_opts);
 
 #define HASH_BYTES (sizeof(struct block *) << JIT_HASH_BITS)
 
+/* What profiles and perf files need, if they are asked for. */
+static enum vm_err start_profile(struct jit *j, struct err *e)
+{
+	const struct code_mem *mem = j->be->code ? j->be->code(j->be_priv) : NULL;
+	enum vm_err r = VM_OK;
+
+	if (j->opt.profile) {
+		j->profile = profile_new(j);
+		if (!j->profile)
+			return err_set(e, VM_ERR_NOMEM, "no memory for the profile");
+	}
+	if (j->opt.perfmap || j->opt.jitdump)
+		r = perf_open(&j->perf, j->opt.perfmap, j->opt.jitdump, e);
+	if (!r && j->perf && mem)
+		perf_code(j->perf, "dragoman_stubs", mem->rx, (uint32_t)mem->keep);
+	return r;
+}
+
 enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options *opt, struct err *e)
 {
 	struct jit *j = calloc(1, sizeof(*j));
@@ -49,6 +69,9 @@ enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options
 		goto fail;
 	}
 	r = choose_backend(j, e);
+	if (r)
+		goto fail;
+	r = start_profile(j, e);
 	if (r)
 		goto fail;
 	ram->code_written = smc_written;
@@ -77,6 +100,8 @@ void jit_free(struct jit *j)
 		cache_bury(j);
 	}
 	lockstep_free(j);
+	profile_free(j->profile);
+	perf_close(j->perf);
 	if (j->be && j->be_priv && j->be != &interp_backend)
 		j->be->fini(j->be_priv);
 	if (j->interp)
@@ -89,6 +114,12 @@ void jit_free(struct jit *j)
 	host_unmap(j->hash, HASH_BYTES);
 	free(j->page);
 	free(j);
+}
+
+void jit_set_names(struct jit *j, bool (*name)(const void *opaque, gla_t gla, char *buf, size_t n), const void *opaque)
+{
+	j->symbol = name;
+	j->symbol_opaque = opaque;
 }
 
 void jit_flush(struct jit *j)
@@ -134,4 +165,6 @@ void jit_dump_info(const struct jit *j, FILE *out)
 		m->fills, m->flushes, m->page_flushes);
 	if (j->be->dump)
 		j->be->dump(j->be_priv, out);
+	if (j->profile)
+		profile_dump(j->profile, out);
 }

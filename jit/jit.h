@@ -33,6 +33,8 @@ struct jit_options {
 	uint32_t opts_off;	/* JIT_OPT_*: optimisations that are switched off */
 	uint32_t passes_off;	/* bit n: pass n of ir_passes[] is off */
 	uint64_t ra_random;	/* seed; 0: off */
+	bool profile;		/* sample where the time goes, for info jit */
+	bool perfmap, jitdump;	/* files for Linux' perf */
 	uint32_t host_mask;	/* host features to pretend absent: bit n is jit_host_features[n] (HOSTF_* of jit/host/backend.h) */
 };
 
@@ -79,6 +81,9 @@ void jit_count_classes(struct jit *j, uint32_t classes, void (*hit)(void *opaque
  */
 void jit_count_insns(struct jit *j, bool on);
 uint64_t jit_exits(const struct jit *j); /* how often translated code has been left for the run loop */
+
+/* jit_set_names() - @name tells what the guest's code at a linear address is called (false: nothing), for info jit and perf */
+void jit_set_names(struct jit *j, bool (*name)(const void *opaque, gla_t gla, char *buf, size_t n), const void *opaque);
 
 void jit_flush(struct jit *j);			/* drop every translation */
 void jit_dump_info(const struct jit *j, FILE *out); /* info jit */

@@ -64,6 +64,10 @@ struct jit {
 	struct { uint64_t tag; struct block *b; } fast[JIT_FAST];
 	uint16_t ctx_last_id;
 	struct lockstep *lock;
+	struct profile *profile;  /* NULL: nobody asked */
+	struct perf_files *perf;
+	bool (*symbol)(const void *opaque, gla_t gla, char *buf, size_t n);
+	const void *symbol_opaque;
 	struct jit_stats st;
 	struct jit_debug dbg;
 };

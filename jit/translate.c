@@ -6,6 +6,7 @@
  * With MODE_ONE a block is one instruction.
  */
 #include "jit/priv.h"
+#include "jit/profile.h"
 #include "cpu/ring0/ring0.h"
 #include <stdlib.h>
 #include <string.h>
@@ -296,13 +297,30 @@ static struct block *make_block(struct jit *j, struct fetch *f)
 	return b;
 }
 
+/* Tell those who asked what the new code is. */
+static void tell(struct jit *j, const struct block *b)
+{
+	char name[96];
+
+	if (j->profile)
+		profile_block(j->profile, b);
+	if (!j->perf || !b->code)
+		return;
+	profile_name(j, j->cpu->seg[SEG_CS].base + j->cpu->rip, name, sizeof(name));
+	perf_code(j->perf, name, b->code, b->code_len);
+}
+
 struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode)
 {
 	struct fetch f = {j, j->be, j->be_priv, ra, host - (ra & (PAGE_SIZE - 1)), mode, RADDR_NONE};
-	struct block *b = make_block(j, &f);
+	struct block *b;
 
-	if (!b)
+	j->cpu->doing = PROF_TRANSLATE;
+	b = make_block(j, &f);
+	if (!b) {
+		j->cpu->doing = PROF_LOOP;
 		return NULL;
+	}
 	if (!j->be->compile(j->be_priv, b, &j->ir)) {
 		cache_flush(j);
 		BUG_ON(!j->be->compile(j->be_priv, b, &j->ir));
@@ -315,6 +333,8 @@ struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t
 	j->st.insns_in += j->ir.ninsns;
 	j->st.bytes_in += b->len;
 	j->st.bytes_out += b->code_len;
+	tell(j, b);
+	j->cpu->doing = PROF_LOOP;
 	return b;
 }
 

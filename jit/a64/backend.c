@@ -333,6 +333,11 @@ static void a64_dump(void *priv, FILE *out)
 	fprintf(out, "host features      %05x\n", x->feat);
 }
 
+static const struct code_mem *a64_code(void *priv)
+{
+	return &((struct a64 *)priv)->mem;
+}
+
 static uint32_t a64_host_features(void *priv)
 {
 	return ((struct a64 *)priv)->feat;
@@ -353,6 +358,7 @@ const struct jit_backend a64_backend = {
 	.forget = jc_forget,
 	.flush = a64_flush,
 	.dump = a64_dump,
+	.code = a64_code,
 	.host_features = a64_host_features,
 	.can_native = a64_can_native,
 };

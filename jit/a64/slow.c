@@ -4,6 +4,7 @@
  * Both return 0 to go on, else 1 + enum run_exit with the exact state of an instruction's start in struct vcpu.
  */
 #include "jit/a64/a64.h"
+#include "jit/profile.h"
 #include "cpu/ring0/ring0.h"
 #include <string.h>
 
@@ -163,8 +164,10 @@ static unsigned access_slowly(struct vcpu *cpu, struct a64_frame *f)
 unsigned a64_slow(struct vcpu *cpu, struct a64_frame *f)
 {
 	bool live = a64_fp_leave(cpu);
-	unsigned x = access_slowly(cpu, f);
+	unsigned x;
 
+	cpu->doing = PROF_MEMORY;
+	x = access_slowly(cpu, f);
 	if (live && !x)
 		a64_fp_enter(cpu);
 	if (x && f->site->inv)
@@ -180,6 +183,7 @@ unsigned a64_eval(struct vcpu *cpu, struct a64_frame *f)
 	bool live = a64_fp_leave(cpu);
 	enum exit x;
 
+	cpu->doing = PROF_HELPER;
 	e->mode = ab->mode;
 	e->insns = ab->insns;
 	e->off = (unsigned)s->off;

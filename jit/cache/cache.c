@@ -6,6 +6,7 @@
  * lists, links undone both ways, backend told to let nobody in; its memory is freed when nothing runs.
  */
 #include "jit/priv.h"
+#include "jit/profile.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +115,8 @@ void cache_flush(struct jit *j)
 			cache_remove(j, j->hash[h]);
 	memset(j->cpu->mmu.ram->code, 0,
 		(j->cpu->mmu.ram->size >> PAGE_SHIFT) * sizeof(j->cpu->mmu.ram->code[0]));
+	if (j->profile)
+		profile_flushed(j->profile);
 	j->be->flush(j->be_priv);
 	j->st.flushes++;
 }

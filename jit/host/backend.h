@@ -37,6 +37,8 @@ enum run_exit {
 	RUN_ONE     /* execute the one instruction at cpu->rip in the interpreter (the backend cannot: RMW on a device ...) */
 };
 
+struct code_mem;
+
 struct jit_backend {
 	const char *name;
 	/* @opt lifts until freed. Private state in *priv. */
@@ -59,6 +61,7 @@ struct jit_backend {
 	void (*forget)(void *priv, gla_t page, uint64_t lines);
 	void (*flush)(void *priv);  /* all blocks are gone: start the code cache afresh */
 	void (*dump)(void *priv, FILE *out); /* for info jit */
+	const struct code_mem *(*code)(void *priv); /* where its code lies */
 	uint32_t (*host_features)(void *priv); /* HOSTF_* in use */
 	/* May NATIVE run this instruction natively here? else lift with h_fpu. */
 	bool (*can_native)(void *priv, const struct insn *in);

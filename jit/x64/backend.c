@@ -341,6 +341,11 @@ static void x64_dump(void *priv, FILE *out)
 	fprintf(out, "\n");
 }
 
+static const struct code_mem *x64_code(void *priv)
+{
+	return &((struct x64 *)priv)->mem;
+}
+
 static uint32_t x64_host_features(void *priv)
 {
 	return ((struct x64 *)priv)->feat;
@@ -361,6 +366,7 @@ const struct jit_backend x64_backend = {
 	.forget = jc_forget,
 	.flush = x64_flush,
 	.dump = x64_dump,
+	.code = x64_code,
 	.host_features = x64_host_features,
 	.can_native = x64_can_native,
 };

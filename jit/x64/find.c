@@ -7,6 +7,7 @@
  * compiled for general registers only.
  */
 #include "jit/x64/x64.h"
+#include "jit/profile.h"
 #include "jit/priv.h"
 
 /* Must the run loop have a look at each block? */
@@ -51,6 +52,7 @@ const uint8_t *x64_find(struct vcpu *cpu, uint64_t ip)
 
 	if (!j || loop_watches(j) || !context_known(j) || !plain_place(cpu, ip))
 		return NULL;
+	cpu->doing = PROF_LOOP;
 	if (mode_code_size(cpu->mode) != 8)
 		gla = (uint32_t)gla;
 	if (debug_breaks(j, gla & (PAGE_SIZE - 1)))

@@ -5,6 +5,7 @@
  * Both return 0 to go on, else 1 + enum run_exit with the exact state of an instruction's start in struct vcpu.
  */
 #include "jit/x64/x64.h"
+#include "jit/profile.h"
 #include "cpu/ring0/ring0.h"
 
 /* The mode from the CPU rather than from the block: what is not in the site costs a cache miss each. */
@@ -183,6 +184,7 @@ unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 	enum mmu_fill r;
 	unsigned x;
 
+	cpu->doing = PROF_MEMORY;
 	f->join = f->x->mem.rx + s->join;
 	if (s->kind == SITE_COMMIT)
 		return commit(cpu, f);
@@ -218,6 +220,7 @@ unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 	bool live = cpu->fp_live && ((const struct x64_block *)s->blk->priv)->fp; /* whoever needs it next loads it */
 	enum exit x;
 
+	cpu->doing = PROF_HELPER;
 	x64_fp_save(f->x);
 	e->mode = cpu->mode;
 	if (o->op == IR_NATIVE || o->cc)
