@@ -51,7 +51,7 @@ void dump_code(const struct jit *j, const struct block *b)
 
 	if (!b->code || !wanted(j, LOG_OUT))
 		return;
-	fprintf(j->cpu->log->out, "OUT: [%u bytes for %u]\n", b->code_len, b->len);
+	fprintf(j->cpu->log->out, "OUT: [%u bytes for %u, then cold paths from %u]\n", b->code_len, b->len, b->hot_len);
 	if (cs_open(HOST_CS, &cs) != CS_ERR_OK)
 		return;
 	n = cs_disasm(cs, b->code, b->code_len, (uintptr_t)b->code, 0, &in);

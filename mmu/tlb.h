@@ -24,8 +24,8 @@
 #define TLB_INVALID 0xFFFull /* low bits set: equal to no page-aligned value */
 
 struct tlb_entry {
-	uint64_t rd, wr, ex; /* page-aligned gla, or TLB_INVALID */
-	uint64_t addend;     /* host pointer - gla (mod 2^64) */
+	/* Tags: page-aligned gla, or TLB_INVALID. addend = host pointer - gla (mod 2^64), beside each tag of data for one load of a pair. */
+	uint64_t rd, addend, wr, ex;
 };
 
 /* Beside each entry, what the inline probe does not need. */

@@ -17,6 +17,7 @@
 #include "jit/a64/enc.h"
 
 #define X_AF 19
+#define X_TLB 18	/* the table of struct mmu.tlb that the code's own accesses use */
 #define X_CPU 28
 #define X_PF 29
 #define X_S 16	/* scratch of the emitter's own steps */
@@ -72,6 +73,7 @@ struct a64_frame {
 	struct block_exit **plast;
 	struct a64 *x;
 	struct jc_entry *jc;
+	struct tlb_entry *tlb; /* X_TLB */
 	const struct a64_site *site;
 	const uint8_t *join; /* where translated code goes on after a slow path */
 	uint64_t delta;	     /* slow path: host address - linear address */

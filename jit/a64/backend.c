@@ -247,6 +247,7 @@ static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	emit_entry(c);
 	lower_range(c, 0, ir->nops);
 	lower_term(c);
+	blk->hot_len = (uint32_t)(c->cb.p - c->cb.start);
 	emit_cold(c);
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
 	if (c->cb.overflow) {
@@ -265,15 +266,15 @@ static enum run_exit a64_run(void *priv, struct vcpu *cpu, struct block *blk, st
 {
 	struct a64 *x = priv;
 	struct a64_block *ab = blk->priv;
-	unsigned (*enter)(struct vcpu *, const uint8_t *, struct a64 *, struct block_exit **, struct jc_entry *);
+	unsigned (*enter)(struct vcpu *, const uint8_t *, struct a64 *, struct block_exit **, struct jc_entry *, struct tlb_entry *);
 	unsigned r;
 
 	enter = (unsigned (*)(struct vcpu *, const uint8_t *, struct a64 *, struct block_exit **,
-		struct jc_entry *))(uintptr_t)x->stub.enter;
+		struct jc_entry *, struct tlb_entry *))(uintptr_t)x->stub.enter;
 	*last = NULL;
 	cpu->ip_base = cpu->rip - (blk->ra & (PAGE_SIZE - 1));
 	a64_flags_in(cpu);
-	r = enter(cpu, blk->code + ab->body, x, last, x->jc);
+	r = enter(cpu, blk->code + ab->body, x, last, x->jc, cpu->mmu.tlb[mode_mmu_idx(blk->mode)]);
 	a64_fp_leave(cpu);
 	a64_flags_out(cpu);
 	return (enum run_exit)r;

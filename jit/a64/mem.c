@@ -90,10 +90,8 @@ static void cold_probe(struct emitter *c, struct cold *k)
 
 uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, bool write, unsigned align)
 {
-	int32_t tlb = (int32_t)(offsetof(struct vcpu, mmu) + offsetof(struct mmu, tlb) +
-		idx % MMU_IDX_COUNT * sizeof(struct tlb_entry) * TLB_SIZE);
-	int32_t tag = write ? offsetof(struct tlb_entry, wr) : offsetof(struct tlb_entry, rd);
-	uint8_t *miss;
+	int32_t other = ((int32_t)(idx % MMU_IDX_COUNT) - (int32_t)mode_mmu_idx(c->ir->mode)) *
+		(int32_t)(sizeof(struct tlb_entry) * TLB_SIZE);
 
 	/* the page of the last byte: an access across the end of a page misses, and so does one that is not aligned */
 	if (len > 1 && !align)
@@ -101,15 +99,19 @@ uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, b
 	a_logici(&c->cb, A_AND, 8, X_S, len > 1 && !align ? X_S : a,
 		~(uint64_t)(PAGE_SIZE - 1) | (align ? align - 1 : 0));
 	a_ubfx(&c->cb, 8, X_S2, a, PAGE_SHIFT, TLB_BITS);
-	a_add(&c->cb, A_ADD, 8, X_S2, X_CPU, X_S2, A_LSL, 5);
+	a_add(&c->cb, A_ADD, 8, X_S2, X_TLB, X_S2, A_LSL, 5);
 	_Static_assert(sizeof(struct tlb_entry) == 32, "shift above");
-	if (tlb >> 12)
-		a_addi(&c->cb, A_ADD, 8, X_S2, X_S2, (uint64_t)tlb & ~0xFFFull);
-	a_ldr(&c->cb, 8, A_LR, X_S2, (tlb & 0xFFF) + tag);
+	if (other)
+		a_addi(&c->cb, other > 0 ? A_ADD : A_SUB, 8, X_S2, X_S2, (uint64_t)(other > 0 ? other : -other));
+	/* tag and addend: neighbours, in this or that order */
+	if (write)
+		a_ldp(&c->cb, X_S2, A_LR, X_S2, offsetof(struct tlb_entry, addend));
+	else
+		a_ldp(&c->cb, A_LR, X_S2, X_S2, offsetof(struct tlb_entry, rd));
+	_Static_assert(offsetof(struct tlb_entry, addend) == offsetof(struct tlb_entry, rd) + 8 &&
+		offsetof(struct tlb_entry, wr) == offsetof(struct tlb_entry, addend) + 8, "pairs above");
 	a_logic(&c->cb, A_EOR, 8, X_S, X_S, A_LR, A_LSL, 0);
-	miss = a_cbz_fwd(&c->cb, true, 8, X_S);
-	a_ldr(&c->cb, 8, X_S2, X_S2, (tlb & 0xFFF) + (int32_t)offsetof(struct tlb_entry, addend));
-	return miss;
+	return a_cbz_fwd(&c->cb, true, 8, X_S);
 }
 
 unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align)

@@ -47,7 +47,7 @@ static void saved_regs(struct codebuf *cb, bool load)
 	}
 }
 
-/* unsigned enter(cpu x0, code x1, struct a64 *x2, struct block_exit **last x3, jump cache x4): enum run_exit */
+/* unsigned enter(cpu x0, code x1, struct a64 *x2, struct block_exit **last x3, jump cache x4, TLB x5): enum run_exit */
 static const uint8_t *make_enter(struct codebuf *cb)
 {
 	const uint8_t *at = codebuf_rx(cb);
@@ -59,6 +59,8 @@ static const uint8_t *make_enter(struct codebuf *cb)
 	a_str(cb, 8, 2, A_SP, FRAME(x));
 	a_str(cb, 8, 3, A_SP, FRAME(plast));
 	a_str(cb, 8, 4, A_SP, FRAME(jc));
+	a_str(cb, 8, 5, A_SP, FRAME(tlb));
+	a_mov(cb, 8, X_TLB, 5);
 	a_mov(cb, 8, X_S2, 1);
 	guest_state(cb, true, true);
 	a_br(cb, X_S2);
@@ -106,6 +108,7 @@ static void call_c(struct codebuf *cb, const void *fn)
 	a_addi(cb, A_ADD, 8, 1, A_SP, 0); /* mov x1, sp */
 	a_movi(cb, X_S, (uintptr_t)fn);
 	a_blr(cb, X_S);
+	a_ldr(cb, 8, X_TLB, A_SP, FRAME(tlb));
 }
 
 /* W0 non-zero: leave for good with reason W0 - 1 */

@@ -242,6 +242,7 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	emit_fp_check(c);
 	lower_range(c, 0, ir->nops);
 	lower_term(c);
+	blk->hot_len = (uint32_t)(c->cb.p - c->cb.start);
 	emit_cold(c);
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
 	if (c->cb.overflow) {

@@ -2,12 +2,14 @@
 # sysroot.sh - the libraries that the program and its tests link with, for another architecture: Debian's packages unpacked
 # below the guests' directory. Needs no root and installs nothing.
 #
-# Usage: tests/tools/sysroot.sh ARCH      ARCH is Debian's name, arm64; prints the path
+# Usage: tests/tools/sysroot.sh ARCH [PACKAGE...]      ARCH is Debian's name, arm64; prints the path. Packages that are named, and
+# what they need, are unpacked instead, in a place of their own.
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$root/tests/lib.sh"
 arch=${1:?sysroot.sh: which architecture?}
-out=$guests/sysroot-$arch
-wanted="libc6-dev libcapstone-dev libffi-dev libsdl2-dev libpng-dev zlib1g-dev libslirp-dev libncurses-dev libvncserver-dev check"
+shift
+out=$guests/sysroot-$arch${1:+-$1}
+wanted=${*:-"libc6-dev libcapstone-dev libffi-dev libsdl2-dev libpng-dev zlib1g-dev libslirp-dev libncurses-dev libvncserver-dev check"}
 
 # as_arch PROGRAM ARGUMENT...: apt-get as a host of $arch without a single package would run it
 as_arch() {
