@@ -4,9 +4,23 @@
 #include "frontend/drive.h"
 #include "frontend/loop.h"
 #include "frontend/monitor.h"
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static void remove_dir(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+	rmdir(path);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -16,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct machine *m;
 	struct err e;
 	FILE *out = fopen("/dev/null", "w");
-	int here = -1;
+	int here = -1, home = open(".", O_RDONLY | O_DIRECTORY);
 
 	memcpy(text, data, size);
 	text[size] = 0;
@@ -34,6 +48,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (m)
 		machine_destroy(m);
+	if (!here) {
+		if (fchdir(home))
+			abort();
+		remove_dir(dir);
+	}
+	close(home);
 	fclose(out);
 	free(text);
 	free(l);

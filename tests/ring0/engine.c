@@ -1,5 +1,5 @@
 /* engine.c - the ring-0 test program: sets the machine up afresh for every case, runs it, prints its line. */
-#include "ring0.h"
+#include "long.h"
 
 uint32_t memory_sum;
 static uint32_t state;
@@ -187,14 +187,23 @@ void emit_end(void)
 	emit("\xCD\x81", 2);
 }
 
+static void (*const kinds[])(void) = {case_load, case_rights, case_far, case_gate, case_iret, case_task, case_paging,
+	case_flags, case_double, case_v86, case_debug, case_soup_real, case_soup_v86, case_soup_16, case_soup_32, case_switch, case_modify, case_long_far, case_long_gate,
+	case_long_paging, case_long_fast, case_long_soup};
+#define LONG_KINDS 17 /* the first of IA-32e mode */
+
 static void line(unsigned type, unsigned n)
 {
 	static const uint8_t digits[] = {2, 4, 8, 4, 6, 4, 8, 8, 4, 4, 4, 4};
 	uint32_t v[] = {out.vec, out.err, out.eip, out.cs, out.eflags & 0x3E7FD7, out.ss, out.esp, out.eax, out.ds, out.es,
 		out.fs, out.gs};
 
-	put_hex(type, 1);
+	put_hex(type, 2);
 	put_hex(n, 5);
+	if (type >= LONG_KINDS) {
+		long_line();
+		return;
+	}
 	for (unsigned i = 0; i < sizeof(digits); i++) {
 		put_text(" ");
 		put_hex(v[i], digits[i]);
@@ -206,9 +215,6 @@ static void line(unsigned type, unsigned n)
 	put_text(" ");
 	put_hex(memory_sum, 8);
 }
-
-static void (*const kinds[])(void) = {case_load, case_rights, case_far, case_gate, case_iret, case_task, case_paging,
-	case_flags, case_double, case_v86, case_debug, case_soup_real, case_soup_v86, case_soup_16, case_soup_32, case_switch};
 
 static void one_case(unsigned type, unsigned n)
 {
@@ -255,7 +261,7 @@ void main(void)
 				one_case(t, n);
 			while (timed_out && ++tries < 4);
 			if (timed_out) {
-				put_hex(t, 1);
+				put_hex(t, 2);
 				put_hex(n, 5);
 				put_text(" never returns");
 			} else {

@@ -118,6 +118,7 @@ common:
 	movl %ss:88(%ebp), %eax
 	movl %eax, out
 4:
+	.globl back, saved_esp, in_case
 back:	movw $0x10, %ax
 	movw %ax, %ds
 	movw %ax, %es

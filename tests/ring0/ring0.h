@@ -84,5 +84,6 @@ void case_soup_v86(void);
 void case_soup_16(void);
 void case_soup_32(void);
 void case_switch(void);
+void case_modify(void);
 
 #endif

@@ -35,6 +35,9 @@ static bool other_fault(const struct diff_case *c, const struct diff_result *w, 
 {
 	if ((c->loose & LOOSE_ORDER) && w->vec != 3 && g->vec != 3 && (is_access_fault(w) || is_access_fault(g)))
 		return true;
+	/* of a return: whether the new IP or the new stack segment is looked at first */
+	if ((c->loose & LOOSE_ORDER) && w->vec == 13 && g->vec == 13 && !w->err != !g->err && c->mode == 8)
+		return true;
 	/* ARPL of ours always writes, and so needs the right to. */
 	if ((c->loose & LOOSE_W) && (g->vec == 13 || (g->vec == 14 && (g->err & 2))))
 		return true;
