@@ -241,6 +241,8 @@ static void transfer(uint16_t sel, unsigned compat, unsigned level)
 			p[3 * w] = pick(4);
 		if (!pick(8) && wide)
 			p[2 * w + 1] = 0x8000;
+		if (p[3 * w] < 4) /* a NULL selector's RPL is the new level (Vol. 2 RET) */
+			p[3 * w] = sel & 3;
 		note_sel(p[3 * w]);
 		if (wide)
 			emit("\x48", 1);
@@ -277,6 +279,8 @@ void case_long_far(void)
 		((volatile uint32_t *)TSS)[2 + pick(3) * 2] = odd_address() >> 32;
 	note("compat", compat);
 	note_sel(sel);
+	if (look && !(sel & 4) && sel < 0x1F0 && (GDT[sel >> 3] >> 40 & 0x1F) == 0xC) /* see some_gate() */
+		GDT[(sel >> 3) + 1] = 0;
 	if (look)
 		load_or_look(sel);
 	else
