@@ -288,7 +288,7 @@ int main(void)
 	SRunner *sr;
 	int bad;
 
-	tcase_set_timeout(tc, 600);
+	tcase_set_timeout(tc, 3600);
 	tcase_add_test(tc, rows_agree);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

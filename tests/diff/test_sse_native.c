@@ -389,7 +389,7 @@ int main(int argc, char **argv)
 	if (argc > 2)
 		only = argv[2];
 #if defined(__x86_64__)
-	tcase_set_timeout(c, 600);
+	tcase_set_timeout(c, 3600);
 	tcase_add_test(c, every_row);
 	tcase_add_test(c, every_row_unmasked);
 #else
