@@ -4,19 +4,15 @@
 #include "cpu/ring0/priv.h"
 #include "cpu/mode.h"
 
-static uint32_t flat_bits(const struct vcpu *cpu)
+/* Without branches: this runs at every segment load and every transition. */
+static uint32_t flat_bit(const struct vcpu *cpu, unsigned i)
 {
-	uint32_t key = 0;
+	const struct seg *s = &cpu->seg[i];
+	bool nolim = !(s->rlo | ~s->rhi | (i == SEG_CS ? 0 : s->wlo | ~s->whi));
+	uint32_t key = (uint32_t)(nolim & !s->base) * MODE_FLAT_ES << i;
 
-	for (unsigned i = 0; i < SEG_COUNT; i++) {
-		const struct seg *s = &cpu->seg[i];
-		/* without branches: this runs at every segment load and every transition */
-		bool nolim = !(s->rlo | ~s->rhi | (i == SEG_CS ? 0 : s->wlo | ~s->whi));
-
-		key |= (uint32_t)(nolim & !s->base) * MODE_FLAT_ES << i;
-		key |= i == SEG_FS ? nolim * MODE_NOLIM_FS : 0;
-		key |= i == SEG_GS ? nolim * MODE_NOLIM_GS : 0;
-	}
+	key |= i == SEG_FS ? nolim * MODE_NOLIM_FS : 0;
+	key |= i == SEG_GS ? nolim * MODE_NOLIM_GS : 0;
 	return key;
 }
 
@@ -47,15 +43,38 @@ static uint32_t fp_bits(const struct vcpu *cpu)
 	return key;
 }
 
-uint32_t mode_key(const struct vcpu *cpu)
+/* What segment registers say about 16- and 32-bit code; 64-bit code asks none of it, and is not to be translated twice. */
+static uint32_t segment_bits(const struct vcpu *cpu)
 {
-	bool c64 = is_code64(cpu);
-	uint32_t key = (uint32_t)cpu->cpl << MODE_CPL_SHIFT;
+	uint32_t key = cpu->seg[SEG_CS].attr & SEGA_DB ? MODE_CODE32 : MODE_CODE16;
 
-	key |= c64 ? MODE_CODE64 : cpu->seg[SEG_CS].attr & SEGA_DB ? MODE_CODE32 : MODE_CODE16;
-	key |= c64 ? FLAT_64 : flat_bits(cpu);
+	for (unsigned i = 0; i < SEG_COUNT; i++)
+		key |= flat_bit(cpu, i);
 	if (cpu->seg[SEG_SS].attr & SEGA_DB)
 		key |= MODE_SS32;
+	if (cpu->seg[SEG_CS].limit == UINT32_MAX)
+		key |= MODE_CS_4G;
+	if (cpu->seg[SEG_CS].limit >= 0xFFFF)
+		key |= MODE_CS_64K;
+	return key;
+}
+
+void mode_seg_loaded(struct vcpu *cpu, unsigned seg)
+{
+	uint32_t mask = MODE_FLAT_ES << seg;
+
+	BUG_ON(seg == SEG_CS || seg == SEG_SS);
+	if (is_code64(cpu))
+		return;
+	mask |= seg == SEG_FS ? MODE_NOLIM_FS : seg == SEG_GS ? MODE_NOLIM_GS : 0;
+	cpu->mode = (cpu->mode & ~mask) | flat_bit(cpu, seg);
+}
+
+uint32_t mode_key(const struct vcpu *cpu)
+{
+	uint32_t key = (uint32_t)cpu->cpl << MODE_CPL_SHIFT;
+
+	key |= is_code64(cpu) ? MODE_CODE64 | FLAT_64 : segment_bits(cpu);
 	if (cpu->cr0 & CR0_PE)
 		key |= MODE_PE;
 	if (cpu->eflags & FL_VM) {
@@ -65,10 +84,6 @@ uint32_t mode_key(const struct vcpu *cpu)
 	}
 	if (cpu->efer & EFER_LMA)
 		key |= MODE_LMA;
-	if (cpu->seg[SEG_CS].limit == UINT32_MAX)
-		key |= MODE_CS_4G;
-	if (cpu->seg[SEG_CS].limit >= 0xFFFF)
-		key |= MODE_CS_64K;
 	key |= fp_bits(cpu);
 	if ((cpu->eflags & FL_TF) || cpu->shadow || cpu->one || debug_armed(cpu))
 		key |= MODE_ONE;

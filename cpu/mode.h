@@ -12,7 +12,7 @@
 #define MODE_CODE16 0u
 #define MODE_CODE32 1u
 #define MODE_CODE64 2u
-#define MODE_SS32 BIT(2)	/* stack address size 32 (16 when clear); 64 in 64-bit code */
+#define MODE_SS32 BIT(2)	/* stack address size 32 (16 when clear); clear in 64-bit code, where it is 64 */
 #define MODE_CPL_SHIFT 3	/* 2 bits */
 #define MODE_PE BIT(5)
 #define MODE_VM BIT(6)
@@ -34,7 +34,7 @@
 #define MODE_AC BIT(22)		/* alignment checks are on */
 #define MODE_ICOUNT BIT(23)
 #define MODE_LMA BIT(24)	/* IA-32e mode (compatibility when code is 16/32) */
-#define MODE_CS_4G BIT(26)	/* CS limit 4G: no near branch can pass it */
+#define MODE_CS_4G BIT(26)	/* CS limit 4G: no near branch can pass it (16- and 32-bit code) */
 #define MODE_CS_64K BIT(27)	/* CS limit >= FFFFh: none with 16-bit operand size can */
 #define MODE_EDGE BIT(28)	/* 64-bit code from where a direct branch may leave the canonical addresses */
 #define MODE_EDGE_NEAR BIT(29)	/* ... and even one of less than MODE_NEAR_BYTES */
@@ -42,6 +42,8 @@
 #define MODE_V8086_IOPL3 BIT(25) /* VM=1 and IOPL=3: CLI/PUSHF... are free */
 
 uint32_t mode_key(const struct vcpu *cpu);
+/* cpu->mode after a load of ES, DS, FS or GS */
+void mode_seg_loaded(struct vcpu *cpu, unsigned seg);
 
 static inline unsigned mode_code_size(uint32_t mode) /* bytes: 2, 4, 8 */
 {

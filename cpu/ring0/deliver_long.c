@@ -83,7 +83,5 @@ enum exit deliver_long(struct vcpu *cpu, const struct delivery *dv)
 		seg_load_null(cpu, SEG_SS, cpl); /* NULL with RPL = new CPL */
 	cpu->gpr[GPR_RSP] = st.sp;
 	cpu->rip = gate_offset(&g);
-	mode_refresh(cpu);
-	vcpu_update_req(cpu);
 	return EXIT_NONE;
 }

@@ -218,7 +218,5 @@ enum exit deliver_prot(struct vcpu *cpu, const struct delivery *dv)
 			TRY(to_same(cpu, dv, &g, &cs));
 		}
 	}
-	mode_refresh(cpu);
-	vcpu_update_req(cpu);
 	return EXIT_NONE;
 }

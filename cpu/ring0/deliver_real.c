@@ -26,7 +26,5 @@ enum exit deliver_real(struct vcpu *cpu, const struct delivery *dv)
 	cpu->eflags &= ~(uint32_t)(FL_IF | FL_TF | FL_AC | FL_RF);
 	seg_load_real(cpu, SEG_CS, entry >> 16);
 	cpu->rip = entry & 0xFFFF;
-	mode_refresh(cpu);
-	vcpu_update_req(cpu);
 	return EXIT_NONE;
 }

@@ -257,7 +257,10 @@ enum exit h_load_seg(struct vcpu *cpu, uint64_t seg, uint64_t sel, uint64_t lss)
 	 * instruction; LSS does not. */
 	if (seg == SEG_SS && !lss && !(cpu->shadow & 2))
 		cpu->shadow = 2;
-	mode_refresh(cpu);
+	if (seg == SEG_SS)
+		mode_refresh(cpu);
+	else
+		mode_seg_loaded(cpu, (unsigned)seg);
 	if (cpu->shadow)
 		vcpu_update_req(cpu);
 	return EXIT_NONE;
