@@ -4,7 +4,10 @@
 #include "cpu/ring0/priv.h"
 #include "cpu/mode.h"
 
-/* Without branches: this runs at every segment load and every transition. */
+/*
+ * Without branches: this runs at every segment load and every transition. GS of protected-mode code outside ring 3 never
+ * counts: a kernel that does not use it leaves in it what the program had, and would be translated for each kind of that.
+ */
 static uint32_t flat_bit(const struct vcpu *cpu, unsigned i)
 {
 	const struct seg *s = &cpu->seg[i];
@@ -13,7 +16,7 @@ static uint32_t flat_bit(const struct vcpu *cpu, unsigned i)
 
 	key |= i == SEG_FS ? nolim * MODE_NOLIM_FS : 0;
 	key |= i == SEG_GS ? nolim * MODE_NOLIM_GS : 0;
-	return key;
+	return i == SEG_GS && cpu->cpl < 3 && (cpu->cr0 & CR0_PE) ? 0 : key;
 }
 
 /*

@@ -54,6 +54,26 @@ START_TEST(one_key_in_long_mode)
 }
 END_TEST
 
+/* What a program leaves in GS does not show in the key of a kernel; it does in the program's own. */
+START_TEST(gs_of_a_kernel)
+{
+	for (unsigned cpl = 0; cpl < 4; cpl += 3) {
+		struct fix *f = fix_prot(cpl);
+		struct vcpu *c = f->cpu;
+		uint32_t mode;
+
+		ck_assert_int_eq(h_load_seg(c, SEG_GS, S_UDATA | cpl, 0), EXIT_NONE);
+		vcpu_update(c);
+		mode = c->mode;
+		ck_assert_int_eq(!!(mode & MODE_NOLIM_GS), cpl == 3);
+		ck_assert_int_eq(h_load_seg(c, SEG_GS, 0, 0), EXIT_NONE);
+		ck_assert_int_eq(c->mode != mode, cpl == 3);
+		ck_assert_uint_eq(c->mode, mode_key(c));
+		fix_free(f);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("mode");
@@ -63,6 +83,7 @@ int main(void)
 
 	tcase_add_test(t, kept_by_loads);
 	tcase_add_test(t, one_key_in_long_mode);
+	tcase_add_test(t, gs_of_a_kernel);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);
