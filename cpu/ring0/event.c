@@ -157,8 +157,14 @@ static void log_event(struct vcpu *cpu, const struct event *e)
 enum exit deliver_any(struct vcpu *cpu, const struct delivery *dv)
 {
 	if (is_real(cpu))
-		return deliver_real(cpu, dv);
-	return vcpu_long(cpu) ? deliver_long(cpu, dv) : deliver_prot(cpu, dv);
+		TRY(deliver_real(cpu, dv));
+	else if (vcpu_long(cpu))
+		TRY(deliver_long(cpu, dv));
+	else
+		TRY(deliver_prot(cpu, dv));
+	mode_refresh(cpu);
+	vcpu_update_req(cpu);
+	return EXIT_NONE;
 }
 
 static enum exit deliver_one(struct vcpu *cpu, const struct event *e)
@@ -239,8 +245,6 @@ static enum exit deliver_loop(struct vcpu *cpu)
 		TRY(deliver_failed(cpu, &first, &prior));
 	}
 	cpu->event.pending = false;
-	mode_refresh(cpu);
-	vcpu_update_req(cpu);
 	return EXIT_NONE;
 }
 

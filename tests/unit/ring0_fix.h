@@ -167,6 +167,7 @@ static inline struct fix *fix_prot_model(const char *model, unsigned cpl)
 	ck_assert_int_eq(h_jmp_far(c, S_KCODE, 0x6000, 4 | 7 << 8), EXIT_NONE);
 	ck_assert_int_eq(h_load_seg(c, SEG_SS, S_KDATA, 0), EXIT_NONE);
 	c->shadow = 0;
+	vcpu_update(c);
 	ck_assert_int_eq(h_ltr(c, S_TSS, 0, 0), EXIT_NONE);
 	c->gpr[GPR_RSP] = KSTACK;
 	for (unsigned s = SEG_DS; s <= SEG_GS; s++)

@@ -13,8 +13,6 @@ START_TEST(kept_by_loads)
 		struct vcpu *c = f->cpu;
 		unsigned modes = 0;
 
-		vcpu_update(c); /* the fixture has ended a shadow by hand */
-
 		for (unsigned i = 0; i < ARRAY_SIZE(seg) * ARRAY_SIZE(sel) * 2; i++) {
 			unsigned s = seg[i / ARRAY_SIZE(sel) % ARRAY_SIZE(seg)];
 			uint32_t before = c->mode;
