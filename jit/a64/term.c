@@ -32,31 +32,31 @@ static void cold_exit(struct emitter *c, struct cold *k)
 	codebuf_u64(&c->cb, (uintptr_t)k->exit);
 }
 
-/* To the block of IP value X_S, through the jump cache. Temporaries are dead here: X0..X3 are free. */
+static void cold_lookup(struct emitter *c, struct cold *k)
+{
+	(void)k;
+	a_b(&c->cb, c->x->stub.lookup[c->code64]);
+}
+
+/* To the block of IP value X_S, through the jump cache. C is the carry; temporaries are dead: X0..X3 are free. */
 static void jump_cache(struct emitter *c)
 {
 	struct codebuf *cb = &c->cb;
-	uint8_t *miss[2];
+	struct cold *k;
 
-	flags_carry(c);
-	a_mov(cb, 8, 4, X_S); /* a change of polarity and far fields may use X_S */
+	k = new_cold(c, cold_lookup);
 	env_load(c, 4, 0, ENV(req));
-	miss[0] = a_cbz_fwd(cb, true, 4, 0);
-	a_ubfx(cb, 8, 1, 4, 0, 16);
+	k->from = a_cbz_fwd(cb, true, 4, 0);
+	a_ubfx(cb, 8, 1, X_S, 0, 16);
 	a_ldr(cb, 8, 2, A_SP, FRAME(jc));
 	a_add(cb, A_ADD, 8, 1, 2, 1, A_LSL, 4);
 	_Static_assert(sizeof(struct jc_entry) == 16 && JC_SIZE == 1 << 16, "shift and field above");
 	a_ldp(cb, 2, 3, 1, 0);
 	env_load(c, 8, 1, ENV(jc_key));
-	a_add(cb, A_ADD, 8, 1, 1, 4, A_LSL, 0);
+	a_add(cb, A_ADD, 8, 1, 1, X_S, A_LSL, 0);
 	a_logic(cb, A_EOR, 8, 2, 2, 1, A_LSL, 0);
-	a_mov(cb, 8, X_S, 4);
-	miss[1] = a_cbz_fwd(cb, true, 8, 2);
+	k->from2 = a_cbz_fwd(cb, true, 8, 2);
 	a_br(cb, 3);
-	a_here(cb, miss[0]);
-	a_mov(cb, 8, X_S, 4);
-	a_here(cb, miss[1]);
-	a_b(cb, c->x->stub.lookup[c->code64]);
 }
 
 /* May exit @x be patched to its target? */
