@@ -69,12 +69,17 @@ static bool flat_alloc(struct flat *k, uint64_t base, uint64_t end, const struct
 
 static bool load_aout(struct machine *m, const uint8_t *img, size_t len, size_t h, struct flat *k)
 {
-	uint32_t header = get32(img + h + 12), load = get32(img + h + 16), load_end = get32(img + h + 20),
-		 bss_end = get32(img + h + 24);
+	uint32_t header, load, load_end, bss_end;
 	uint64_t skip, size;
 
+	if (h + 32 > len)
+		return false;
+	header = get32(img + h + 12);
+	load = get32(img + h + 16);
+	load_end = get32(img + h + 20);
+	bss_end = get32(img + h + 24);
 	k->entry = get32(img + h + 28);
-	if (h + 32 > len || load > header || header - load > h)
+	if (load > header || header - load > h)
 		return false;
 	skip = h - (header - load);
 	size = load_end ? (uint64_t)load_end - load : len - skip;

@@ -93,14 +93,16 @@ END_TEST
 
 #define INT_FAULTS(vec, id, code)                                                                  \
 	do {                                                                                       \
-		struct vcpu before = *c;                                                           \
+		uint64_t rsp = c->gpr[GPR_RSP];                                                    \
+		uint32_t eflags = c->eflags;                                                       \
+		unsigned cpl = c->cpl, ss = c->seg[SEG_SS].sel, cs = c->seg[SEG_CS].sel;           \
 		ck_assert_int_eq(h_int_n(c, vec, 2, 0), EXIT_FAULT);                               \
 		ck_raised(f, id, code);                                                            \
-		ck_assert_uint_eq(c->gpr[GPR_RSP], before.gpr[GPR_RSP]);                           \
-		ck_assert_uint_eq(c->eflags, before.eflags);                                       \
-		ck_assert_uint_eq(c->cpl, before.cpl);                                             \
-		ck_assert_uint_eq(c->seg[SEG_SS].sel, before.seg[SEG_SS].sel);                     \
-		ck_assert_uint_eq(c->seg[SEG_CS].sel, before.seg[SEG_CS].sel);                     \
+		ck_assert_uint_eq(c->gpr[GPR_RSP], rsp);                                           \
+		ck_assert_uint_eq(c->eflags, eflags);                                              \
+		ck_assert_uint_eq(c->cpl, cpl);                                                    \
+		ck_assert_uint_eq(c->seg[SEG_SS].sel, ss);                                         \
+		ck_assert_uint_eq(c->seg[SEG_CS].sel, cs);                                         \
 	} while (0)
 
 START_TEST(delivery_faults)
