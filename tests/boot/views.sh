@@ -15,7 +15,7 @@ views() {
 		sleep 1
 		echo quit
 	} | timeout 60 "$@" -m 16 -display none -serial "file:$dir/serial" -monitor stdio -no-shutdown -drive "if=floppy,format=raw,file=$dir/image" -boot a 2>/dev/null |
-		tr -d '\r' | sed -e 's/\x1b\[[0-9;]*[A-Za-z]//g' -e '/(qemu)\|(dragoman)\|^QEMU\|^Dragoman\|^ioapic0\|^  pin\|^ *IRR \|Remote IRR\|^base /d' -e 's/ lines=.*//' \
+		tr -d '\r' | sed -e 's/\x1b\[[0-9;]*[A-Za-z]//g' -e '/(qemu)\|(dragoman)\|^QEMU\|^Dragoman\|^ioapic0\|^  pin\|^ *IRR \|Remote IRR\|^base /d' -e 's/ lines=.*//' -e 's/^pic0: irr=\(.\)./pic0: irr=\1x/' \
 			-e 's/ *$//' -e '/^$/d' -e '/^pic: /d'
 	rm -f "$dir/serial"
 }

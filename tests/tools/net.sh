@@ -49,6 +49,6 @@ answer 52:54:00:ab:cd:ef
 send poweroff -f
 exit 0
 END
-	vm 90 -m 128 -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' \
+	vm 240 -m 128 -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' \
 		-netdev user,id=n0,hostfwd=tcp:127.0.0.1:"$forward"-:80 "$@" <"$dir/talk" || fail "conversation failed"
 }
