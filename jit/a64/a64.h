@@ -13,6 +13,7 @@
 
 #include "jit/host/backend.h"
 #include "jit/host/code_mem.h"
+#include "jit/host/jump_cache.h"
 #include "jit/interp/eval.h"
 #include "jit/a64/enc.h"
 
@@ -30,13 +31,6 @@
 #define NZCV_C (1u << 29)
 #define NZCV_V (1u << 28)
 enum { KEEP_NZCV, KEEP_PF, KEEP_AF };
-
-#define JC_SIZE 65536u
-
-struct jc_entry {
-	uint64_t tag; /* IP + jc_key */
-	const uint8_t *code;
-};
 
 enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
 	SITE_VLD, SITE_VST }; /* of vector instructions: up to 32 bytes */
@@ -96,13 +90,12 @@ struct a64 {
 	struct vcpu *cpu;
 	struct code_mem mem;
 	struct a64_stubs stub;
-	struct jc_entry *jc;
+	struct jump_cache jc;
 	struct eval eval;
 	struct emitter *em;
 	uint32_t feat;	   /* HOSTF_* */
 	uint32_t opts_off; /* JIT_OPT_* */
 	uint64_t flushes;
-	bool no_jc;    /* every block goes back to the run loop */
 };
 
 /* ---- emitter ---- */
@@ -256,9 +249,5 @@ unsigned a64_slow(struct vcpu *cpu, struct a64_frame *f);
 unsigned a64_eval(struct vcpu *cpu, struct a64_frame *f);
 void a64_flags_in(struct vcpu *cpu);  /* cpu->eflags to cpu->scratch[] */
 void a64_flags_out(struct vcpu *cpu); /* and back */
-/* jump_cache.c */
-void jc_clear(struct a64 *x);
-void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);
-void jc_forget(void *priv, gla_t page, uint64_t lines);
 
 #endif

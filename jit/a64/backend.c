@@ -22,14 +22,14 @@ static void a64_fini(void *priv)
 	if (!x)
 		return;
 	code_mem_fini(&x->mem);
-	free(x->jc);
+	jc_fini(&x->jc);
 	free(x->em);
 	free(x);
 }
 
 static enum vm_err a64_init(struct vcpu *cpu, const struct jit_options *opt, void **priv, struct err *e)
 {
-	uint64_t size = opt->cache_bytes < ARENA_MAX ? opt->cache_bytes : ARENA_MAX;
+	uint64_t size = opt->cache_bytes && opt->cache_bytes < ARENA_MAX ? opt->cache_bytes : ARENA_MAX;
 	struct a64 *x = calloc(1, sizeof(*x));
 	struct codebuf cb;
 	enum vm_err r;
@@ -37,16 +37,15 @@ static enum vm_err a64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	*priv = NULL;
 	if (!x)
 		return err_set(e, VM_ERR_NOMEM, "no memory for the AArch64 backend");
-	x->jc = calloc(JC_SIZE, sizeof(*x->jc));
 	x->em = calloc(1, sizeof(*x->em));
-	r = x->jc && x->em ? code_mem_init(&x->mem, size, e) : err_set(e, VM_ERR_NOMEM, "no memory for the AArch64 backend");
+	r = jc_init(&x->jc, opt->no_link || opt->accel == ACCEL_LOCKSTEP) && x->em ? code_mem_init(&x->mem, size, e) :
+		err_set(e, VM_ERR_NOMEM, "no memory for the AArch64 backend");
 	if (r) {
 		a64_fini(x);
 		return r;
 	}
 	x->cpu = cpu;
 	x->feat = host_without(host_detect(), opt->host_mask);
-	x->no_jc = opt->no_link || opt->accel == ACCEL_LOCKSTEP;
 	x->opts_off = opt->opts_off;
 	x->eval.cpu = cpu;
 	x->eval.call = call_direct;
@@ -55,7 +54,6 @@ static enum vm_err a64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	a64_make_fp_stub(x, &cb);
 	code_mem_commit(&x->mem, &cb);
 	code_mem_keep(&x->mem);
-	jc_clear(x);
 	*priv = x;
 	return VM_OK;
 }
@@ -274,7 +272,7 @@ static enum run_exit a64_run(void *priv, struct vcpu *cpu, struct block *blk, st
 	*last = NULL;
 	cpu->ip_base = cpu->rip - (blk->ra & (PAGE_SIZE - 1));
 	a64_flags_in(cpu);
-	r = enter(cpu, blk->code + ab->body, x, last, x->jc, cpu->mmu.tlb[mode_mmu_idx(blk->mode)]);
+	r = enter(cpu, blk->code + ab->body, x, last, x->jc.entry, cpu->mmu.tlb[mode_mmu_idx(blk->mode)]);
 	a64_fp_leave(cpu);
 	a64_flags_out(cpu);
 	return (enum run_exit)r;
@@ -312,9 +310,19 @@ static void a64_kill(void *priv, struct block *blk)
 	patch(x, code_mem_rw(&x->mem, blk->code), a_b_insn(x->stub.lookup[mode_code_size(blk->mode) == 8] - blk->code));
 }
 
+static void a64_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk)
+{
+	jc_note(&((struct a64 *)priv)->jc, cpu, ip, blk);
+}
+
 static void a64_forget_all(void *priv)
 {
-	jc_clear(priv);
+	jc_clear(&((struct a64 *)priv)->jc);
+}
+
+static void a64_forget(void *priv, gla_t page, uint64_t lines)
+{
+	jc_forget(&((struct a64 *)priv)->jc, page, lines);
 }
 
 static void a64_flush(void *priv)
@@ -322,7 +330,7 @@ static void a64_flush(void *priv)
 	struct a64 *x = priv;
 
 	code_mem_flush(&x->mem);
-	jc_clear(x);
+	jc_clear(&x->jc);
 	x->flushes++;
 }
 
@@ -354,9 +362,9 @@ const struct jit_backend a64_backend = {
 	.link = a64_link,
 	.unlink = a64_unlink,
 	.kill = a64_kill,
-	.note = jc_note,
+	.note = a64_note,
 	.forget_all = a64_forget_all,
-	.forget = jc_forget,
+	.forget = a64_forget,
 	.flush = a64_flush,
 	.dump = a64_dump,
 	.code = a64_code,

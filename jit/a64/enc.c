@@ -299,6 +299,7 @@ void a_cfinv(struct codebuf *cb)
 
 uint32_t a_b_insn(int64_t distance)
 {
+	BUG_ON(distance < -(1 << 27) || distance >= 1 << 27);
 	return 0x14000000 | ((uint32_t)(distance >> 2) & 0x03FFFFFF);
 }
 

@@ -47,10 +47,10 @@ static void jump_cache(struct emitter *c)
 	k = new_cold(c, cold_lookup);
 	env_load(c, 4, 0, ENV(req));
 	k->from = a_cbz_fwd(cb, true, 4, 0);
-	a_ubfx(cb, 8, 1, X_S, 0, 16);
+	a_ubfx(cb, 8, 1, X_S, 0, JC_BITS);
 	a_ldr(cb, 8, 2, A_SP, FRAME(jc));
 	a_add(cb, A_ADD, 8, 1, 2, 1, A_LSL, 4);
-	_Static_assert(sizeof(struct jc_entry) == 16 && JC_SIZE == 1 << 16, "shift and field above");
+	_Static_assert(sizeof(struct jc_entry) == 16, "shift above");
 	a_ldp(cb, 2, 3, 1, 0);
 	env_load(c, 8, 1, ENV(jc_key));
 	a_add(cb, A_ADD, 8, 1, 1, X_S, A_LSL, 0);

@@ -22,7 +22,7 @@ static void x64_fini(void *priv)
 	if (!x)
 		return;
 	code_mem_fini(&x->mem);
-	jc_fini(x);
+	jc_fini(&x->jc);
 	free(x->em);
 	free(x);
 }
@@ -38,7 +38,7 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	if (!x)
 		return err_set(e, VM_ERR_NOMEM, "no memory for the x86-64 backend");
 	x->em = calloc(1, sizeof(*x->em));
-	r = jc_init(x) && x->em ? code_mem_init(&x->mem, opt->cache_bytes, e)
+	r = jc_init(&x->jc, opt->no_link || opt->accel == ACCEL_LOCKSTEP) && x->em ? code_mem_init(&x->mem, opt->cache_bytes, e)
 			   : err_set(e, VM_ERR_NOMEM, "no memory for the x86-64 backend");
 	if (r) {
 		x64_fini(x);
@@ -47,7 +47,6 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	x->cpu = cpu;
 	x->feat = host_without(host_detect(), opt->host_mask);
 	x->lockstep = opt->accel == ACCEL_LOCKSTEP;
-	x->no_jc = opt->no_link || opt->accel == ACCEL_LOCKSTEP;
 	x->opts_off = opt->opts_off;
 	x->eval.cpu = cpu;
 	x->eval.call = call_direct;
@@ -315,9 +314,19 @@ static void x64_kill(void *priv, struct block *blk)
 	patch(x, at + 1, x->stub.lookup[mode_code_size(blk->mode) == 8]);
 }
 
+static void x64_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk)
+{
+	jc_note(&((struct x64 *)priv)->jc, cpu, ip, blk);
+}
+
 static void x64_forget_all(void *priv)
 {
-	jc_clear(priv);
+	jc_clear(&((struct x64 *)priv)->jc);
+}
+
+static void x64_forget(void *priv, gla_t page, uint64_t lines)
+{
+	jc_forget(&((struct x64 *)priv)->jc, page, lines);
 }
 
 static void x64_flush(void *priv)
@@ -325,7 +334,7 @@ static void x64_flush(void *priv)
 	struct x64 *x = priv;
 
 	code_mem_flush(&x->mem);
-	jc_clear(x);
+	jc_clear(&x->jc);
 	x->flushes++;
 }
 
@@ -362,9 +371,9 @@ const struct jit_backend x64_backend = {
 	.link = x64_link,
 	.unlink = x64_unlink,
 	.kill = x64_kill,
-	.note = jc_note,
+	.note = x64_note,
 	.forget_all = x64_forget_all,
-	.forget = jc_forget,
+	.forget = x64_forget,
 	.flush = x64_flush,
 	.dump = x64_dump,
 	.code = x64_code,

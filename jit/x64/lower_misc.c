@@ -244,7 +244,7 @@ bool lower_cmc(struct emitter *c, const struct ir_op *o)
 /* No host code for this form: the one meaning of the op, in C. */
 static enum site_end ends(const struct emitter *c, const struct ir_op *o)
 {
-	if (o + 1 != c->ir->op + c->ir->nops || c->ir->mode & (MODE_ONE | MODE_ICOUNT) || c->x->no_jc ||
+	if (o + 1 != c->ir->op + c->ir->nops || c->ir->mode & (MODE_ONE | MODE_ICOUNT) || c->x->jc.off ||
 		c->x->opts_off & JIT_OPT_NEXT)
 		return ENDS_NOT;
 	if (c->ir->term.kind == TERM_RIP)

@@ -96,7 +96,7 @@ static void make_lookup(struct x64 *x, struct codebuf *cb, bool code64)
 
 	x->stub.lookup[code64] = codebuf_rx(cb);
 	x_store(cb, 8, &rip, X_R11);
-	if (!(x->no_jc || x->opts_off & JIT_OPT_FIND)) {
+	if (!(x->jc.off || x->opts_off & JIT_OPT_FIND)) {
 		for (unsigned i = 0; i < n; i++) {
 			struct x_mem m = frame_mem(FRAME(regs) + 8 * caller_saved[i]);
 

@@ -110,7 +110,7 @@ static void jump_cache(struct emitter *c, const struct ir_term *t)
 	struct codebuf *cb = &c->cb;
 	struct x_mem req = env_mem(ENV(req)), key = env_mem(ENV(jc_key)), e = reg_mem(X_R13);
 	const uint8_t *miss = c->x->stub.lookup[c->code64];
-	uintptr_t table = (uintptr_t)c->x->jc;
+	uintptr_t table = (uintptr_t)c->x->jc.entry;
 	struct cold *k = NULL;
 
 	x_alu_mi(cb, X_CMP, 4, &req, 0);

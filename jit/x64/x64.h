@@ -14,15 +14,9 @@
 
 #include "jit/host/backend.h"
 #include "jit/host/code_mem.h"
+#include "jit/host/jump_cache.h"
 #include "jit/interp/eval.h"
 #include "jit/x64/enc.h"
-
-#define JC_SIZE 262144u /* indexed by the low bits of IP */
-
-struct jc_entry {
-	uint64_t tag;	  /* IP + jc_key */
-	const uint8_t *code;
-};
 
 enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
 	SITE_NLD, SITE_NST, SITE_COMMIT, /* of NATIVE: up to 16 bytes; the store in two steps */
@@ -105,13 +99,12 @@ struct x64 {
 	struct vcpu *cpu;
 	struct code_mem mem;
 	struct x64_stubs stub;
-	struct jc_entry *jc;
+	struct jump_cache jc;
 	struct eval eval;
 	struct emitter *em;
 	uint32_t feat;		/* HOSTF_* */
 	uint64_t flushes, entries;
 	uint32_t opts_off;	/* JIT_OPT_* */
-	bool no_jc;		/* every block goes back to the run loop */
 	bool lockstep;		/* compared with the interpreter: nothing whose bits the manual leaves open */
 };
 
@@ -277,12 +270,6 @@ void x64_fp_save(struct x64 *x); /* guest FP state, if live, to cpu->fpu; C's ow
 const uint8_t *x64_find(struct vcpu *cpu, uint64_t ip);
 /* After an instruction that may have changed anything; FP state is saved. false: the run loop must look, else jc_key is set */
 bool x64_next(struct vcpu *cpu);
-/* jump_cache.c */
-bool jc_init(struct x64 *x);
-void jc_fini(struct x64 *x);
-void jc_clear(struct x64 *x);
-void jc_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);
-void jc_forget(void *priv, gla_t page, uint64_t lines);
 
 static inline uint32_t flags_unpack(uint16_t s)
 {

@@ -49,6 +49,31 @@ START_TEST(interpreter)
 }
 END_TEST
 
+/* Branches of one block to another reach the whole arena, also one of the default size. */
+START_TEST(arena_in_reach)
+{
+#if defined(__aarch64__)
+	const size_t reach = 128u << 20;
+#else
+	const size_t reach = 2048u << 20;
+#endif
+	static const uint64_t asked[] = {0, 1 << 20, 512u << 20};
+
+	for (unsigned i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		struct jit_options opt = {.accel = ACCEL_JIT, .cache_bytes = asked[i]};
+		struct fix *f = fix_prot(0);
+		struct jit *j;
+		struct err e;
+
+		ck_assert_int_eq(jit_new(&j, f->cpu, &opt, &e), VM_OK);
+		if (j->be->code)
+			ck_assert_uint_le(j->be->code(j->be_priv)->size, reach);
+		jit_free(j);
+		fix_free(f);
+	}
+}
+END_TEST
+
 /*
  * Counted instructions: translated code, once asked to, counts each block that it runs to its end (the last one is left inside
  * HLT); before and after it does not.
@@ -245,6 +270,7 @@ int main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, arena_fills);
 	tcase_add_test(t, interpreter);
+	tcase_add_test(t, arena_in_reach);
 	tcase_add_test(t, counted);
 	tcase_add_test(t, moved_page);
 #if defined(__x86_64__)

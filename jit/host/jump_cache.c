@@ -1,0 +1,53 @@
+/*
+ * jump_cache.c - see jump_cache.h. Runs under translated code, too: compiled for general registers only.
+ */
+#define _GNU_SOURCE
+#include "jit/host/jump_cache.h"
+#include "jit/priv.h"
+#include "mmu/base/host_mem.h"
+#include <sys/mman.h>
+
+#define JC_BYTES (JC_SIZE * sizeof(struct jc_entry))
+
+bool jc_init(struct jump_cache *jc, bool off)
+{
+	struct err e;
+
+	jc->off = off;
+	jc->entry = host_map_huge(JC_BYTES, true, &e);
+	return jc->entry;
+}
+
+void jc_fini(struct jump_cache *jc)
+{
+	host_unmap(jc->entry, JC_BYTES);
+}
+
+void jc_clear(struct jump_cache *jc)
+{
+	/* Zeros. Tag 0 matches IP = -key, which is never canonical: keys have an id from 1 on in the top 16 bits. */
+	BUG_ON(madvise(jc->entry, JC_BYTES, MADV_DONTNEED));
+}
+
+void jc_note(struct jump_cache *jc, const struct vcpu *cpu, uint64_t ip, const struct block *blk)
+{
+	struct jc_entry *e = &jc->entry[ip & (JC_SIZE - 1)];
+
+	if (jc->off)
+		return;
+	e->tag = ip + cpu->jc_key;
+	e->code = blk->code;
+}
+
+void jc_forget(struct jump_cache *jc, gla_t page, uint64_t lines)
+{
+	unsigned first = page & (JC_SIZE - 1) & PAGE_MASK;
+
+	for (; lines; lines &= lines - 1) {
+		struct jc_entry *e = &jc->entry[first + 64 * (unsigned)__builtin_ctzll(lines)];
+
+		for (unsigned i = 0; i < 64; i++)
+			if (!((e[i].tag ^ page) & TAG_PAGE))
+				e[i].tag = 0;
+	}
+}
