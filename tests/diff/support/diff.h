@@ -95,6 +95,7 @@ struct vcpu *guest_cpu(struct guest *g);
 struct gen {
 	uint64_t seed;
 	const struct insn_index *index;
+	bool any_host; /* the same cases on every host: not only what this one can run */
 };
 uint64_t gen_rnd(struct gen *g);
 /* gen_eligible() - is the row one that user code can run and whose result is a function of its inputs? */

@@ -535,9 +535,9 @@ static void adjust(struct gen *g, struct diff_case *c, struct enc *e, const stru
 /* ---- the whole case ---- */
 
 /* Instructions that may surround the one under test: they neither branch nor depend on selectors. */
-static bool is_filler(const struct insn_row *r)
+static bool is_filler(const struct gen *g, const struct insn_row *r)
 {
-	return gen_eligible(r) && r->trap == TRAP_FREE && host_has(r->feature) &&
+	return gen_eligible(r) && r->trap == TRAP_FREE && (g->any_host || host_has(r->feature)) &&
 		!sem_is(r, "jcc jmp_near jmp_near_ind call_near call_near_ind ret_near loop loope loopne jcxz bound ud enter "
 			   "leave int1 popa wr_fsgsbase rd_fsgsbase");
 }
@@ -558,7 +558,7 @@ static void fillers(struct gen *g, struct diff_case *c, unsigned n)
 		struct insn in;
 		struct enc e;
 
-		if (!is_filler(&insn_rows[id]) || !enc_find(g, id, c->mode, true, &e, &in))
+		if (!is_filler(g, &insn_rows[id]) || !enc_find(g, id, c->mode, true, &e, &in))
 			continue;
 		if (append(c, &e) && !gen_parse(g->index, c))
 			c->len = len;
@@ -602,7 +602,7 @@ bool gen_case(struct gen *g, unsigned id, unsigned mode, struct diff_case *c)
 		return false;
 	if (c->at != 0x800)
 		e.n = PAGE_SIZE - c->at;
-	if (c->at == 0x800 && is_filler(r) && chance(g, 12))
+	if (c->at == 0x800 && is_filler(g, r) && chance(g, 12))
 		fillers(g, c, 1 + gen_rnd(g) % 2);
 	append(c, &e);
 	if (c->at != 0x800) {
@@ -611,7 +611,7 @@ bool gen_case(struct gen *g, unsigned id, unsigned mode, struct diff_case *c)
 	}
 	if (!gen_parse(g->index, c))
 		return false;
-	if (is_filler(r) && chance(g, 30))
+	if (is_filler(g, r) && chance(g, 30))
 		fillers(g, c, 1 + gen_rnd(g) % 5);
 	return gen_parse(g->index, c);
 }

@@ -69,8 +69,10 @@ uint64_t value_quad(unsigned kind)
 
 void value_vector(uint8_t *p, unsigned kind)
 {
-	uint64_t v[2] = {value_quad(kind), value_quad(kind)};
+	uint64_t v[2];
 
+	v[0] = value_quad(kind);
+	v[1] = value_quad(kind);
 	memcpy(p, v, 16);
 }
 
