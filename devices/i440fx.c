@@ -180,7 +180,8 @@ static void map_bios(struct i440fx *fx)
 
 	if (c->bios == RADDR_NONE || !c->bios_size)
 		return;
-	add_mem(fx, &fx->bios, "bios", REGION_ROM, 4 * GIB - c->bios_size, c->bios_size, c->bios);
+	if (!c->bios_is_flash)
+		add_mem(fx, &fx->bios, "bios", REGION_ROM, 4 * GIB - c->bios_size, c->bios_size, c->bios);
 	add_mem(fx, &fx->bios_isa, "bios-isa", REGION_ROM, 0x100000 - isa, isa,
 		c->bios + c->bios_size - isa);
 }

@@ -19,6 +19,7 @@ struct i440fx_config {
 	uint64_t ram_size; /* bytes, multiple of 4 KiB */
 	raddr_t bios;	   /* firmware image, its last byte at FFFFFFFFh; RADDR_NONE: none */
 	uint64_t bios_size; /* multiple of 4 KiB, at most 16 MiB */
+	bool bios_is_flash; /* a flash chip maps it below 4 GiB; here only the last 128 KiB below 1 MiB */
 };
 
 /* One PAM segment: its region changes kind with the two enable bits. */

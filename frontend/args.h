@@ -11,7 +11,7 @@
 #define ARGS_MAX_DRIVES 8
 #define ARGS_MAX_CHARDEVS 16
 
-enum args_bus { ARGS_IDE, ARGS_FLOPPY, ARGS_VIRTIO, ARGS_UNPLUGGED /* if=none, until a -device names it */ };
+enum args_bus { ARGS_IDE, ARGS_FLOPPY, ARGS_VIRTIO, ARGS_PFLASH, ARGS_UNPLUGGED /* if=none, until a -device names it */ };
 
 struct args_drive {
 	const char *file; /* NULL: empty drive */

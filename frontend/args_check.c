@@ -91,9 +91,9 @@ static enum vm_err attach_drives(struct args *a, struct err *e)
 /* Drives without a place take the first free one; CD-ROMs prefer the secondary master. */
 static enum vm_err place_drives(struct args *a, struct err *e)
 {
-	static const char *const names[] = {"IDE", "floppy", "virtio"};
-	static const int room[] = {CONFIG_MAX_IDE, CONFIG_MAX_FLOPPY, CONFIG_MAX_VIRTIO};
-	bool used[3][CONFIG_MAX_VIRTIO] = {{false}};
+	static const char *const names[] = {"IDE", "floppy", "virtio", "flash"};
+	static const int room[] = {CONFIG_MAX_IDE, CONFIG_MAX_FLOPPY, CONFIG_MAX_VIRTIO, CONFIG_MAX_PFLASH};
+	bool used[4][CONFIG_MAX_VIRTIO] = {{false}};
 
 	for (unsigned pass = 0; pass < 2; pass++) {
 		for (unsigned i = 0; i < a->ndrives; i++) {
@@ -118,11 +118,28 @@ static enum vm_err place_drives(struct args *a, struct err *e)
 	return VM_OK;
 }
 
+/* Flash chips are the firmware; the second is none without the first. */
+static enum vm_err check_flash(const struct args *a, struct err *e)
+{
+	bool chip[CONFIG_MAX_PFLASH] = {false};
+
+	for (unsigned i = 0; i < a->ndrives; i++)
+		if (a->drive[i].bus == ARGS_PFLASH)
+			chip[a->drive[i].index] = true;
+	if (chip[1] && !chip[0])
+		return err_set(e, VM_ERR_USAGE, "-drive: if=pflash: the second chip (index=1) needs a first (index=0)");
+	if (chip[0] && a->cfg.bios)
+		return err_set(e, VM_ERR_USAGE, "-bios: '%s': the firmware is in the flash of -drive if=pflash", a->cfg.bios);
+	return VM_OK;
+}
+
 enum vm_err spec_check(struct args *a, struct err *e)
 {
 	enum vm_err r = check_backends(a, e);
 
 	if (!r)
 		r = attach_drives(a, e);
-	return r ? r : place_drives(a, e);
+	if (!r)
+		r = place_drives(a, e);
+	return r ? r : check_flash(a, e);
 }

@@ -76,7 +76,7 @@ static void cache_mode(struct args_drive *d, unsigned n)
 
 static enum vm_err drive_word(struct args_drive *d, const char *k, const char *v, struct err *e)
 {
-	static const char *const buses[] = {"ide", "floppy", "virtio", "none"};
+	static const char *const buses[] = {"ide", "floppy", "virtio", "pflash", "none"};
 	static const char *const media[] = {"disk", "cdrom"};
 	static const char *const formats[] = {"raw", "qcow2"};
 	static const char *const caches[] = {"writethrough", "writeback", "none", "directsync", "unsafe"};
@@ -169,6 +169,7 @@ enum vm_err spec_drive(struct args *a, const char *v, struct err *e)
 {
 	struct args_drive d = {.index = -1, .policy.werror = BLK_STOP_ENOSPC};
 	struct items it;
+	static const int room[] = {CONFIG_MAX_IDE, CONFIG_MAX_FLOPPY, CONFIG_MAX_VIRTIO, CONFIG_MAX_PFLASH, CONFIG_MAX_IDE};
 	int bus = -1, unit = -1, max;
 	enum vm_err r = VM_OK;
 
@@ -178,7 +179,7 @@ enum vm_err spec_drive(struct args *a, const char *v, struct err *e)
 		return r;
 	if (bus >= 0 || unit >= 0)
 		d.index = (bus > 0 ? bus : 0) * 2 + (unit > 0 ? unit : 0);
-	max = (d.bus == ARGS_FLOPPY ? CONFIG_MAX_FLOPPY : d.bus == ARGS_VIRTIO ? CONFIG_MAX_VIRTIO : CONFIG_MAX_IDE) - 1;
+	max = room[d.bus] - 1;
 	if (d.index > max)
 		return err_set(e, VM_ERR_USAGE, "-drive: index='%d' is not 0..%d", d.index, max);
 	d.readonly |= d.cdrom;

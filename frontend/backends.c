@@ -216,7 +216,7 @@ static enum vm_err open_image(struct args *a, const struct args_drive *d, struct
 		return r;
 	}
 	warn_guessed(d, *out);
-	*out = drives_queue(l, *out, &d->policy, a->cfg.jit.icount);
+	*out = drives_queue(l, *out, &d->policy, a->cfg.jit.icount || d->bus == ARGS_PFLASH);
 	return VM_OK;
 }
 
@@ -244,6 +244,8 @@ static struct blk **drive_place(struct args *a, const struct args_drive *d)
 		return &a->cfg.floppy[d->index];
 	case ARGS_VIRTIO:
 		return &a->cfg.virtio[d->index];
+	case ARGS_PFLASH:
+		return &a->cfg.pflash[d->index];
 	case ARGS_IDE:
 		return &a->cfg.ide[d->index];
 	default:
@@ -256,6 +258,7 @@ enum vm_err drives_open(struct args *a, struct loop *l, struct err *e)
 	static const char *const hd[] = {"ide0-hd0", "ide0-hd1", "ide1-hd0", "ide1-hd1"};
 	static const char *const cd[] = {"ide0-cd0", "ide0-cd1", "ide1-cd0", "ide1-cd1"};
 	static const char *const fd[] = {"floppy0", "floppy1"};
+	static const char *const pf[] = {"pflash0", "pflash1"};
 	static const char *const vd[] = {"virtio0", "virtio1", "virtio2", "virtio3", "virtio4", "virtio5", "virtio6", "virtio7"};
 	enum vm_err r = VM_OK;
 
@@ -268,6 +271,7 @@ enum vm_err drives_open(struct args *a, struct loop *l, struct err *e)
 		r = open_drive(a, d, l, b, e);
 		if (!r)
 			name_drive(*b, d->id, d->bus == ARGS_FLOPPY ? fd[d->index] : d->bus == ARGS_VIRTIO ? vd[d->index]
+					: d->bus == ARGS_PFLASH ? pf[d->index]
 					: d->cdrom ? cd[d->index] : hd[d->index]);
 	}
 	if (!a->cfg.jit.icount)
@@ -292,6 +296,9 @@ void drives_close(struct args *a)
 	for (unsigned i = 0; i < CONFIG_MAX_FLOPPY; i++)
 		if (a->cfg.floppy[i])
 			a->cfg.floppy[i]->ops->close(a->cfg.floppy[i]);
+	for (unsigned i = 0; i < CONFIG_MAX_PFLASH; i++)
+		if (a->cfg.pflash[i])
+			a->cfg.pflash[i]->ops->close(a->cfg.pflash[i]);
 	for (unsigned i = 0; i < CONFIG_MAX_VIRTIO; i++)
 		if (a->cfg.virtio[i])
 			a->cfg.virtio[i]->ops->close(a->cfg.virtio[i]);

@@ -79,8 +79,8 @@ static void watch_disks(struct loop *l)
 {
 	struct live *v = &l->live;
 
-	for (unsigned i = 0; i < CONFIG_MAX_IDE + CONFIG_MAX_FLOPPY; i++) {
-		const struct blk *b = i < CONFIG_MAX_IDE ? machine_drives(l->m)[i] : machine_floppies(l->m)[i - CONFIG_MAX_IDE];
+	for (unsigned i = 0; i < CONFIG_PLACES; i++) {
+		const struct blk *b = machine_drive(l->m, i);
 
 		if (!b || b->last.count == v->requests[i])
 			continue;

@@ -32,7 +32,7 @@ struct live {
 	struct live_place place[LIVE_PLACES];
 	unsigned nplaces, samples;
 	const struct blk *drive; /* where the last disk request was seen, and its count then, by drive */
-	uint64_t requests[CONFIG_MAX_IDE + CONFIG_MAX_FLOPPY];
+	uint64_t requests[CONFIG_PLACES];
 	double mips, idle_share;
 	char hottest[LIVE_NAME];
 	unsigned hot_share; /* per cent of the samples that were not idle */

@@ -7,29 +7,18 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* The i-th place for a drive: IDE, floppies, virtio. NULL: none there. */
-static struct blk *place(struct loop *l, unsigned i)
-{
-	if (i < CONFIG_MAX_IDE)
-		return machine_drives(l->m)[i];
-	i -= CONFIG_MAX_IDE;
-	return i < CONFIG_MAX_FLOPPY ? machine_floppies(l->m)[i] : machine_virtio_disks(l->m)[i - CONFIG_MAX_FLOPPY];
-}
-
-#define PLACES (CONFIG_MAX_IDE + CONFIG_MAX_FLOPPY + CONFIG_MAX_VIRTIO)
-
 const char *mon_drive_name(struct loop *l, unsigned n)
 {
-	for (unsigned i = 0; i < PLACES; i++)
-		if (place(l, i) && !n--)
-			return place(l, i)->id;
+	for (unsigned i = 0; i < CONFIG_PLACES; i++)
+		if (machine_drive(l->m, i) && !n--)
+			return machine_drive(l->m, i)->id;
 	return NULL;
 }
 
 static struct blk *find_drive(struct mon *mon, const char *name)
 {
-	for (unsigned i = 0; i < PLACES; i++) {
-		struct blk *b = place(mon->l, i);
+	for (unsigned i = 0; i < CONFIG_PLACES; i++) {
+		struct blk *b = machine_drive(mon->l->m, i);
 
 		if (b && !strcmp(b->id, name))
 			return b;
@@ -141,15 +130,17 @@ void cmd_commit(struct mon *mon)
 			commit(mon, b);
 		return;
 	}
-	for (unsigned i = 0; i < PLACES; i++)
-		if (place(mon->l, i) && place(mon->l, i)->ops->commit && place(mon->l, i)->ops->commit(place(mon->l, i)) > 0)
-			continue; /* no snapshot, or an empty drive */
+	for (unsigned i = 0; i < CONFIG_PLACES; i++) {
+		b = machine_drive(mon->l->m, i);
+		if (b && b->ops->commit)
+			(void)b->ops->commit(b); /* fails for lack of a snapshot, or of a medium */
+	}
 }
 
 void info_block(struct mon *mon)
 {
-	for (unsigned i = 0; i < PLACES; i++) {
-		struct blk *b = place(mon->l, i);
+	for (unsigned i = 0; i < CONFIG_PLACES; i++) {
+		struct blk *b = machine_drive(mon->l->m, i);
 
 		if (!b)
 			continue;

@@ -54,7 +54,7 @@ need_build() {
 	need cmake ninja-build gcc libc6-dev pkg-config libcapstone-dev libffi-dev libsdl2-dev libpng-dev zlib1g-dev libslirp-dev libncurses-dev libvncserver-dev check seabios ipxe-qemu
 }
 need_guests() { # what tests/tools/guest.sh uses
-	need cpio gzip xz-utils e2fsprogs xorriso isolinux syslinux-common fdisk kmod grub-pc-bin grub-common dpkg mmdebstrap arch-test openssl
+	need cpio gzip xz-utils e2fsprogs xorriso isolinux syslinux-common fdisk kmod grub-pc-bin grub-efi-amd64-bin mtools ovmf grub-common dpkg mmdebstrap arch-test openssl
 }
 need_tests() {
 	need python3 socat imagemagick xvfb xauth qemu-utils memtest86+ grub-invaders git gdb protobuf-compiler nasm qemu-system-x86 tcpdump curl

@@ -11,7 +11,6 @@
 
 #define TABLES "etc/acpi/tables"
 #define RSDP "etc/acpi/rsdp"
-#define PM_BASE 0x600 /* where SeaBIOS puts the PIIX4's power management block */
 #define GPE_BASE 0xAFE0
 
 enum { LOADER_ALLOCATE = 1, LOADER_POINTER = 2, LOADER_CHECKSUM = 3, LOADER_SIZE = 128 };
@@ -89,7 +88,7 @@ static void end_table(struct aml *t, struct aml *script, size_t at)
 	cmd_checksum(script, TABLES, (unsigned)at + 9, (unsigned)at, (unsigned)len);
 }
 
-static void build_fadt(struct aml *t, struct aml *s, size_t facs, size_t dsdt)
+static void build_fadt(struct aml *t, struct aml *s, size_t facs, size_t dsdt, uint16_t pm)
 {
 	size_t at = begin_table(t, "FACP", 1);
 
@@ -102,11 +101,11 @@ static void build_fadt(struct aml *t, struct aml *s, size_t facs, size_t dsdt)
 	aml_byte(t, 0xF1);      /* ACPI_ENABLE */
 	aml_byte(t, 0xF0);      /* ACPI_DISABLE */
 	aml_le(t, 0, 2);	       /* S4BIOS_REQ, reserved */
-	aml_le(t, PM_BASE, 4);  /* PM1a event */
+	aml_le(t, pm, 4);  /* PM1a event */
 	aml_le(t, 0, 4);
-	aml_le(t, PM_BASE + 4, 4); /* PM1a control */
+	aml_le(t, pm + 4u, 4); /* PM1a control */
 	aml_le(t, 0, 8);	       /* PM1b, PM2 control */
-	aml_le(t, PM_BASE + 8, 4); /* PM timer */
+	aml_le(t, pm + 8u, 4); /* PM timer */
 	aml_le(t, GPE_BASE, 4);
 	aml_le(t, 0, 4);
 	aml_byte(t, 4);	       /* lengths: event, control, PM2, timer, GPE0, GPE1 */
@@ -172,7 +171,7 @@ bool pc_acpi_tables(struct machine *m)
 	aml_free(&dsdt);
 	end_table(&t, &s, dsdt_at);
 	fadt = t.n;
-	build_fadt(&t, &s, facs, dsdt_at);
+	build_fadt(&t, &s, facs, dsdt_at, m->pm_base);
 	madt = t.n;
 	build_madt(&t, &s);
 	rsdt = begin_table(&t, "RSDT", 1);

@@ -54,6 +54,7 @@ struct machine {
 	struct space mem, io;
 	raddr_t ram_ra, bios_ra;
 	uint64_t bios_size;
+	raddr_t flash_ra[CONFIG_MAX_PFLASH];
 	struct vcpu *cpu;
 	struct jit *jit;
 	struct device *devices; /* creation order */
@@ -77,6 +78,7 @@ struct machine {
 	struct piix3 *piix3;
 	struct piix4_pm *pm_pci;
 	struct acpi_pm *pm;
+	uint16_t pm_base; /* its ports, where the firmware has put them */
 	struct fw_cfg *fw;
 	struct vga *vga;
 	struct ide *ide;
@@ -103,6 +105,10 @@ struct irq gsi_irq(struct machine *m, int n, const char *name);
 
 /* cards.c: network cards and virtio devices of the configuration, after everything else on the bus */
 enum vm_err pc_cards(struct machine *m, struct err *e);
+
+/* firmware.c: bios_ra and bios_size from the first flash chip, -bios or the default image; then the chips themselves */
+enum vm_err pc_load_firmware(struct machine *m, struct err *e);
+void pc_add_flash(struct machine *m);
 
 /* file.c: whole files into memory, found by name in the data directories */
 enum vm_err file_load(const char *path, const char *what, uint64_t max, uint8_t **data, size_t *len, struct err *e);

@@ -16,9 +16,12 @@
 #define CONFIG_MAX_DEBUGCON 4
 #define CONFIG_MAX_IDE 4
 #define CONFIG_MAX_FLOPPY 2
+#define CONFIG_MAX_PFLASH 2
 #define CONFIG_MAX_NIC 8
 
 #define CONFIG_MAX_VIRTIO 8
+
+#define CONFIG_PLACES (CONFIG_MAX_IDE + CONFIG_MAX_FLOPPY + CONFIG_MAX_VIRTIO + CONFIG_MAX_PFLASH) /* for drives */
 
 enum config_nic_model {
 #define NIC(word, ...) NIC_##word,
@@ -48,6 +51,7 @@ struct machine_config {
 	const char *data_dir[6]; /* -L, then the defaults; NULL ends */
 	const char *kernel, *initrd, *append;
 	struct blk *ide[CONFIG_MAX_IDE]; /* primary master, slave, secondary master, slave */
+	struct blk *pflash[CONFIG_MAX_PFLASH]; /* firmware chips, the first below 4 GiB, the second below it; NULL: none */
 	struct blk *floppy[CONFIG_MAX_FLOPPY]; /* A:, B:; NULL: no drive */
 	struct chr *serial[CONFIG_MAX_SERIAL], *parallel;
 	struct { uint16_t iobase; struct chr *chr; } debugcon[CONFIG_MAX_DEBUGCON];

@@ -5,28 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct blk *drive(struct machine *m, unsigned i)
+struct blk *machine_drive(struct machine *m, unsigned i)
 {
 	if (i < CONFIG_MAX_IDE)
 		return m->cfg.ide[i];
 	i -= CONFIG_MAX_IDE;
-	return i < CONFIG_MAX_FLOPPY ? m->cfg.floppy[i] : m->cfg.virtio[i - CONFIG_MAX_FLOPPY];
+	if (i < CONFIG_MAX_FLOPPY)
+		return m->cfg.floppy[i];
+	i -= CONFIG_MAX_FLOPPY;
+	return i < CONFIG_MAX_VIRTIO ? m->cfg.virtio[i] : m->cfg.pflash[i - CONFIG_MAX_VIRTIO];
 }
-
-#define DRIVES (CONFIG_MAX_IDE + CONFIG_MAX_FLOPPY + CONFIG_MAX_VIRTIO)
 
 void machine_drain(struct machine *m)
 {
-	for (unsigned i = 0; i < DRIVES; i++)
-		if (drive(m, i))
-			blk_drain(drive(m, i));
+	for (unsigned i = 0; i < CONFIG_PLACES; i++)
+		if (machine_drive(m, i))
+			blk_drain(machine_drive(m, i));
 }
 
 void machine_retry_io(struct machine *m)
 {
-	for (unsigned i = 0; i < DRIVES; i++)
-		if (drive(m, i) && drive(m, i)->ops->retry)
-			drive(m, i)->ops->retry(drive(m, i));
+	for (unsigned i = 0; i < CONFIG_PLACES; i++)
+		if (machine_drive(m, i) && machine_drive(m, i)->ops->retry)
+			machine_drive(m, i)->ops->retry(machine_drive(m, i));
 }
 
 static void machine_free(struct machine *m)
@@ -42,9 +43,9 @@ static void machine_free(struct machine *m)
 		free(d);
 		d = next;
 	}
-	for (unsigned i = 0; i < DRIVES; i++)
-		if (drive(m, i))
-			drive(m, i)->ops->close(drive(m, i));
+	for (unsigned i = 0; i < CONFIG_PLACES; i++)
+		if (machine_drive(m, i))
+			machine_drive(m, i)->ops->close(machine_drive(m, i));
 	jit_free(m->jit);
 	if (m->cpu)
 		vcpu_free(m->cpu);
@@ -236,21 +237,6 @@ const struct config_nic *machine_nics(const struct machine *m, unsigned *n)
 {
 	*n = m->cfg.nnics;
 	return m->cfg.nic;
-}
-
-struct blk **machine_drives(struct machine *m)
-{
-	return m->cfg.ide;
-}
-
-struct blk **machine_virtio_disks(struct machine *m)
-{
-	return m->cfg.virtio;
-}
-
-struct blk **machine_floppies(struct machine *m)
-{
-	return m->cfg.floppy;
 }
 
 void machine_watch_irqs(struct machine *m, void (*seen)(void *opaque, int gsi, const char *source), void *opaque)

@@ -76,8 +76,7 @@ void machine_dump_pci(struct machine *m, FILE *out);
 void machine_drain(struct machine *m);
 void machine_retry_io(struct machine *m); /* requests that failed and stopped the guest are tried again */
 const struct config_nic *machine_nics(const struct machine *m, unsigned *n);
-struct blk **machine_drives(struct machine *m); /* CONFIG_MAX_IDE entries, NULL where none */
-struct blk **machine_virtio_disks(struct machine *m); /* CONFIG_MAX_VIRTIO */
-struct blk **machine_floppies(struct machine *m); /* CONFIG_MAX_FLOPPY */
+/* machine_drive() - the drive at place @i, 0..CONFIG_PLACES-1: IDE, floppies, virtio, flash; NULL: none there */
+struct blk *machine_drive(struct machine *m, unsigned i);
 
 #endif

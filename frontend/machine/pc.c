@@ -14,6 +14,7 @@
 #define CMOS_FLOPPY 0x10
 #define CMOS_EQUIPMENT 0x14
 #define MSR_APIC_BASE 0x1B
+#define PM_BASE 0x600 /* where SeaBIOS puts the PIIX4's power management block */
 
 void pc_add(struct machine *m, void *dev)
 {
@@ -255,36 +256,20 @@ static void guest_panic(void *opaque, unsigned event)
 	cpu_stop(m);
 }
 
-/* ---- construction ---- */
-
-static enum vm_err load_firmware(struct machine *m, struct err *e)
+/* The firmware decides where the ACPI registers are, and fetches the tables, which name the place, after that. */
+static void pm_map(void *opaque, uint16_t base, bool enabled)
 {
-	const char *path = m->cfg.bios;
-	char found[512];
-	uint8_t *data;
-	enum vm_err r;
-	size_t len;
+	struct machine *m = opaque;
 
-	if (!path) {
-		r = file_find(&m->cfg, "bios-256k.bin", found, sizeof(found), e);
-		if (r)
-			return r;
-		path = found;
-	}
-	r = file_load(path, "firmware", 16 << 20, &data, &len, e);
-	if (r)
-		return r;
-	if (len % 4096) {
-		free(data);
-		return err_set(e, VM_ERR_FORMAT, "firmware '%s' is not a multiple of 4096 bytes", path);
-	}
-	m->bios_size = len;
-	m->bios_ra = ram_alloc(&m->ram, len);
-	if (m->bios_ra != RADDR_NONE)
-		memcpy(m->ram.host + m->bios_ra, data, len);
-	free(data);
-	return m->bios_ra == RADDR_NONE ? err_set(e, VM_ERR_NOMEM, "no memory for the firmware") : VM_OK;
+	acpi_pm_map(m->pm, base, enabled);
+	if (!enabled || m->pm_base == (base & 0xFFC0))
+		return;
+	m->pm_base = base & 0xFFC0;
+	if (m->fw && !m->cfg.no_acpi && !pc_acpi_tables(m))
+		UNIMP(m->log, "ACPI tables: no memory to name the new place of the registers\n");
 }
+
+/* ---- construction ---- */
 
 static void build_interrupts(struct machine *m)
 {
@@ -369,7 +354,7 @@ static void build_legacy(struct machine *m)
 
 static enum vm_err build_pci(struct machine *m, struct err *e)
 {
-	struct i440fx_config fx = {m->ram_ra, m->cfg.ram_size, m->bios_ra, m->bios_size};
+	struct i440fx_config fx = {m->ram_ra, m->cfg.ram_size, m->bios_ra, m->bios_size, m->cfg.pflash[0]};
 	struct piix4_pm_hooks hooks;
 	struct irq ide_irq[2] = {gsi_irq(m, 14, "ide"), gsi_irq(m, 15, "ide")};
 
@@ -379,6 +364,7 @@ static enum vm_err build_pci(struct machine *m, struct err *e)
 	pc_add(m, m->pci);
 	m->fx = i440fx_create(m->log, m->pci, &fx);
 	pc_add(m, m->fx);
+	pc_add_flash(m);
 	m->piix3 = piix3_create(m->log, m->pci);
 	for (int n = 0; n < 16; n++)
 		m->piix3->isa[n] = gsi_irq(m, n, NULL);
@@ -387,7 +373,8 @@ static enum vm_err build_pci(struct machine *m, struct err *e)
 	m->ide = ide_create(m->log, m->pci, m->cfg.ide, ide_irq);
 	pc_add(m, m->ide);
 	m->pm = acpi_pm_create(m->log, &m->clock, &m->io, gsi_irq(m, 9, "acpi_pm"), (struct irq){0}, acpi_sleep, m);
-	hooks = (struct piix4_pm_hooks){acpi_pm_map, m->pm};
+	m->pm_base = PM_BASE;
+	hooks = (struct piix4_pm_hooks){pm_map, m};
 	m->pm_pci = piix4_pm_create(m->log, m->pci, &hooks, false);
 	pc_add(m, m->pm_pci);
 	pc_add(m, m->pm);
@@ -480,7 +467,7 @@ enum vm_err pc_build(struct machine *m, struct err *e)
 	m->ram_ra = ram_alloc(&m->ram, m->cfg.ram_size);
 	if (m->ram_ra == RADDR_NONE)
 		return err_set(e, VM_ERR_NOMEM, "no memory for the guest's RAM");
-	r = load_firmware(m, e);
+	r = pc_load_firmware(m, e);
 	if (r)
 		return r;
 	space_begin(&m->mem);

@@ -8,6 +8,7 @@
 #   drivers FLAVOUR FILE MODULE...  the initramfs as FILE with more kernel modules, which `sh /lib/MODULE` loads
 #   iso [FLAVOUR]        isolinux CD with kernel and initramfs, console on serial
 #   disk [FLAVOUR]       hard disk: MBR, GRUB, ext4 with kernel and initramfs
+#   uefi                 hard disk for UEFI: GPT, an EFI system partition with GRUB, kernel and initramfs
 #   debian [FLAVOUR]     hard disk with a whole Debian: systemd, compilers and the programs of guest-programs. Needs root
 #   reference [FLAVOUR]  what guest-programs prints in that Debian's root on this host, by chroot. Needs root
 #   package FLAVOUR NAME...  Debian packages, unpacked: a directory each
@@ -197,6 +198,28 @@ disk() {
 	echo "$out"
 }
 
+# The removable medium's path, so that firmware without a boot entry for it finds it.
+uefi() {
+	[ "$flavour" = amd64 ] || die "uefi: amd64 only"
+	k=$(kernel) && i=$(initrd) || exit 1
+	out=$cache/uefi-$flavour.img
+	if [ ! -s "$out" ] || [ "$i" -nt "$out" ]; then
+		printf '%s\n' 'search --file --set=root /vmlinuz' 'echo GRUB is loading Linux from UEFI' \
+			'linux /vmlinuz console=tty0 console=ttyS0,115200 quiet' 'initrd /initrd.gz' boot >"$cache/uefi.cfg"
+		grub-mkimage -O x86_64-efi -d /usr/lib/grub/x86_64-efi -c "$cache/uefi.cfg" -p / -o "$cache/bootx64.efi" \
+			part_gpt fat normal linux search search_fs_file echo efi_gop || exit 1
+		rm -f "$out.new"
+		truncate -s 96M "$out.new" || exit 1
+		printf '%s\n' 'label: gpt' 'start=2048, size=190464, type=U' | sfdisk -q "$out.new" || exit 1
+		img=$out.new@@1M
+		mformat -i "$img" -F -T 190464 -h 16 -s 63 -v DRAGOMAN :: && mmd -i "$img" ::/EFI ::/EFI/BOOT &&
+			mcopy -i "$img" "$cache/bootx64.efi" ::/EFI/BOOT/BOOTX64.EFI && mcopy -i "$img" "$k" ::/vmlinuz &&
+			mcopy -i "$img" "$i" ::/initrd.gz || exit 1
+		mv "$out.new" "$out"
+	fi
+	echo "$out"
+}
+
 # What Debian's root holds besides the minimal system
 debian_packages=systemd-sysv,udev,dbus,libpam-systemd,kmod,procps,initramfs-tools,7zip,openssl,python3,perl,sqlite3,gcc,libc6-dev
 
@@ -207,9 +230,11 @@ debian_root() {
 		if [ ! -d "$cache/root" ]; then
 			say "making a Debian root for $arch; this takes minutes"
 			rm -rf "$cache/root.new"
+			# from where this host's own packages come
+			mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
 			mmdebstrap --quiet --variant=minbase --architectures="$arch" \
 				--include="$debian_packages,linux-image-$flavour" bookworm "$cache/root.new" \
-				http://deb.debian.org/debian >"$cache/root.log" 2>&1 </dev/null || {
+				${mirror:+"$mirror"} >"$cache/root.log" 2>&1 </dev/null || {
 				tail -n 10 "$cache/root.log" >&2
 				die "mmdebstrap failed"
 			}
@@ -306,6 +331,6 @@ cache=$guests/$arch
 mkdir -p "$cache" || exit 1
 case $what in
 drivers | package) $what "$@" ;;
-kernel | initrd | iso | disk | debian | reference | mach | xen) $what ;;
-*) die "usage: guest.sh kernel|initrd|iso|disk|debian|reference|mach|xen [686|686-pae|amd64] | drivers FLAVOUR FILE MODULE... | package FLAVOUR NAME... | data FILE" ;;
+kernel | initrd | iso | disk | uefi | debian | reference | mach | xen) $what ;;
+*) die "usage: guest.sh kernel|initrd|iso|disk|uefi|debian|reference|mach|xen [686|686-pae|amd64] | drivers FLAVOUR FILE MODULE... | package FLAVOUR NAME... | data FILE" ;;
 esac

@@ -146,9 +146,8 @@ static const uint8_t *table(const struct file *t, uint32_t a, const char *sig)
 	return p;
 }
 
-START_TEST(acpi_tables)
+static void check_tables(struct machine *m, unsigned pm_base)
 {
-	struct machine *m = open_machine(64 << 20);
 	struct file f[2] = {fetch(m, "etc/acpi/rsdp"), fetch(m, "etc/acpi/tables")};
 	struct file s = fetch(m, "etc/table-loader");
 	const uint8_t *rsdt, *fadt;
@@ -161,11 +160,33 @@ START_TEST(acpi_tables)
 	fadt = table(&f[1], le(rsdt + 36, 4), "FACP");
 	table(&f[1], le(fadt + 36, 4), "FACS");
 	table(&f[1], le(fadt + 40, 4), "DSDT");
-	ck_assert_uint_eq(le(fadt + 64, 4), 0x604); /* PM1a control: where soft-off is written */
+	ck_assert_uint_eq(le(fadt + 64, 4), pm_base + 4); /* PM1a control: where soft-off is written */
 	table(&f[1], le(rsdt + 40, 4), "APIC");
 	for (unsigned i = 0; i < 2; i++)
 		free(f[i].b);
 	free(s.b);
+}
+
+/* The function 00:01.3 of the bus: PMBA at 40h, PMREGMISC at 80h. */
+static void put_pm(struct machine *m, unsigned base)
+{
+	static const struct { unsigned reg; bool is_base; unsigned v; } w[] = {{0x40, true, 1}, {0x80, false, 1}, {0x04, false, 1}};
+
+	for (unsigned i = 0; i < 3; i++) {
+		space_write(machine_ports(m), 0xCF8, 0x80000B00 | w[i].reg, 4);
+		space_write(machine_ports(m), 0xCFC, w[i].v | (w[i].is_base ? base : 0), 4);
+	}
+}
+
+START_TEST(acpi_tables)
+{
+	struct machine *m = open_machine(64 << 20);
+
+	check_tables(m, 0x600);
+	put_pm(m, 0x600);
+	check_tables(m, 0x600);
+	put_pm(m, 0xB000); /* UEFI's choice */
+	check_tables(m, 0xB000);
 	machine_destroy(m);
 }
 END_TEST
