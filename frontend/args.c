@@ -89,15 +89,6 @@ static enum vm_err parse_pass(struct args *a, const char *v, struct err *e)
 		ir_npasses ? ir_passes[0].name : "none");
 }
 
-static enum vm_err choose(const char *opt, const char *v, const char *only, const char *hint, struct err *e)
-{
-	size_t n = strlen(only);
-
-	if (!strncmp(v, only, n) && (!v[n] || v[n] == ','))
-		return VM_OK;
-	return err_set(e, VM_ERR_USAGE, "-%s: '%s' is not supported (%s)", opt, v, hint);
-}
-
 static enum vm_err take_option(struct args *a, const char *name, const char *value, struct err *e);
 
 static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, struct err *e)
@@ -109,10 +100,15 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_M:
 		return spec_machine(a, v, e);
 	case OPT_CPU:
-		c->cpu_model = v;
-		return VM_OK;
+		return spec_cpu(a, v, e);
 	case OPT_SMP:
-		return choose("smp", strncmp(v, "cpus=", 5) ? v : v + 5, "1", "one CPU", e);
+		return spec_smp(a, v, e);
+	case OPT_FWCFG:
+		return spec_fw_cfg(a, v, e);
+	case OPT_SMBIOS:
+		return spec_smbios(a, v, e);
+	case OPT_TBSIZE:
+		return spec_tb_size(a, v, e);
 	case OPT_MEM:
 		return spec_memory(a, v, e);
 	case OPT_ACCEL:
@@ -244,6 +240,9 @@ static void set_flag(struct args *a, enum opt_id id)
 	switch (id) {
 	case OPT_SNAPSHOT:
 		a->snapshot = true;
+		break;
+	case OPT_KVM:
+		spec_warn(a, "-enable-kvm: " SPEC_SOFTWARE);
 		break;
 	case OPT_CURSES:
 		a->display = ARGS_CURSES;

@@ -10,6 +10,7 @@
 
 #define ARGS_MAX_DRIVES 8
 #define ARGS_MAX_CHARDEVS 16
+#define ARGS_MAX_WARNINGS 8
 
 enum args_bus { ARGS_IDE, ARGS_FLOPPY, ARGS_VIRTIO, ARGS_PFLASH, ARGS_UNPLUGGED /* if=none, until a -device names it */ };
 
@@ -94,6 +95,8 @@ struct args {
 	int panic; /* enum loop_panic (loop.h) */
 	uint8_t uuid[16];
 	const char *log, *log_file, *dfilter, *pidfile, *gdb, *trace, *report, *symbols, *lesson;
+	const char *warning[ARGS_MAX_WARNINGS]; /* what was understood but is done otherwise, a line each */
+	unsigned nwarnings;
 	char **strings; /* copies owned by args */
 	unsigned nstrings, strings_room;
 };

@@ -31,28 +31,52 @@ enum vm_err spec_memory(struct args *a, const char *v, struct err *e)
 	return r;
 }
 
+/* "kvm:tcg": the first of the list that can be had. */
+static enum vm_err accel_list(struct args *a, const char *v, struct err *e)
+{
+	static const char *const names[] = {"jit", "interp", "lockstep", "tcg", "kvm", "hvf", "whpx", "xen"};
+	static const enum jit_accel accel[] = {ACCEL_JIT, ACCEL_INTERP, ACCEL_LOCKSTEP, ACCEL_JIT};
+	char *save = NULL;
+
+	for (char *w = strtok_r(spec_keep(a, v), ":", &save); w; w = strtok_r(NULL, ":", &save)) {
+		unsigned n;
+		enum vm_err r = spec_choice("accel", "accelerator", w, names, ARRAY_SIZE(names), &n, e);
+
+		if (r)
+			return r;
+		if (n < ARRAY_SIZE(accel)) {
+			a->cfg.jit.accel = accel[n];
+			return VM_OK;
+		}
+	}
+	spec_warn(a, "-accel: '%s': " SPEC_SOFTWARE, v);
+	return VM_OK;
+}
+
+enum vm_err spec_tb_size(struct args *a, const char *v, struct err *e)
+{
+	uint64_t mib;
+	enum vm_err r = spec_number("accel", v, 2048, &mib, e);
+
+	a->cfg.jit.cache_bytes = r ? 0 : mib << 20;
+	return r;
+}
+
 enum vm_err spec_accel(struct args *a, const char *v, struct err *e)
 {
-	static const char *const names[] = {"jit", "interp", "lockstep", "tcg"};
-	static const enum jit_accel accel[] = {ACCEL_JIT, ACCEL_INTERP, ACCEL_LOCKSTEP, ACCEL_JIT};
 	static const char *const keys[] = {"accel", "thread", "tb-size", "one-insn-per-tb", "opt", "profile"};
 	struct items it;
 	unsigned k, n;
 	enum vm_err r = VM_OK;
 
 	for (items_begin(&it, a, v, "accel"); !r && items_next(&it);) {
-		uint64_t mib;
-
 		r = spec_choice("accel", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
-		if (!r && k == 0)
-			r = spec_choice("accel", "accelerator", it.val, names, ARRAY_SIZE(names), &n, e);
 		if (r)
 			break;
 		if (k == 0) {
-			a->cfg.jit.accel = accel[n];
+			r = accel_list(a, it.val, e);
 		} else if (k == 2) {
-			r = spec_number("accel", it.val, 2048, &mib, e);
-			a->cfg.jit.cache_bytes = r ? 0 : mib << 20;
+			r = spec_tb_size(a, it.val, e);
 		} else if (k == 3) {
 			r = spec_switch("accel", it.key, it.val, &a->cfg.jit.one_insn, e);
 		} else if (k == 4) {

@@ -7,6 +7,9 @@
 /* spec_keep() - a copy of @s that lives as long as @a */
 char *spec_keep(struct args *a, const char *s);
 
+/* spec_warn() - a line for the user, who asked for something that is done in another way; printed once all is understood */
+void spec_warn(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* A walk over "key=value,key=value"; ",," is a comma inside a value. */
 struct items {
 	char *next;
@@ -52,7 +55,13 @@ enum vm_err spec_net_finish(struct args *a, struct err *e);
 
 /* args_machine.c: the board and its surroundings */
 enum vm_err spec_machine(struct args *a, const char *v, struct err *e);
+enum vm_err spec_smp(struct args *a, const char *v, struct err *e);
+enum vm_err spec_cpu(struct args *a, const char *v, struct err *e);
+enum vm_err spec_fw_cfg(struct args *a, const char *v, struct err *e);
+enum vm_err spec_smbios(struct args *a, const char *v, struct err *e);
 enum vm_err spec_memory(struct args *a, const char *v, struct err *e);
+#define SPEC_SOFTWARE "the host's virtualization is never used; guests run by translation (-accel jit)"
+enum vm_err spec_tb_size(struct args *a, const char *v, struct err *e);
 enum vm_err spec_accel(struct args *a, const char *v, struct err *e);
 enum vm_err spec_host_mask(struct args *a, const char *v, struct err *e); /* "avx2,bmi2", or "all" */
 enum vm_err spec_boot(struct args *a, const char *v, struct err *e);

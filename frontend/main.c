@@ -412,6 +412,8 @@ int main(int argc, char **argv)
 		free(p);
 		return 0;
 	}
+	for (unsigned i = 0; i < p->args.nwarnings; i++)
+		fprintf(stderr, "dragoman: warning: %s\n", p->args.warning[i]);
 	if (prepare_lesson(p, &status)) {
 		lesson_free(p->lesson);
 		args_free(&p->args);

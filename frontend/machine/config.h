@@ -18,6 +18,7 @@
 #define CONFIG_MAX_FLOPPY 2
 #define CONFIG_MAX_PFLASH 2
 #define CONFIG_MAX_NIC 8
+#define CONFIG_MAX_FW_CFG 16
 
 #define CONFIG_MAX_VIRTIO 8
 
@@ -70,6 +71,12 @@ struct machine_config {
 	uint32_t boot_fail_ms, boot_menu_ms; /* reboot-timeout=, splash-time=; 0: the firmware's default */
 	int64_t rtc_base;  /* seconds since 1970 at virtual time 0 */
 	const uint8_t *uuid; /* 16 bytes or NULL */
+	/* -fw_cfg: files for firmware and guest; the contents of a host file, or a text without its final zero */
+	struct { const char *name, *file, *string; } fw_cfg[CONFIG_MAX_FW_CFG];
+	unsigned nfw_cfg;
+	/* -smbios: texts of the system's (type 1) and the firmware's (type 0) structures; NULL: ours */
+	const char *smbios_bios[3];   /* vendor, version, date */
+	const char *smbios_system[6]; /* manufacturer, product, version, serial, sku, family */
 	bool isolated_time;  /* no host clock: virtual time moves by machine_advance() only */
 };
 

@@ -443,6 +443,20 @@ static void fill_cmos(struct machine *m)
 	pc_boot_order(m, m->cfg.boot);
 }
 
+/* -fw_cfg */
+static enum vm_err add_user_file(struct machine *m, unsigned i, struct err *e)
+{
+	const char *name = m->cfg.fw_cfg[i].name, *text = m->cfg.fw_cfg[i].string;
+	uint8_t *data = NULL;
+	size_t len = text ? strlen(text) : 0;
+	enum vm_err r = text ? VM_OK : file_load(m->cfg.fw_cfg[i].file, "fw_cfg file", 64 << 20, &data, &len, e);
+
+	if (!r && !fw_cfg_add_file(m->fw, name, text ? (const void *)text : data, len))
+		r = err_set(e, VM_ERR_NOMEM, "no room for the fw_cfg file '%s'", name);
+	free(data);
+	return r;
+}
+
 static enum vm_err build_fw_cfg(struct machine *m, struct err *e)
 {
 	uint64_t low = i440fx_below_4g(m->cfg.ram_size);
@@ -457,6 +471,9 @@ static enum vm_err build_fw_cfg(struct machine *m, struct err *e)
 	if (!fw_cfg_standard(m->fw, &b) || (!m->cfg.no_acpi && !pc_acpi_tables(m)) ||
 		!pc_smbios_tables(m))
 		return err_set(e, VM_ERR_NOMEM, "no memory for the firmware's tables");
+	for (unsigned i = 0; i < m->cfg.nfw_cfg; i++)
+		if (add_user_file(m, i, e))
+			return e->code;
 	return m->cfg.kernel ? load_kernel(m, e) : VM_OK;
 }
 

@@ -43,9 +43,34 @@ static void end(struct smbios *s, const char *const *strings)
 		s->largest = (unsigned)(s->t.n - s->at);
 }
 
-static void build_bios(struct smbios *s)
+#define TEXTS 6 /* of one structure */
+
+/* Texts of a structure, the user's where @given, else @ours, with their numbers: 0 where there is none. */
+struct texts {
+	const char *str[TEXTS + 1];
+	uint8_t number[TEXTS];
+};
+
+static struct texts choose_texts(const char *const *given, const char *const *ours, unsigned n)
 {
-	static const char *const str[] = {"SeaBIOS", "1", "01/01/2014", NULL};
+	struct texts t = {{NULL}};
+	uint8_t count = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const char *text = given[i] && *given[i] ? given[i] : ours[i];
+
+		if (!text)
+			continue;
+		t.str[count++] = text;
+		t.number[i] = count;
+	}
+	return t;
+}
+
+static void build_bios(struct smbios *s, const char *const *given)
+{
+	static const char *const ours[] = {"SeaBIOS", "1", "01/01/2014"};
+	struct texts t = choose_texts(given, ours, 3);
 
 	begin(s, 0, H_BIOS);
 	aml_bytes(&s->t, "\x01\x02", 2);	/* vendor, version */
@@ -55,16 +80,17 @@ static void build_bios(struct smbios *s)
 	aml_le(&s->t, BIT(3), 8);		/* characteristics are not told */
 	aml_bytes(&s->t, "\x01\x14", 2);	/* ACPI; virtual machine, targeted content */
 	aml_bytes(&s->t, "\x00\x00\xFF\xFF", 4); /* releases; no embedded controller */
-	end(s, str);
+	end(s, t.str);
 }
 
-static void build_system(struct smbios *s, const uint8_t *uuid)
+static void build_system(struct smbios *s, const uint8_t *uuid, const char *const *given)
 {
-	static const char *const str[] = {"Dragoman", "PC (i440FX + PIIX3)", "1", NULL};
+	static const char *const ours[TEXTS] = {"Dragoman", "PC (i440FX + PIIX3)", "1"};
 	static const uint8_t none[16];
+	struct texts t = choose_texts(given, ours, TEXTS);
 
 	begin(s, 1, H_SYSTEM);
-	aml_bytes(&s->t, "\x01\x02\x03\x00", 4); /* maker, product, version, no serial number */
+	aml_bytes(&s->t, t.number, 4); /* maker, product, version, serial number */
 	if (uuid) { /* the first three fields are little endian since 2.6 */
 		static const uint8_t order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
 
@@ -73,8 +99,9 @@ static void build_system(struct smbios *s, const uint8_t *uuid)
 	} else {
 		aml_bytes(&s->t, none, 16);
 	}
-	aml_bytes(&s->t, "\x06\x00\x00", 3); /* power switch; no SKU, no family */
-	end(s, str);
+	aml_byte(&s->t, 6);		 /* power switch */
+	aml_bytes(&s->t, t.number + 4, 2); /* SKU, family */
+	end(s, t.str);
 }
 
 static void build_chassis(struct smbios *s)
@@ -165,8 +192,8 @@ bool pc_smbios_tables(struct machine *m)
 	struct aml a = {0};
 	bool ok;
 
-	build_bios(&s);
-	build_system(&s, m->cfg.uuid);
+	build_bios(&s, m->cfg.smbios_bios);
+	build_system(&s, m->cfg.uuid, m->cfg.smbios_system);
 	build_chassis(&s);
 	build_cpu(&s);
 	build_memory(&s, m->cfg.ram_size);

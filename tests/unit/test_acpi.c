@@ -2,6 +2,7 @@
  * test_acpi.c - the firmware's tables as a firmware reads them: the loader script is run, then every table is found
  * from the RSDP with its checksum right; SMBIOS structures are walked by the anchor's numbers.
  */
+#define _GNU_SOURCE
 #include "frontend/machine/board.h"
 #include <check.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@ struct file {
 
 static struct machine *open_machine(uint64_t ram)
 {
-	struct machine_config cfg = {.cpu_model = "max", .ram_size = ram, .isolated_time = true};
+	struct machine_config cfg = {.cpu_model = "max", .ram_size = ram, .isolated_time = true, .nfw_cfg = 1,
+		.fw_cfg = {{"opt/greeting", NULL, "hello"}}, .smbios_system = {[1] = "Model T", [3] = "4711"}};
 	char path[] = "/tmp/dragoman-rom-XXXXXX";
 	uint8_t *rom = calloc(1, 65536);
 	int fd = mkstemp(path);
@@ -178,6 +180,18 @@ static void put_pm(struct machine *m, unsigned base)
 	}
 }
 
+START_TEST(user_files)
+{
+	struct machine *m = open_machine(64 << 20);
+	struct file f = fetch(m, "opt/greeting");
+
+	ck_assert_uint_eq(f.len, 5);
+	ck_assert_mem_eq(f.b, "hello", 5);
+	free(f.b);
+	machine_destroy(m);
+}
+END_TEST
+
 START_TEST(acpi_tables)
 {
 	struct machine *m = open_machine(64 << 20);
@@ -226,6 +240,7 @@ static void walk_smbios(uint64_t ram, unsigned want_maps)
 			break;
 	}
 	ck_assert_uint_eq(at, t.len);
+	ck_assert(memmem(t.b, t.len, "Dragoman\0Model T\0" "1\0" "4711\0", 25));
 	ck_assert_uint_eq(n, le(a.b + 28, 2));
 	ck_assert_uint_eq(largest, le(a.b + 8, 2));
 	ck_assert_uint_eq(seen[0] & seen[1] & seen[3] & seen[4] & seen[16] & seen[17] & seen[32] & seen[127], 1);
@@ -251,6 +266,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(c, acpi_tables);
+	tcase_add_test(c, user_files);
 	tcase_add_test(c, smbios_tables);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);

@@ -41,9 +41,19 @@ static const struct {
 	{"-m -5", "'-5' is not a memory size"},
 	{"-m nan", "not a memory size"},
 	{"-accel jitt", "did you mean 'jit'"},
-	{"-accel kvm", "unknown accelerator 'kvm'"},
+	{"-accel kvm:vax", "unknown accelerator 'vax'"},
+	{"-fw_cfg name=opt/x", "one of file= and string="},
+	{"-fw_cfg opt/x,file=a,string=b", "one of file= and string="},
+	{"-smbios version=1", "does not begin with type="},
+	{"-smbios type=4,x=1", "only types 0 and 1"},
+	{"-smbios type=1,sereal=1", "did you mean 'serial'"},
+	{"-drive if=pflash,index=1,file=x", "needs a first"},
+	{"-drive if=pflash,index=2,file=x", "index='2'"},
+	{"-drive if=pflash,file=x -bios y", "-bios: 'y'"},
 	{"-machine q35", "'q35'"},
-	{"-smp 4", "'4'"},
+	{"-smp 0", "at least one"},
+	{"-smp cores=x", "'x'"},
+	{"-smp core=2", "did you mean 'cores'"},
 	{"-vga cirrus", "'cirrus'"},
 	{"-display gtk", "'gtk'"},
 	{"-boot z", "'z'"},
@@ -346,6 +356,28 @@ static enum vm_err parse_file(struct args *a, const char *text, struct err *e)
 	return r;
 }
 
+/* What only QEMU with KVM or several CPUs can do is done as well as we can, and said once. */
+START_TEST(good_elsewhere)
+{
+	char line[] = "-enable-kvm -accel kvm:tcg -accel kvm -machine accel=kvm -smp 4,cores=2 -cpu host,-avx -no-user-config -msg "
+		      "timestamp=on -tb-size 32 -smbios type=1,serial=77 -fw_cfg opt/a,string=b";
+	struct args a;
+	struct err e;
+
+	ck_assert_int_eq(parse(&a, line, &e), VM_OK);
+	ck_assert_uint_eq(a.nwarnings, 3);
+	ck_assert_ptr_nonnull(strstr(a.warning[0], "-enable-kvm"));
+	ck_assert_ptr_nonnull(strstr(a.warning[1], "-accel: 'kvm'"));
+	ck_assert_ptr_nonnull(strstr(a.warning[2], "one CPU"));
+	ck_assert_int_eq(a.cfg.jit.accel, ACCEL_JIT);
+	ck_assert_str_eq(a.cfg.cpu_model, "max,-avx");
+	ck_assert_uint_eq(a.cfg.jit.cache_bytes, 32 << 20);
+	ck_assert_str_eq(a.cfg.smbios_system[3], "77");
+	ck_assert(a.cfg.nfw_cfg == 1 && !strcmp(a.cfg.fw_cfg[0].name, "opt/a") && !strcmp(a.cfg.fw_cfg[0].string, "b"));
+	args_free(&a);
+}
+END_TEST
+
 START_TEST(config_file)
 {
 	struct args a;
@@ -414,6 +446,7 @@ int main(void)
 	tcase_add_test(t, good_chars);
 	tcase_add_test(t, many_lists);
 	tcase_add_test(t, good_more);
+	tcase_add_test(t, good_elsewhere);
 	tcase_add_test(t, config_file);
 	tcase_add_test(t, sizes);
 	tcase_add_test(t, nearest);
