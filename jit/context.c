@@ -2,7 +2,8 @@
  * context.c - contexts: what besides IP decides which block runs.
  *
  * A context is (mode key, CS base, linear mappings since the last flush) and has a 16-bit id, which is the top of every
- * tag made under it; a new id makes all of them invalid at once. A CR3 load leaves alone the contexts whose code is in
+ * tag made under it; a new id makes all of them invalid at once. Ids are even: the lowest bit of the number in tags is
+ * MODE_SMAP, which STAC and CLAC change in translated code. A CR3 load leaves alone the contexts whose code is in
  * global pages only (a kernel's). INVLPG clears the tags of its page, one by one: the lines of a page that have had
  * any are kept in a table hashed by page (a stale or a shared entry costs a look at tags of other pages, no more).
  */
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define NO_CONTEXT 0xFFFF
+#define LAST_ID 0xFFFC /* the next pair has NO_CONTEXT in it */
 
 static void forget_ids(struct jit *j)
 {
@@ -20,15 +22,10 @@ static void forget_ids(struct jit *j)
 	j->large_hi = 0;
 }
 
-static bool matches(const struct jit_context *c, const struct vcpu *cpu)
-{
-	return c->id && c->mode == cpu->mode && c->cs_base == cpu->seg[SEG_CS].base;
-}
-
 static unsigned find_context(const struct jit *j)
 {
 	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
-		if (matches(&j->ctx[i], j->cpu))
+		if (context_is(&j->ctx[i], j->cpu))
 			return i;
 	return JIT_CONTEXTS;
 }
@@ -47,26 +44,27 @@ static unsigned new_context(struct jit *j)
 	struct vcpu *cpu = j->cpu;
 	unsigned i = pick_context(j);
 
-	/* ids used up (the last is that of no context): forget every tag that carries one */
-	if (++j->ctx_last_id == NO_CONTEXT) {
+	/* ids used up: forget every tag that carries one */
+	j->ctx_last_id += 2;
+	if (j->ctx_last_id > LAST_ID) {
 		forget_ids(j);
 		memset(j->fast, 0, sizeof(j->fast));
 		if (j->be->forget_all)
 			j->be->forget_all(j->be_priv);
-		j->ctx_last_id = 1;
+		j->ctx_last_id = 2;
 	}
-	j->ctx[i] = (struct jit_context){.id = j->ctx_last_id, .mode = cpu->mode, .cs_base = cpu->seg[SEG_CS].base};
+	j->ctx[i] = (struct jit_context){.id = j->ctx_last_id, .mode = cpu->mode & ~MODE_SMAP, .cs_base = cpu->seg[SEG_CS].base};
 	return i;
 }
 
 void set_context(struct jit *j)
 {
-	if (!matches(&j->ctx[j->ctx_now], j->cpu)) {
+	if (!context_is(&j->ctx[j->ctx_now], j->cpu)) {
 		j->ctx_now = find_context(j);
 		if (j->ctx_now == JIT_CONTEXTS)
 			j->ctx_now = new_context(j);
 	}
-	j->cpu->jc_key = (uint64_t)j->ctx[j->ctx_now].id << 48;
+	j->cpu->jc_key = context_key(&j->ctx[j->ctx_now], j->cpu);
 }
 
 static uint64_t *lines_of(struct jit *j, gla_t gla)

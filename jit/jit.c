@@ -25,7 +25,7 @@ static enum vm_err choose_backend(struct jit *j, struct err *e)
 	return j->be->init(j->cpu, &j->opt, &j->be_priv, e);
 }
 
-const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw"};
+const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw", "inline"};
 const unsigned jit_nopts = ARRAY_SIZE(jit_opts);
 
 #define HASH_BYTES (sizeof(struct block *) << JIT_HASH_BITS)

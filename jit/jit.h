@@ -21,6 +21,7 @@ enum {
 	JIT_OPT_NEXT = 16, /* instructions that may change mode, RIP or mappings do not end the run of translated code */
 	JIT_OPT_STI = 32,  /* the instruction behind STI in the same block */
 	JIT_OPT_FLDCW = 64, /* FLDCW that unmasks nothing is the host's */
+	JIT_OPT_INLINE = 128, /* CLI, STI, PUSHF, POPF, STAC, CLAC of a kernel are host code */
 };
 extern const char *const jit_opts[];
 extern const unsigned jit_nopts;

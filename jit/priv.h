@@ -6,6 +6,7 @@
 
 #include "jit/host/backend.h"
 #include "jit/lift/lift.h"
+#include "cpu/mode.h"
 
 #define JIT_HASH_BITS 18
 #define JIT_CONTEXTS 16
@@ -13,11 +14,11 @@
 #define JIT_LINES 8192
 #define TAG_PAGE 0xFFFFFFFFF000ull /* of a tag: the page of its IP value */
 
-/* What besides IP decides which block runs: each distinct one has a 16-bit id in the jump-cache tags. */
+/* What besides IP decides which block runs: each distinct one has a 16-bit number in the jump-cache tags. */
 struct jit_context {
 	uint64_t cs_base;
-	uint32_t mode;
-	uint16_t id; /* 0: free */
+	uint32_t mode; /* without MODE_SMAP, which is the lowest bit of the number */
+	uint16_t id; /* even; 0: free */
 	bool local;  /* code of a page that is not global has been noted under this id */
 };
 
@@ -128,13 +129,21 @@ struct block *translate_one(struct jit *j, raddr_t ra, const uint8_t *host, uint
 void set_context(struct jit *j);
 void context_flushed(void *opaque, gla_t gla); /* mmu.flushed */
 void context_note(struct jit *j, struct block *b); /* @b is the block at cpu->rip in this context */
+/* STAC and CLAC only change the lowest bit of the number in cpu->jc_key: contexts that differ in MODE_SMAP are one. */
+static inline bool context_is(const struct jit_context *c, const struct vcpu *cpu)
+{
+	return c->id && c->mode == (cpu->mode & ~MODE_SMAP) && c->cs_base == cpu->seg[SEG_CS].base;
+}
+static inline uint64_t context_key(const struct jit_context *c, const struct vcpu *cpu)
+{
+	return (uint64_t)(c->id | !!(cpu->mode & MODE_SMAP)) << 48;
+}
 /* Is cpu->jc_key that of what is in force? */
 static inline bool context_known(const struct jit *j)
 {
 	const struct jit_context *c = &j->ctx[j->ctx_now];
 
-	return c->id && c->mode == j->cpu->mode && c->cs_base == j->cpu->seg[SEG_CS].base &&
-		j->cpu->jc_key == (uint64_t)c->id << 48;
+	return context_is(c, j->cpu) && j->cpu->jc_key == context_key(c, j->cpu);
 }
 /* the block noted for cpu->rip in this context, or NULL */
 static inline struct block *context_find(const struct jit *j)

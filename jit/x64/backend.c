@@ -78,6 +78,7 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 		c->pool |= 1u << X_R8 | 1u << X_R9 | 1u << X_R10;
 	c->ncold = 0;
 	c->starved = c->ended = false;
+	c->mode_after = ir->mode;
 	c->held = 0;
 	c->group.on = false;
 	c->group.skip = 0;

@@ -241,7 +241,7 @@ bool lower_cmc(struct emitter *c, const struct ir_op *o)
 	return true;
 }
 
-/* No host code for this form: the one meaning of the op, in C. */
+/* What comes behind @o, which ends its block and which C runs. */
 static enum site_end ends(const struct emitter *c, const struct ir_op *o)
 {
 	if (o + 1 != c->ir->op + c->ir->nops || c->ir->mode & (MODE_ONE | MODE_ICOUNT) || c->x->jc.off ||
@@ -252,22 +252,28 @@ static enum site_end ends(const struct emitter *c, const struct ir_op *o)
 	return c->ir->term.kind == TERM_STOP ? ENDS_STOP : ENDS_NOT;
 }
 
-void lower_eval(struct emitter *c, const struct ir_op *o)
+struct x64_site *helper_site(struct emitter *c, const struct ir_op *o)
 {
-	struct x64_site *s;
+	struct x64_site *s = eval_site(c, o);
 
-	flags_save(c);
-	spill_temps(c);
-	s = eval_site(c, o);
 	s->ends = ends(c, o);
 	c->ended = s->ends;
-	emit_eval(c, s);
+	return s;
+}
+
+/* No host code for this form: the one meaning of the op, in C. */
+void lower_eval(struct emitter *c, const struct ir_op *o)
+{
+	flags_save(c);
+	spill_temps(c);
+	c->mode_after = c->ir->mode;
+	emit_eval(c, helper_site(c, o));
 	c->fl_host = false;
 	c->fl_env = true;
 }
 
 lower_fn *const x64_lower[IR_OP_COUNT] = {
-	[IR_NATIVE] = lower_native, [IR_MOV] = lower_mov, [IR_ZEXT] = lower_zext, [IR_SEXT] = lower_sext, [IR_LEA] = lower_lea,
+	[IR_NATIVE] = lower_native, [IR_HELPER] = lower_helper, [IR_MOV] = lower_mov, [IR_ZEXT] = lower_zext, [IR_SEXT] = lower_sext, [IR_LEA] = lower_lea,
 	[IR_LIN] = lower_lea, [IR_IPVAL] = lower_ipval, [IR_LDENV] = lower_ldenv, [IR_STENV] = lower_stenv,
 	[IR_BSWAP] = lower_bswap, [IR_LD] = lower_ld, [IR_LDX] = lower_ld, [IR_ST] = lower_st, [IR_STX] = lower_stx,
 	[IR_CANON] = lower_canon, [IR_SEGCHK] = lower_segchk, [IR_ADD] = lower_binary, [IR_ADC] = lower_binary, [IR_SUB] = lower_binary,

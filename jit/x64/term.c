@@ -275,7 +275,7 @@ static void resume(struct emitter *c)
 	uint8_t *out[3];
 
 	if (c->ended) {
-		x_alu_mi(&c->cb, X_CMP, 4, &mode, (int32_t)c->ir->mode);
+		x_alu_mi(&c->cb, X_CMP, 4, &mode, (int32_t)c->mode_after);
 		out[0] = x_jcc_fwd(&c->cb, 5);
 		c->fl_host = false;
 		exit_at(c, 0, 0, x_jmp_fwd(&c->cb), NULL);
@@ -328,7 +328,9 @@ void lower_term(struct emitter *c)
 		indirect(c, t);
 		break;
 	case TERM_STOP:
-		if (t->soft && patched(c, &c->blk->exit[0]) && !(c->ir->mode & MODE_ONE)) {
+		/* a new mode key without x64_eval() to find its context is the run loop's */
+		if (t->soft && patched(c, &c->blk->exit[0]) && !(c->ir->mode & MODE_ONE) &&
+			(c->ended || c->mode_after == c->ir->mode)) {
 			flags_save(c);
 			resume(c);
 			break;

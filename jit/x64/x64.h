@@ -161,6 +161,7 @@ struct emitter {
 	uint8_t reg_t[16];	   /* temporary held by a register, or 0xFF */
 	bool fl_host, fl_env;
 	bool ended;		   /* the last op goes through x64_eval() and has a site that ends the block */
+	uint32_t mode_after;	   /* mode key behind the block, if it is not the run loop that goes on */
 	bool starved;		   /* ran out of registers in this op */
 	uint16_t obs;		   /* flags that could be shown, before the current op */
 	unsigned i;		   /* op index */
@@ -246,6 +247,9 @@ lower_fn lower_binary, lower_cmp, lower_unary, lower_shift, lower_mul, lower_imu
 lower_fn lower_mov, lower_zext, lower_sext, lower_lea, lower_ipval, lower_ldenv, lower_stenv, lower_bswap, lower_setcc,
 	lower_cmov, lower_getf, lower_putf, lower_setf, lower_cmc;
 void lower_eval(struct emitter *c, const struct ir_op *o);
+struct x64_site *helper_site(struct emitter *c, const struct ir_op *o); /* for x64_eval(), which may be the last of its block */
+/* inline.c */
+bool lower_helper(struct emitter *c, const struct ir_op *o);
 /* native.c */
 bool lower_native(struct emitter *c, const struct ir_op *o);
 bool x64_alone(struct emitter *c, const struct ir_op *o); /* leave for the interpreter if no block may go on behind @o in C */
