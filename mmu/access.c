@@ -178,6 +178,21 @@ enum exit mmu_write_buf(struct mmu *m, gla_t gla, const void *buf, unsigned len,
 	return EXIT_NONE;
 }
 
+/* Usual sizes by one instruction each. */
+static void copy(void *to, const void *from, unsigned size)
+{
+	switch (size) {
+	case 8:
+		memcpy(to, from, 8);
+		break;
+	case 4:
+		memcpy(to, from, 4);
+		break;
+	default:
+		memcpy(to, from, size);
+	}
+}
+
 enum exit mmu_read(struct mmu *m, gla_t gla, unsigned size, enum mmu_idx idx, uint64_t *val)
 {
 	const struct tlb_entry *t = &m->tlb[idx][tlb_index(gla)];
@@ -185,7 +200,7 @@ enum exit mmu_read(struct mmu *m, gla_t gla, unsigned size, enum mmu_idx idx, ui
 	enum exit x;
 
 	if (LIKELY(((gla + (size - 1)) & PAGE_MASK) == t->rd)) {
-		memcpy(&v, (const void *)(uintptr_t)(gla + t->addend), size);
+		copy(&v, (const void *)(uintptr_t)(gla + t->addend), size);
 		*val = v;
 		return EXIT_NONE;
 	}
@@ -200,7 +215,7 @@ enum exit mmu_write(struct mmu *m, gla_t gla, unsigned size, enum mmu_idx idx, u
 	const struct tlb_entry *t = &m->tlb[idx][tlb_index(gla)];
 
 	if (LIKELY(((gla + (size - 1)) & PAGE_MASK) == t->wr && !m->tap)) {
-		memcpy((void *)(uintptr_t)(gla + t->addend), &val, size);
+		copy((void *)(uintptr_t)(gla + t->addend), &val, size);
 		return EXIT_NONE;
 	}
 	return mmu_write_buf(m, gla, &val, size, idx);

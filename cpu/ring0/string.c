@@ -124,6 +124,86 @@ static bool must_stop(const struct str *s)
 	return s->count && (s->one || __atomic_load_n(&s->cpu->req, __ATOMIC_RELAXED));
 }
 
+/* ---- the usual case: forwards, through flat segments, all of it in one page that the TLB lets translated code access ---- */
+
+/* Bytes the instruction is about, or 0: not that case. */
+static uint64_t plain_length(const struct vcpu *cpu, uint64_t packed)
+{
+	uint64_t count = HSTR_REP(packed) ? cpu->gpr[GPR_RCX] & size_mask(HSTR_ASIZE(packed)) : 1;
+
+	if (HSTR_ASIZE(packed) < 4 || (cpu->eflags & (FL_DF | FL_TF)) || cpu->shadow || (cpu->dr[7] & 0xFF) ||
+		(cpu->mode & MODE_AC) || cpu->mmu.tap || count > PAGE_SIZE)
+		return 0;
+	return count * HSTR_SIZE(packed);
+}
+
+/* Host address of @len bytes at offset @r (a register) of @seg, or NULL. */
+static uint8_t *plain(const struct vcpu *cpu, uint64_t packed, unsigned seg, unsigned r, uint64_t len, bool write)
+{
+	gla_t gla = cpu->gpr[r] & size_mask(HSTR_ASIZE(packed));
+	const struct tlb_entry *t = &cpu->mmu.tlb[vcpu_mmu_idx(cpu)][tlb_index(gla)];
+
+	if (!(cpu->mode & MODE_FLAT_ES << seg) || (write ? t->wr : t->rd) != (gla & PAGE_MASK) ||
+		(gla & (PAGE_SIZE - 1)) + len > PAGE_SIZE)
+		return NULL;
+	return (uint8_t *)(uintptr_t)(gla + t->addend);
+}
+
+static void plain_done(struct vcpu *cpu, uint64_t packed, unsigned r, uint64_t len)
+{
+	cpu->gpr[r] = (cpu->gpr[r] + len) & size_mask(HSTR_ASIZE(packed));
+}
+
+static bool movs_plain(struct vcpu *cpu, uint64_t packed)
+{
+	uint64_t len = plain_length(cpu, packed);
+	uint8_t *d, *s;
+
+	s = len ? plain(cpu, packed, HSTR_SEG(packed), GPR_RSI, len, false) : NULL;
+	d = s ? plain(cpu, packed, SEG_ES, GPR_RDI, len, true) : NULL;
+	if (!d || (d > s && d < s + len)) /* each store would feed a later load */
+		return false;
+	if (len == 4)
+		memcpy(d, s, 4);
+	else if (len == 8)
+		memcpy(d, s, 8);
+	else
+		memmove(d, s, len);
+	plain_done(cpu, packed, GPR_RSI, len);
+	plain_done(cpu, packed, GPR_RDI, len);
+	if (HSTR_REP(packed))
+		cpu->gpr[GPR_RCX] = 0;
+	return true;
+}
+
+static void fill_run(uint8_t *d, uint64_t v, uint64_t n, unsigned size)
+{
+	if (size == 1) {
+		memset(d, (int)v, n);
+		return;
+	}
+	for (uint64_t i = 0; i < n; i++)
+		memcpy(d + i * size, &v, size);
+}
+
+static bool stos_plain(struct vcpu *cpu, uint64_t packed)
+{
+	uint64_t len = plain_length(cpu, packed), v = cpu->gpr[GPR_RAX];
+	uint8_t *d = len ? plain(cpu, packed, SEG_ES, GPR_RDI, len, true) : NULL;
+
+	if (!d)
+		return false;
+	if (HSTR_SIZE(packed) == 4)
+		for (uint64_t i = 0; i < len; i += 4)
+			memcpy(d + i, &v, 4);
+	else
+		fill_run(d, v, len / HSTR_SIZE(packed), HSTR_SIZE(packed));
+	plain_done(cpu, packed, GPR_RDI, len);
+	if (HSTR_REP(packed))
+		cpu->gpr[GPR_RCX] = 0;
+	return true;
+}
+
 static uint64_t load_el(const uint8_t *p, unsigned size)
 {
 	uint64_t v = 0;
@@ -164,6 +244,8 @@ enum exit h_movs(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 {
 	struct str s;
 
+	if (movs_plain(cpu, packed))
+		return EXIT_NONE;
 	str_open(&s, cpu, packed);
 	while (s.count) {
 		uint64_t n = page_run(&s, s.seg, reg(&s, GPR_RSI), s.count);
@@ -190,20 +272,12 @@ enum exit h_movs(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 
 /* ---- STOS, LODS ---- */
 
-static void fill_run(uint8_t *d, uint64_t v, uint64_t n, unsigned size)
-{
-	if (size == 1) {
-		memset(d, (int)v, n);
-		return;
-	}
-	for (uint64_t i = 0; i < n; i++)
-		memcpy(d + i * size, &v, size);
-}
-
 enum exit h_stos(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 {
 	struct str s;
 
+	if (stos_plain(cpu, packed))
+		return EXIT_NONE;
 	str_open(&s, cpu, packed);
 	while (s.count) {
 		uint64_t n = page_run(&s, SEG_ES, reg(&s, GPR_RDI), s.count), v = cpu->gpr[GPR_RAX];

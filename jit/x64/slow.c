@@ -212,24 +212,63 @@ unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 	return x;
 }
 
-unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
+static uint64_t argument(const struct vcpu *cpu, const struct x64_frame *f, ir_val v, int64_t imm)
+{
+	switch (IR_KIND(v)) {
+	case IR_KIND_T:
+		return f->t[IR_NUM(v) % IR_MAX_TEMPS];
+	case IR_KIND_IMM:
+		return (uint64_t)imm;
+	case IR_KIND_G:
+		return cpu->gpr[IR_NUM(v) & 15];
+	default:
+		return 0;
+	}
+}
+
+/* A helper that eval_op() would call with nothing to add: no instruction of the block, no high byte. */
+static bool plain_helper(const struct ir_op *o)
+{
+	return o->op == IR_HELPER && !o->cc && IR_KIND(o->a) != IR_KIND_GH && IR_KIND(o->b) != IR_KIND_GH &&
+		IR_KIND(o->c) != IR_KIND_GH && IR_KIND(o->d) != IR_KIND_GH && IR_KIND(o->d) != IR_KIND_G;
+}
+
+static enum exit call_helper(struct vcpu *cpu, struct x64_frame *f, const struct ir_op *o)
+{
+	enum exit x = helpers[o->aux].fn(cpu, argument(cpu, f, o->a, o->imm), argument(cpu, f, o->b, o->imm),
+		argument(cpu, f, o->c, o->imm));
+
+	if (!x && IR_KIND(o->d) == IR_KIND_T)
+		f->t[IR_NUM(o->d) % IR_MAX_TEMPS] = cpu->ret;
+	return x;
+}
+
+static enum exit eval(struct vcpu *cpu, struct x64_frame *f, const struct ir_op *o)
 {
 	struct eval *e = &f->x->eval;
+	const struct x64_site *s = f->site;
+
+	e->mode = cpu->mode;
+	if (o->op == IR_NATIVE || o->cc)
+		e->insns = ((const struct x64_block *)s->blk->priv)->insns;
+	e->off = (unsigned)s->off;
+	e->t = f->t;
+	return eval_op(e, o);
+}
+
+unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
+{
 	const struct x64_site *s = f->site;
 	const struct ir_op *o = s->op;
 	bool live = cpu->fp_live && ((const struct x64_block *)s->blk->priv)->fp; /* whoever needs it next loads it */
 	enum exit x;
 
 	cpu->doing = PROF_HELPER;
-	x64_fp_save(f->x);
-	e->mode = cpu->mode;
-	if (o->op == IR_NATIVE || o->cc)
-		e->insns = ((const struct x64_block *)s->blk->priv)->insns;
-	e->off = (unsigned)s->off;
-	e->t = f->t;
+	if (cpu->fp_live)
+		x64_fp_save(f->x);
 	cpu->eflags = (cpu->eflags & ~IRF_ALL) | flags_unpack(cpu->fl_save);
 	set_rip(cpu, s, s->off);
-	x = eval_op(e, o);
+	x = plain_helper(o) ? call_helper(cpu, f, o) : eval(cpu, f, o);
 	cpu->fl_save = flags_pack(cpu->eflags);
 	if (x)
 		return 1 + (x == EXIT_FAULT ? RUN_FAULT : RUN_STOP);
