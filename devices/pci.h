@@ -99,7 +99,7 @@ struct pci_bus {
 	unsigned nfn;
 	struct irq pirq[4]; /* PIRQA..D, active high; the board connects them to the PIIX3 */
 	/* Deliver an MSI: a 32-bit write of @data at @addr (board: to the APIC bus). May be NULL. */
-	void (*msi)(void *opaque, uint64_t addr, uint32_t data);
+	void (*msi)(void *opaque, const char *source, uint64_t addr, uint32_t data);
 	void *msi_opaque;
 	/* Port CF9h lies inside the mechanism's range: byte accesses to it go here (PIIX3 reset control). */
 	uint8_t (*cf9_read)(void *opaque);

@@ -24,7 +24,7 @@ static bool send(struct pci_dev *d, uint64_t addr, uint32_t data)
 	if (!(pci_get16(d->cfg + PCI_CFG_COMMAND) & PCI_CMD_MASTER))
 		return false;
 	if (d->bus->msi)
-		d->bus->msi(d->bus->msi_opaque, addr, data);
+		d->bus->msi(d->bus->msi_opaque, d->name, addr, data);
 	return true;
 }
 

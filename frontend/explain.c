@@ -83,12 +83,9 @@ static void decode(struct tale *s)
 	const struct trap *t = s->t;
 	uint8_t buf[INSN_MAX_LEN];
 	unsigned n = t->nbytes, code = mode_code_size(t->at.mode);
-	bool fetch = t->has_walk && t->fault.acc == MMU_EXEC;
 	gla_t gla = t->at.base + t->at.rip;
 
 	memcpy(buf, t->bytes, n);
-	if (!fetch && n < sizeof(buf)) /* the rest is in the next page, or the TLB had none of it */
-		n += mmu_peek(&s->cpu->mmu, (code == 8 ? gla : (uint32_t)gla) + n, buf + n, sizeof(buf) - n);
 	s->decoded = n && insn_decode(s->cpu->index, buf, n, code, &s->in) == DECODE_OK;
 	label(s, t->ev.kind == EV_TRAP || external(t) ? "next" : "instruction");
 	fprintf(s->o, "  %04x:%0*" PRIx64 "  ", t->at.cs, code == 8 ? 16 : code == 4 ? 8 : 4, t->at.rip);
@@ -181,25 +178,6 @@ static void page_code(const struct tale *s)
 	fprintf(s->o, "  %" PRIx64 " (CR2), CR3 %" PRIx64 "\n", s->t->ev.cr2, s->t->cr3);
 }
 
-/* Descriptor @sel (or gate of vector @sel with @idt) as it is in memory now. False: beyond the table. */
-static bool fetch(const struct tale *s, uint32_t sel, bool idt, uint64_t desc[2])
-{
-	const struct trap *t = s->t;
-	uint64_t base = idt ? t->idtr.base : t->gdtr.base;
-	uint32_t limit = idt ? t->idtr.limit : t->gdtr.limit, off = idt ? sel * (s->lma ? 16 : 8) : sel & 0xFFF8;
-
-	if (!idt && (sel & 4)) {
-		base = t->ldtr.base;
-		limit = t->ldtr.attr & SEGA_P ? t->ldtr.limit : 0;
-	}
-	desc[0] = desc[1] = 0;
-	if (off + 7 > limit || mmu_peek(&s->cpu->mmu, base + off, &desc[0], 8) != 8)
-		return false;
-	if (explain_wide(desc[0], s->lma))
-		mmu_peek(&s->cpu->mmu, base + off + 8, &desc[1], 8);
-	return true;
-}
-
 static void descriptor(const struct tale *s, uint64_t lo, uint64_t hi)
 {
 	label(s, "descriptor");
@@ -213,7 +191,6 @@ static void selector_code(const struct tale *s)
 	const struct event *e = &s->t->ev;
 	bool idt = e->code & 2;
 	unsigned index = e->code >> 3;
-	uint64_t d[2];
 
 	label(s, "code");
 	fprintf(s->o, "  %s %u%s%s\n", idt ? "IDT vector" : e->code & 4 ? "LDT entry" : "GDT entry", index,
@@ -230,8 +207,8 @@ static void selector_code(const struct tale *s)
 		return;
 	if (e->desc[0])
 		descriptor(s, e->desc[0], e->desc[1]);
-	else if (idt ? fetch(s, index, true, d) : e->code >> 2 && fetch(s, e->code, false, d))
-		descriptor(s, d[0], d[1]);
+	else if (s->t->ndesc && (idt || e->code >> 2))
+		descriptor(s, s->t->desc[0], explain_wide(s->t->desc[0], s->lma) ? s->t->desc[1] : 0);
 }
 
 /* ---- what the row wants shown ---- */
@@ -242,13 +219,12 @@ static void aux(const struct tale *s)
 	const struct fact *f = &facts[e->check];
 
 	if (f->show & SHOW_GATE) {
-		uint64_t d[2];
+		const uint64_t *d = s->t->desc;
 
-		/* the event has the first half; the rest, which the check did not look at, is in memory */
-		fetch(s, e->code >> 3, true, d);
+		/* the event has the first half; the rest, which the check did not look at, was in memory */
 		label(s, "gate");
 		fprintf(s->o, "  vector %u: %016" PRIx64 ": ", e->code >> 3, e->aux[0]);
-		explain_descriptor(s->o, e->aux[0], d[0] == e->aux[0] ? d[1] : 0, s->lma);
+		explain_descriptor(s->o, e->aux[0], d[0] == e->aux[0] && explain_wide(d[0], s->lma) ? d[1] : 0, s->lma);
 		fputc('\n', s->o);
 		return;
 	}
@@ -274,16 +250,16 @@ static void io_map(const struct tale *s)
 	const struct trap *t = s->t;
 	unsigned port = t->ev.aux[0] & 0xFFFF;
 	uint16_t base = 0;
-	uint8_t b = 0xFF;
 
-	mmu_peek(&s->cpu->mmu, t->tr.base + 0x66, &base, 2);
+	if (t->ntss == HISTORY_TSS)
+		memcpy(&base, t->tss + 0x66, 2);
 	label(s, "I/O map");
-	if (base + port / 8 > t->tr.limit || mmu_peek(&s->cpu->mmu, t->tr.base + base + port / 8, &b, 1) != 1)
+	if (!t->has_io)
 		fprintf(s->o, "  at %04x of the TSS; the bit of port %04x lies beyond the limit %x\n", base, port,
 			t->tr.limit);
 	else
 		fprintf(s->o, "  at %04x of the TSS; byte %x for port %04x is %02x, bit %u = %u\n", base,
-			base + port / 8, port, b, port & 7, b >> (port & 7) & 1);
+			base + port / 8, port, t->io, port & 7, t->io >> (port & 7) & 1);
 }
 
 static void shown(const struct tale *s)
@@ -309,7 +285,7 @@ static void shown(const struct tale *s)
 			t->gdtr.limit, t->idtr.base, t->idtr.limit, t->ldtr.sel, t->ldtr.base, t->ldtr.limit);
 	}
 	if (show & SHOW_TR)
-		explain_tss(s->o, s->deep, s->cpu, &t->tr, s->lma, true);
+		explain_tss(s->o, s->deep, &t->tr, t->tss, t->ntss, s->lma, true);
 	if (show & SHOW_IOMAP)
 		io_map(s);
 }

@@ -2,7 +2,7 @@
  * explain.h - exceptions told in words: which instruction, where, which of the manual's conditions, with what operands.
  *
  * The sources are the trap log (cpu/ring0/history.h), which holds the CPU's state at the fault, and the rows of
- * cpu/ring0/checks.def. Guest memory is only read where the log has no copy (descriptor tables), without side effects.
+ * cpu/ring0/checks.def. Guest memory is not read: what it held when a trap arose is in the log.
  */
 #ifndef FRONTEND_EXPLAIN_H
 #define FRONTEND_EXPLAIN_H
@@ -26,8 +26,8 @@ bool explain_wide(uint64_t lo, bool lma);
 void explain_bits(FILE *out, const char *reg, uint64_t v);
 /* explain_walk() - each level of @w for @gla, one line each behind @indent, and what stopped it */
 void explain_walk(FILE *out, const char *indent, const struct paging *pg, gla_t gla, const struct walk *w);
-/* explain_tss() - fields of the TSS at @tr as they are in memory, lines behind @indent; @brief: stacks only */
-void explain_tss(FILE *out, const char *indent, struct vcpu *cpu, const struct seg *tr, bool lma, bool brief);
+/* explain_tss() - fields of the TSS at @tr, of which @bytes has the first @n, lines behind @indent; @brief: stacks only */
+void explain_tss(FILE *out, const char *indent, const struct seg *tr, const uint8_t *bytes, unsigned n, bool lma, bool brief);
 
 /* explain_trap() - the whole story of one trap, about a dozen lines */
 void explain_trap(FILE *out, struct vcpu *cpu, const struct trap *t);

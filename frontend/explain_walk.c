@@ -5,6 +5,7 @@
  */
 #include "frontend/explain.h"
 #include <inttypes.h>
+#include <string.h>
 
 #define PTE_PS BIT(7)
 
@@ -63,62 +64,70 @@ void explain_walk(FILE *o, const char *indent, const struct paging *pg, gla_t gl
 
 /* ---- TSS ---- */
 
-static uint64_t field(struct vcpu *cpu, const struct seg *tr, unsigned off, unsigned size)
+struct tss_copy {
+	const uint8_t *bytes;
+	unsigned n;
+};
+
+/* 0 where there is none */
+static uint64_t field(const struct tss_copy *t, unsigned off, unsigned size)
 {
 	uint64_t v = 0;
 
-	mmu_peek(&cpu->mmu, tr->base + off, &v, size);
+	if (off + size <= t->n)
+		memcpy(&v, t->bytes + off, size);
 	return v;
 }
 
-static void tss64(FILE *o, const char *indent, struct vcpu *cpu, const struct seg *tr, bool brief)
+static void tss64(FILE *o, const char *indent, const struct tss_copy *t, bool brief)
 {
 	for (unsigned i = 0; i < 3; i++)
-		fprintf(o, "%s%sRSP%u %016" PRIx64, i ? " " : "", i ? "" : indent, i, field(cpu, tr, 4 + 8 * i, 8));
+		fprintf(o, "%s%sRSP%u %016" PRIx64, i ? " " : "", i ? "" : indent, i, field(t, 4 + 8 * i, 8));
 	fputc('\n', o);
 	for (unsigned i = 1; i < 8 && !brief; i++)
-		fprintf(o, "%sIST%u %016" PRIx64 "\n", indent, i, field(cpu, tr, 0x1C + 8 * i, 8));
-	fprintf(o, "%sI/O map base %04x\n", indent, (unsigned)field(cpu, tr, 0x66, 2));
+		fprintf(o, "%sIST%u %016" PRIx64 "\n", indent, i, field(t, 0x1C + 8 * i, 8));
+	fprintf(o, "%sI/O map base %04x\n", indent, (unsigned)field(t, 0x66, 2));
 }
 
-static void tss32(FILE *o, const char *indent, struct vcpu *cpu, const struct seg *tr, bool brief)
+static void tss32(FILE *o, const char *indent, const struct tss_copy *t, const struct seg *tr, bool brief)
 {
 	static const char *const regs[] = {"EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"};
 	static const char *const segs[] = {"ES", "CS", "SS", "DS", "FS", "GS", "LDT"};
 
 	fprintf(o, "%s", indent);
 	for (unsigned i = 0; i < 3; i++)
-		fprintf(o, "SS%u:ESP%u %04x:%08x ", i, i, (unsigned)field(cpu, tr, 8 + 8 * i, 2),
-			(unsigned)field(cpu, tr, 4 + 8 * i, 4));
-	fprintf(o, "link %04x\n", (unsigned)field(cpu, tr, 0, 2));
+		fprintf(o, "SS%u:ESP%u %04x:%08x ", i, i, (unsigned)field(t, 8 + 8 * i, 2),
+			(unsigned)field(t, 4 + 8 * i, 4));
+	fprintf(o, "link %04x\n", (unsigned)field(t, 0, 2));
 	if (!brief) {
-		fprintf(o, "%sCR3 %08x EIP %08x EFLAGS %08x\n%s", indent, (unsigned)field(cpu, tr, 0x1C, 4),
-			(unsigned)field(cpu, tr, 0x20, 4), (unsigned)field(cpu, tr, 0x24, 4), indent);
+		fprintf(o, "%sCR3 %08x EIP %08x EFLAGS %08x\n%s", indent, (unsigned)field(t, 0x1C, 4),
+			(unsigned)field(t, 0x20, 4), (unsigned)field(t, 0x24, 4), indent);
 		for (unsigned i = 0; i < 8; i++)
-			fprintf(o, "%s %08x%c", regs[i], (unsigned)field(cpu, tr, 0x28 + 4 * i, 4),
+			fprintf(o, "%s %08x%c", regs[i], (unsigned)field(t, 0x28 + 4 * i, 4),
 				i == 7 ? '\n' : ' ');
 		fprintf(o, "%s", indent);
 		for (unsigned i = 0; i < 7; i++)
-			fprintf(o, "%s %04x%c", segs[i], (unsigned)field(cpu, tr, 0x48 + 4 * i, 2),
+			fprintf(o, "%s %04x%c", segs[i], (unsigned)field(t, 0x48 + 4 * i, 2),
 				i == 6 ? '\n' : ' ');
 	}
 	if (tr->limit >= 0x67)
-		fprintf(o, "%sT %u, I/O map base %04x\n", indent, (unsigned)field(cpu, tr, 0x64, 2) & 1,
-			(unsigned)field(cpu, tr, 0x66, 2));
+		fprintf(o, "%sT %u, I/O map base %04x\n", indent, (unsigned)field(t, 0x64, 2) & 1,
+			(unsigned)field(t, 0x66, 2));
 }
 
-static void tss16(FILE *o, const char *indent, struct vcpu *cpu, const struct seg *tr)
+static void tss16(FILE *o, const char *indent, const struct tss_copy *t)
 {
 	fprintf(o, "%s", indent);
 	for (unsigned i = 0; i < 3; i++)
-		fprintf(o, "SS%u:SP%u %04x:%04x ", i, i, (unsigned)field(cpu, tr, 4 + 4 * i, 2),
-			(unsigned)field(cpu, tr, 2 + 4 * i, 2));
-	fprintf(o, "link %04x IP %04x FLAGS %04x\n", (unsigned)field(cpu, tr, 0, 2),
-		(unsigned)field(cpu, tr, 0x0E, 2), (unsigned)field(cpu, tr, 0x10, 2));
+		fprintf(o, "SS%u:SP%u %04x:%04x ", i, i, (unsigned)field(t, 4 + 4 * i, 2),
+			(unsigned)field(t, 2 + 4 * i, 2));
+	fprintf(o, "link %04x IP %04x FLAGS %04x\n", (unsigned)field(t, 0, 2),
+		(unsigned)field(t, 0x0E, 2), (unsigned)field(t, 0x10, 2));
 }
 
-void explain_tss(FILE *o, const char *indent, struct vcpu *cpu, const struct seg *tr, bool lma, bool brief)
+void explain_tss(FILE *o, const char *indent, const struct seg *tr, const uint8_t *bytes, unsigned n, bool lma, bool brief)
 {
+	const struct tss_copy t = {bytes, n};
 	unsigned type = tr->attr & SEGA_TYPE;
 
 	fprintf(o, "%sTR %04x: %s TSS, base %0*" PRIx64 " limit %08x\n", indent, tr->sel,
@@ -126,9 +135,9 @@ void explain_tss(FILE *o, const char *indent, struct vcpu *cpu, const struct seg
 	if (!(tr->attr & SEGA_P) || !(tr->sel & ~3))
 		fprintf(o, "%sno TSS has been loaded\n", indent);
 	else if (lma)
-		tss64(o, indent, cpu, tr, brief);
+		tss64(o, indent, &t, brief);
 	else if (type & 8)
-		tss32(o, indent, cpu, tr, brief);
+		tss32(o, indent, &t, tr, brief);
 	else
-		tss16(o, indent, cpu, tr);
+		tss16(o, indent, &t);
 }

@@ -328,7 +328,7 @@ static int run(struct program *p)
 		jit_count_insns(machine_jit(p->m), true);
 	if (a->magic)
 		jit_debug_magic(machine_jit(p->m));
-	if (open_gdb(p, &e) || (a->trace && trace_new(&p->trace, p->m, a->trace, &e)) ||
+	if (open_gdb(p, &e) || (a->trace && trace_new(&p->trace, p->m, a->trace, a->cfg.jit.icount, &e)) ||
 		(a->report && report_new(&p->report, p->m, a->report, &e)) ||
 		(a->pidfile && process_pidfile(a->pidfile, &p->pidfile, &e)))
 		return fail(&e);

@@ -135,11 +135,19 @@ void info_idt(struct mon *mon)
 		fprintf(mon->out, "no gates\n");
 }
 
-void info_tss(struct mon *mon)
+static void tss(struct mon *mon, bool brief)
 {
 	struct vcpu *cpu = machine_cpu(mon->m);
+	uint8_t bytes[HISTORY_TSS];
+	unsigned n = cpu->tr.limit < sizeof(bytes) ? (unsigned)cpu->tr.limit + 1 : sizeof(bytes);
 
-	explain_tss(mon->out, "", cpu, &cpu->tr, in_long_mode(cpu), false);
+	n = mmu_peek(&cpu->mmu, cpu->tr.base, bytes, n);
+	explain_tss(mon->out, "", &cpu->tr, bytes, n, in_long_mode(cpu), brief);
+}
+
+void info_tss(struct mon *mon)
+{
+	tss(mon, false);
 }
 
 /* ---- rings ---- */
@@ -183,7 +191,7 @@ void info_rings(struct mon *mon)
 		fprintf(mon->out, "real mode: there are no rings\n");
 		return;
 	}
-	explain_tss(mon->out, "", cpu, &cpu->tr, in_long_mode(cpu), true);
+	tss(mon, true);
 	entry_points(mon);
 }
 

@@ -13,8 +13,8 @@ struct trace;
 
 /* trace_check() - is @arg "file=NAME[,os=linux]"? */
 enum vm_err trace_check(const char *arg, struct err *e);
-/* trace_new() - opens the file and begins to listen to @m. os=linux: system calls by Linux's names */
-enum vm_err trace_new(struct trace **out, struct machine *m, const char *arg, struct err *e);
+/* trace_new() - opens the file and begins to listen to @m. os=linux: system calls by Linux's names; @icount: time is a count of instructions */
+enum vm_err trace_new(struct trace **out, struct machine *m, const char *arg, bool icount, struct err *e);
 void trace_free(struct trace *t); /* before the machine goes; says if the file could not be written completely */
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PROCS 256
+#define MAX_PROCS 256 /* a power of two: also the hints' */
 #define MAX_FORKS 8
 
 struct proc {
@@ -27,7 +27,7 @@ enum kind { PLAIN, FORK, EXEC, EXIT, KIND = 3, PATH = 4 /* + 8 * argument */ };
 
 struct linux_procs {
 	uint8_t kind[2][MAX_CALLS]; /* by number: 32-bit, 64-bit calls */
-	struct proc *last; /* found last */
+	uint8_t hint[MAX_PROCS]; /* by hash of the space: where it was found last */
 	struct proc proc[MAX_PROCS];
 	unsigned next; /* is overwritten next */
 	struct {
@@ -111,11 +111,16 @@ bool linux_call_path(const struct linux_procs *p, struct vcpu *cpu, bool wide, u
 
 static struct proc *find(struct linux_procs *p, uint64_t space)
 {
-	if (p->last && p->last->used && p->last->space == space)
-		return p->last;
+	uint8_t *hint = &p->hint[(space >> 12 ^ space >> 5) & (MAX_PROCS - 1)];
+	struct proc *q = &p->proc[*hint];
+
+	if (q->used && q->space == space)
+		return q;
 	for (unsigned i = 0; i < MAX_PROCS; i++)
-		if (p->proc[i].used && p->proc[i].space == space)
-			return p->last = &p->proc[i];
+		if (p->proc[i].used && p->proc[i].space == space) {
+			*hint = (uint8_t)i;
+			return &p->proc[i];
+		}
 	return NULL;
 }
 
@@ -126,26 +131,29 @@ const char *linux_process(const struct linux_procs *p, uint64_t space)
 	return q && q->name[0] ? q->name : NULL;
 }
 
-void linux_call(struct linux_procs *p, bool wide, uint64_t nr, uint64_t space, uint64_t back)
+bool linux_call(struct linux_procs *p, bool wide, uint64_t nr, uint64_t space, uint64_t back)
 {
 	unsigned kind = (uint32_t)nr < MAX_CALLS ? p->kind[wide][(uint32_t)nr] & KIND : PLAIN;
 	struct proc *q;
 
 	if (kind == PLAIN)
-		return;
+		return false;
 	if (kind == FORK) {
 		p->fork[p->next_fork].space = space;
 		p->fork[p->next_fork].back = back;
 		p->next_fork = (p->next_fork + 1) % MAX_FORKS;
-		return;
+		return false;
 	}
 	q = find(p, space);
 	if (q && kind == EXIT) {
 		q->used = false;
-	} else if (q) {
+		return true;
+	}
+	if (q) {
 		q->leaving = true;
 		q->back = back;
 	}
+	return false;
 }
 
 /* The call of fork and the like that comes back to @rip, from @space or from another than that. */

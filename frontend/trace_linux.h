@@ -21,8 +21,10 @@ void linux_procs_free(struct linux_procs *p);
 const char *linux_call_name(bool wide, uint64_t n);
 /* linux_call_path() - the file that call @nr, about to be entered, has been given; false: it takes none, or it is not in memory */
 bool linux_call_path(const struct linux_procs *p, struct vcpu *cpu, bool wide, uint64_t nr, char *buf, size_t n);
-/* linux_call() - call @nr is made in address space @space, and comes back to @back */
-void linux_call(struct linux_procs *p, bool wide, uint64_t nr, uint64_t space, uint64_t back);
+/*
+ * linux_call() - call @nr is made in address space @space, and comes back to @back. Return: the program that runs there ends by it
+ */
+bool linux_call(struct linux_procs *p, bool wide, uint64_t nr, uint64_t space, uint64_t back);
 /* linux_user() - ring 3 runs at @rip, 64-bit code or not, in @space. Return: it is a program that this space did not run before */
 bool linux_user(struct linux_procs *p, struct vcpu *cpu, bool wide, uint64_t space, uint64_t rip);
 /* linux_process() - name of the program in @space, NULL: not known */

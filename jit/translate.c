@@ -141,7 +141,7 @@ static bool can_pair(const struct fetch *f, unsigned off)
 	enum decode_status st;
 	struct insn in;
 
-	if (f->mode & (MODE_ONE | MODE_ICOUNT) || j->opt.one_insn || j->opt.opts_off & JIT_OPT_STI || off >= PAGE_SIZE ||
+	if (f->mode & MODE_ONE || j->opt.icount || j->opt.one_insn || j->opt.opts_off & JIT_OPT_STI || off >= PAGE_SIZE ||
 		j->ir.ninsns + 2 > BLOCK_MAX_INSNS || j->ir.nops > IR_MAX_OPS / 2 || debug_on(j) || debug_breaks(j, off))
 		return false;
 	st = insn_decode(j->cpu->index, f->page + off, PAGE_SIZE - off < INSN_MAX_LEN ? PAGE_SIZE - off : INSN_MAX_LEN,

@@ -2,10 +2,12 @@
  * history.c - the trap log (history.h): writing entries and finding them again.
  *
  * It runs at every transition of the guest, so it copies and does nothing else; all decoding is the reader's. The
- * bytes of the instruction come from the TLB's execute entry, which has just been used, and never from a walk.
+ * bytes of the instruction come from the TLB's execute entry, which has just been used, and from a walk only where that has
+ * not all of them.
  */
 #include "cpu/ring0/history.h"
 #include "cpu/mode.h"
+#include "mmu/access.h"
 #include "mmu/base/clock.h"
 #include "mmu/base/log.h"
 #include <stdlib.h>
@@ -53,7 +55,9 @@ static uint64_t rec_time(const struct vcpu *cpu, const struct history *h, enum t
 {
 	if (!cpu->clock)
 		return 0;
-	return h->seen || what == TR_INTERRUPT ? clock_now(cpu->clock) : clock_last(cpu->clock);
+	if (UNLIKELY(h->now != NULL))
+		return h->now(h->seen_opaque);
+	return what == TR_INTERRUPT ? clock_now(cpu->clock) : clock_last(cpu->clock);
 }
 
 void history_add(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b)
@@ -95,6 +99,52 @@ static void copy_bytes(const struct vcpu *cpu, struct trap *t)
 	memcpy(t->bytes, (const void *)(uintptr_t)(gla + e->addend), t->nbytes);
 }
 
+static void more_bytes(struct vcpu *cpu, struct trap *t)
+{
+	gla_t gla = cpu->seg[SEG_CS].base + cpu->rip;
+
+	if (t->has_walk && t->fault.acc == MMU_EXEC)
+		return; /* it could not be fetched */
+	if ((cpu->mode & MODE_CODE_MASK) != MODE_CODE64)
+		gla = (uint32_t)gla;
+	t->nbytes += mmu_peek(&cpu->mmu, gla + t->nbytes, t->bytes + t->nbytes, INSN_MAX_LEN - t->nbytes);
+}
+
+/* The descriptor or gate that the error code names */
+static void copy_desc(struct vcpu *cpu, struct trap *t)
+{
+	const struct event *e = &t->ev;
+	bool lma = cpu->efer & EFER_LMA, idt = e->code & 2;
+	uint64_t base = idt ? cpu->idtr.base : e->code & 4 ? cpu->ldtr.base : cpu->gdtr.base;
+	uint64_t limit = idt ? cpu->idtr.limit : e->code & 4 ? cpu->ldtr.attr & SEGA_P ? cpu->ldtr.limit : 0 : cpu->gdtr.limit;
+	uint32_t off = idt ? (e->code >> 3) * (lma ? 16 : 8) : e->code & 0xFFF8;
+	unsigned n = lma && off + 15 <= limit ? 16 : 8;
+
+	if (off + 7 <= limit)
+		t->ndesc = (uint8_t)mmu_peek(&cpu->mmu, base + off, t->desc, n);
+}
+
+/* What the exceptions of segments, gates and privilege are about; page faults, of which there are many, need none of it. */
+static void copy_tables(struct vcpu *cpu, struct trap *t)
+{
+	unsigned n = cpu->tr.limit < HISTORY_TSS ? (unsigned)cpu->tr.limit + 1 : HISTORY_TSS, port = t->ev.aux[0] & 0xFFFF;
+	uint16_t map;
+
+	t->ntss = t->ndesc = t->has_io = 0;
+	t->desc[0] = t->desc[1] = 0;
+	if (!(cpu->cr0 & CR0_PE) || t->ev.vec == 14)
+		return;
+	if (check_rows[t->ev.check].form == CODE_SEL)
+		copy_desc(cpu, t);
+	if (!(cpu->tr.attr & SEGA_P) || !(cpu->tr.sel & ~3))
+		return;
+	t->ntss = (uint8_t)mmu_peek(&cpu->mmu, cpu->tr.base, t->tss, n);
+	if ((t->ev.check != CHECK_GP_IO_BIT && t->ev.check != CHECK_GP_IO_MAP_LIMIT) || t->ntss < HISTORY_TSS)
+		return;
+	memcpy(&map, t->tss + 0x66, 2);
+	t->has_io = map + port / 8 <= cpu->tr.limit && mmu_peek(&cpu->mmu, cpu->tr.base + map + port / 8, &t->io, 1) == 1;
+}
+
 struct trap *history_begin(struct vcpu *cpu, const struct event *e, uint64_t prior)
 {
 	struct history *h = cpu->history;
@@ -126,6 +176,9 @@ struct trap *history_begin(struct vcpu *cpu, const struct event *e, uint64_t pri
 	t->has_walk = e->vec == 14 && e->kind == EV_FAULT && cpu->mmu.fault.w.why != WALK_OK;
 	if (t->has_walk)
 		t->fault = cpu->mmu.fault;
+	if (UNLIKELY(t->nbytes < INSN_MAX_LEN))
+		more_bytes(cpu, t);
+	copy_tables(cpu, t);
 	return t;
 }
 

@@ -3,8 +3,8 @@
  *
  * Always on. Two rings: HISTORY_RECS transitions (interrupts, exceptions, software interrupts, system calls, gates,
  * returns, task switches, CR3 and mode changes) and HISTORY_TRAPS exceptions, each with a copy of the registers,
- * descriptor-table registers, the page walk and the instruction's bytes as they were when the fault was found, so that
- * it can be told later. Entries are numbered from 1 over the CPU's life; a reset does not clear them.
+ * descriptor-table registers, the page walk, the instruction's bytes, the descriptor and the TSS as they were when the fault was
+ * found, so that it can be told later. Entries are numbered from 1 over the CPU's life; a reset does not clear them.
  */
 #ifndef CPU_RING0_HISTORY_H
 #define CPU_RING0_HISTORY_H
@@ -13,6 +13,7 @@
 
 #define HISTORY_RECS 4096 /* powers of two */
 #define HISTORY_TRAPS 256
+#define HISTORY_TSS 0x68 /* bytes of a TSS without what follows its fixed part */
 
 struct hist_rec {
 	uint64_t time;	  /* virtual ns, of calls and returns when the clock was last asked; 0 without a clock */
@@ -39,6 +40,10 @@ struct trap {
 	uint64_t cr0, cr3, cr4, efer;
 	bool has_walk;	  /* #PF: */
 	struct mmu_fault fault;
+	/* what the checks of segments and gates read of memory, as it was; lengths 0: not there, or not asked */
+	uint8_t ntss, ndesc, has_io, io; /* io: byte of the I/O map for the port in ev.aux[0] */
+	uint64_t desc[2]; /* that the error code points at; 16 bytes in IA-32e mode */
+	uint8_t tss[HISTORY_TSS];
 };
 
 struct history {
@@ -49,9 +54,10 @@ struct history {
 	/* -d trap: each exception once its delivery has succeeded or failed; may be NULL */
 	void (*told)(void *opaque, struct vcpu *cpu, const struct trap *t);
 	void *opaque; /* of told, and of the readers: the frontend's symbols, or NULL */
-	/* -trace: each transition when it has been noted, each change of the INTR wire; may be NULL */
+	/* -trace: each transition when it has been noted, each change of the INTR wire, the time of both; may be NULL, all three */
 	void (*seen)(void *opaque, struct vcpu *cpu, const struct hist_rec *r);
 	void (*line)(void *opaque, struct vcpu *cpu, int level);
+	uint64_t (*now)(void *opaque);
 	void *seen_opaque;
 };
 

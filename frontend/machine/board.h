@@ -62,7 +62,7 @@ struct machine {
 	struct gsi gsi[24];
 	struct gsi_source source[BOARD_MAX_SOURCES];
 	unsigned nsources;
-	void (*irq_seen)(void *opaque, int gsi, const char *source); /* machine_watch_irqs() */
+	machine_irq_fn *irq_seen; /* machine_watch_irqs() */
 	void *irq_opaque;
 	struct irq ferr;
 	struct i8259 *pic;

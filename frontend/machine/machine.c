@@ -239,7 +239,7 @@ const struct config_nic *machine_nics(const struct machine *m, unsigned *n)
 	return m->cfg.nic;
 }
 
-void machine_watch_irqs(struct machine *m, void (*seen)(void *opaque, int gsi, const char *source), void *opaque)
+void machine_watch_irqs(struct machine *m, machine_irq_fn *seen, void *opaque)
 {
 	m->irq_seen = seen;
 	m->irq_opaque = opaque;

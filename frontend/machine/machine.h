@@ -58,8 +58,12 @@ struct log *machine_log(struct machine *m);
 struct display *machine_display(struct machine *m); /* NULL without VGA */
 struct input *machine_input(struct machine *m);
 
-/* machine_watch_irqs() - @seen is told of each device that begins to pull its interrupt line; NULL: nobody is */
-void machine_watch_irqs(struct machine *m, void (*seen)(void *opaque, int gsi, const char *source), void *opaque);
+/*
+ * machine_watch_irqs() - @seen is told of each device that begins to pull its interrupt line @gsi, or (-1) sends the message
+ * that asks for @vector; NULL: nobody is
+ */
+typedef void machine_irq_fn(void *opaque, int gsi, unsigned vector, const char *source);
+void machine_watch_irqs(struct machine *m, machine_irq_fn *seen, void *opaque);
 /*
  * machine_vector_source() - where interrupt @vector comes from, as the interrupt controllers are programmed
  * Return: GSI 0..MACHINE_GSIS-1, MACHINE_APIC_TIMER, or -1: a message or an interrupt of another kind

@@ -36,6 +36,15 @@ static const char *pci_puller(const struct machine *m)
 	return "PCI";
 }
 
+static void msi(void *opaque, const char *source, uint64_t addr, uint32_t data)
+{
+	struct machine *m = opaque;
+
+	if (UNLIKELY(m->irq_seen != NULL))
+		m->irq_seen(m->irq_opaque, -1, data & 0xFF, source);
+	apic_bus_msi(&m->apic_bus, addr, data);
+}
+
 static void gsi_set(void *opaque, int n, int level)
 {
 	struct gsi_source *src = opaque;
@@ -47,7 +56,7 @@ static void gsi_set(void *opaque, int n, int level)
 		return;
 	src->level = level;
 	if (level && UNLIKELY(m->irq_seen != NULL))
-		m->irq_seen(m->irq_opaque, n, src->name ? src->name : pci_puller(m));
+		m->irq_seen(m->irq_opaque, n, 0, src->name ? src->name : pci_puller(m));
 	g->high += level ? 1u : -1u;
 	if (g->high > (unsigned)level)
 		return; /* another one pulls, too */
@@ -359,8 +368,8 @@ static enum vm_err build_pci(struct machine *m, struct err *e)
 	struct irq ide_irq[2] = {gsi_irq(m, 14, "ide"), gsi_irq(m, 15, "ide")};
 
 	m->pci = pci_bus_create(m->log, &m->mem, &m->io);
-	m->pci->msi = apic_bus_msi;
-	m->pci->msi_opaque = &m->apic_bus;
+	m->pci->msi = msi;
+	m->pci->msi_opaque = m;
 	pc_add(m, m->pci);
 	m->fx = i440fx_create(m->log, m->pci, &fx);
 	pc_add(m, m->fx);

@@ -244,8 +244,7 @@ bool lower_cmc(struct emitter *c, const struct ir_op *o)
 /* What comes behind @o, which ends its block and which C runs. */
 static enum site_end ends(const struct emitter *c, const struct ir_op *o)
 {
-	if (o + 1 != c->ir->op + c->ir->nops || c->ir->mode & (MODE_ONE | MODE_ICOUNT) || c->x->jc.off ||
-		c->x->opts_off & JIT_OPT_NEXT)
+	if (o + 1 != c->ir->op + c->ir->nops || c->ir->mode & MODE_ONE || c->x->jc.off || c->x->opts_off & JIT_OPT_NEXT)
 		return ENDS_NOT;
 	if (c->ir->term.kind == TERM_RIP)
 		return ENDS_RIP;
@@ -257,6 +256,8 @@ struct x64_site *helper_site(struct emitter *c, const struct ir_op *o)
 	struct x64_site *s = eval_site(c, o);
 
 	s->ends = ends(c, o);
+	if (s->ends)
+		count_insns(c); /* there will be no terminator */
 	c->ended = s->ends;
 	return s;
 }

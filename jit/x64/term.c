@@ -193,8 +193,7 @@ static void direct(struct emitter *c, unsigned n, unsigned ipsize)
 	exit_at(c, n, ipsize, x_jmp_fwd(&c->cb), out);
 }
 
-/* Count the block's instructions where somebody asked for it. */
-static void count(struct emitter *c)
+void count_insns(struct emitter *c)
 {
 	struct x_mem m = env_mem(ENV(insns));
 
@@ -305,7 +304,8 @@ void lower_term(struct emitter *c)
 	unsigned v;
 
 	c->busy = 0;
-	count(c);
+	if (!c->ended)
+		count_insns(c);
 	switch (t->kind) {
 	case TERM_JMP:
 		direct(c, 0, t->ipsize);

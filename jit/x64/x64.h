@@ -206,6 +206,7 @@ struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kin
 struct x64_site *eval_site(struct emitter *c, const struct ir_op *o);
 void site_ref(struct emitter *c, const struct x64_site *s); /* eight bytes that will be its address */
 void emit_eval(struct emitter *c, const struct x64_site *s); /* call x64_eval() */
+void count_insns(struct emitter *c); /* the block's, where somebody asked for it (MODE_ICOUNT); flags stay */
 struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct cold *));
 void cold_homes(struct emitter *c, const struct cold *k); /* temporaries to their homes, as they were at the branch */
 void get_high(struct emitter *c, unsigned d, unsigned n); /* AH CH DH BH to bits 7:0 of d */

@@ -37,7 +37,7 @@ static void reg_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 
 static const struct io_ops reg_ops = {.name = "fn", .read = reg_read, .write = reg_write, .min = 1, .max = 1};
 
-static void got_msi(void *opaque, uint64_t addr, uint32_t data)
+static void got_msi(void *opaque, const char *source, uint64_t addr, uint32_t data)
 {
 	struct rig *r = opaque;
 

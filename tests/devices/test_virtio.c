@@ -31,7 +31,7 @@ struct rig {
 	uint16_t avail[4];
 };
 
-static void msi(void *opaque, uint64_t addr, uint32_t data)
+static void msi(void *opaque, const char *source, uint64_t addr, uint32_t data)
 {
 	((struct rig *)opaque)->msgs = data;
 }

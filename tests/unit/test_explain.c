@@ -91,6 +91,28 @@ START_TEST(stack_fault)
 }
 END_TEST
 
+/* An old trap is told as it was: its descriptor and TSS have changed since. */
+START_TEST(as_it_was)
+{
+	struct fix *f = fix_prot(0);
+	struct vcpu *c = f->cpu;
+	uint32_t sel = 0x18, gdt = (uint32_t)c->gdtr.base;
+
+	fix_wr(f, gdt + sel, mk_seg(0x12345678, 0xFFF, 0x40F2), 8);
+	fix_wr(f, 0x5000 + 4, 0x11112222, 4);
+	c->tr = (struct seg){.sel = 0x20, .base = 0x5000, .limit = 0x67, .attr = SEGA_P | 0xB};
+	cpu_raise(c, CHECK_TS_SS_RPL, sel);
+	c->event.desc[0] = c->event.desc[1] = 0;
+	ck_assert_int_eq(ring0_deliver(c), EXIT_NONE);
+	fix_wr(f, gdt + sel, mk_seg(0, 0xFFFFF, 0xC0FA), 8);
+	fix_wr(f, 0x5000 + 4, 0x33334444, 4);
+	tell(f, 1);
+	ck_holds("base 12345678 limit 00000fff");
+	ck_holds("11112222");
+	fix_free(f);
+}
+END_TEST
+
 /* Whatever is raised can be told, whatever its operands. */
 START_TEST(every_row)
 {
@@ -155,6 +177,7 @@ int main(void)
 	tcase_add_test(t, descriptors);
 	tcase_add_test(t, registers);
 	tcase_add_test(t, stack_fault);
+	tcase_add_test(t, as_it_was);
 	tcase_add_test(t, every_row);
 	tcase_add_test(t, fetch_fault);
 	suite_add_tcase(s, t);
