@@ -25,11 +25,12 @@ send poweroff -f
 exit 0
 END
 }
-disk() { # FLAVOUR LOAD IMAGE FORMAT
+disk() { # FLAVOUR LOAD IMAGE FORMAT [OPTION...]
 	k=$(guest kernel "$1") && i=$(guest drivers "$1" "$dir/initrd" $modules) || fail "no guest"
-	talk "$2" | vm 60 -m 128 -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' \
-		-drive file="$3",format="$4",if=virtio,discard=unmap,id=virtio0 \
-		-drive file="$dir/ro.img",format=raw,if=virtio,readonly=on -device virtio-rng-pci || fail "conversation failed ($*)"
+	load=$2 image=$3 format=$4; shift 4
+	talk "$load" | vm 60 -m 128 -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' "$@" \
+		-drive file="$image",format="$format",if=virtio,discard=unmap,id=virtio0 \
+		-drive file="$dir/ro.img",format=raw,if=virtio,readonly=on -device virtio-rng-pci || fail "conversation failed ($load, $image)"
 }
 guest data "$dir/raw.img" >/dev/null || fail "no disk"
 cp "$dir/raw.img" "$dir/ro.img"
@@ -40,7 +41,11 @@ disk 686 "sed 's/virtio_pci.ko/& force_legacy=1/' /lib/virtio_pci | sh" "$dir/di
 qemu-img check "$dir/disk.qcow2" >"$dir/check" || { cat "$dir/check"; fail "qemu-img check"; }
 qemu-img convert -O raw "$dir/disk.qcow2" "$dir/back.img"
 filesystem_holds "$dir/back.img" /kept kept
-disk amd64 "sh /lib/virtio_pci" "$dir/raw.img" raw
+disk amd64 "sh /lib/virtio_pci" "$dir/raw.img" raw -trace "file=$dir/trace.pb,os=linux"
+protoc --proto_path="$tools" --decode=Trace trace.proto <"$dir/trace.pb" | python3 "$tools/timeline.py" >"$dir/line" || fail "the timeline is wrong"
+for i in 'interrupts: MSI virtio-' 'flow from interrupt requests: virtio-.*: message, interrupt '; do
+	grep -q "$i" "$dir/line" || { grep interrupt "$dir/line" >&2; fail "not in the timeline: $i"; }
+done
 filesystem_holds "$dir/raw.img" /kept kept
 
 # The BIOS and GRUB read the same disk by interrupt 13h: the kernel comes from it, then its root file system.

@@ -59,7 +59,7 @@ def main():
         for f in p['terminating_flow_ids']:
             if f not in flows:
                 sys.exit(f'flow {f} ends without a beginning')
-            begun = re.search(r'IRQ \d+', flows[f])
+            begun = re.search(r'IRQ \d+|interrupt [0-9a-f]{2}$', flows[f])
             if begun and begun[0] not in name:
                 sys.exit(f'a flow from "{flows[f]}" ends at "{name}"')
             count[f'flow from {flows[f]}'] += 1
