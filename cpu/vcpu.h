@@ -158,10 +158,10 @@ struct vcpu {
 	uint64_t gpr[16];	  /* RAX RCX RDX RBX RSP RBP RSI RDI R8..R15 */
 	uint32_t req;		  /* REQ_*; polled by translated code */
 	uint32_t eflags;
+	uint64_t jc_key;	  /* tag modifier of the jump cache (jit/cache); beside req, for one load of both */
 	uint64_t ip_base;	  /* IP value of byte 0 of the page of the running block */
 	uint64_t rip;
 	uint64_t ret;		  /* result of the last helper that has one */
-	uint64_t jc_key;	  /* tag modifier of the jump cache (jit/cache) */
 	uint8_t fp_live;	  /* guest XMM registers and MXCSR are in host registers (host backends only) */
 	uint8_t shadow;		  /* interrupt shadow: 1 STI, 2 MOV/POP SS; the next instruction only */
 	uint8_t halted;		  /* in HLT */

@@ -21,6 +21,7 @@
 #define X_TLB 18	/* the table of struct mmu.tlb that the code's own accesses use */
 #define X_CPU 28
 #define X_PF 29
+#define X_IP 7		/* IP value between blocks that find each other by the jump cache; within a block, one of the temporaries' */
 #define X_S 16	/* scratch of the emitter's own steps */
 #define X_S2 17
 #define A_NONE 0xFF
@@ -80,7 +81,8 @@ struct a64_stubs {
 	const uint8_t *enter;
 	/* [1]: for 64-bit code, where X8..X15 are guest registers */
 	const uint8_t *exit[2];	  /* X_S = enum run_exit, X_S2 = exit to link or 0 */
-	const uint8_t *lookup[2]; /* X_S = IP */
+	const uint8_t *lookup[2]; /* X_IP = IP */
+	const uint8_t *checked;	  /* the same after a branch in 64-bit code, called, see make_checked() */
 	const uint8_t *link[2];	  /* called with a pointer to the block_exit behind the call */
 	const uint8_t *slow[2], *eval[2]; /* called with a pointer to the site behind the call */
 	const uint8_t *fp_enter;  /* MXCSR to FPCR (fpstate.c) */
@@ -111,6 +113,7 @@ struct cold {
 	void (*emit)(struct emitter *c, struct cold *k);
 	struct a64_site *site;
 	struct block_exit *exit;
+	uint64_t note;		      /* of the branch, for stub.checked */
 	bool inv;		      /* what C was at the branch; it is the same again at the join */
 	uint16_t vin, vdirty, vload;  /* XMM registers in V registers, not yet written back; to have at the join */
 	uint8_t *resume;	      /* fpstate.c: where to go on if there was nothing to do */
@@ -130,6 +133,9 @@ struct group {
 	bool on;		     /* its ops are being lowered */
 	bool failed;		     /* one of them did not fit */
 	uint8_t base;		     /* register with the host address of the lowest byte */
+	unsigned guest;		     /* the guest's base register */
+	int64_t pending;	     /* what is to be added to it before anything but the group's accesses looks at it */
+	unsigned pending_w;	     /* ... in an addition of that many bytes; 0: nothing */
 	int32_t lo, off[IR_MAX_OPS]; /* distances from the guest's base: of that byte, of each access */
 	unsigned skip;		     /* no group begins before this op */
 };
@@ -151,6 +157,7 @@ struct emitter {
 	struct block *blk;
 	struct a64_block xb[1];
 	bool code64, flagm;
+	uint8_t ip_temp;	     /* the temporary the block ends with a jump to, or A_NONE: best in X_IP */
 	bool inv;		     /* C is the inverse of CF */
 	uint16_t vin, vdirty;	     /* XMM registers in V registers; those not written back */
 	uint16_t vzero;		     /* their upper halves (YMM) are known to be zero */
@@ -205,6 +212,7 @@ void mark(const struct emitter *c, struct mark *m);
 void take_back(struct emitter *c, const struct mark *m);
 /* group.c */
 unsigned lower_group(struct emitter *c); /* ops consumed from the current one, or 0 */
+bool group_defer(struct emitter *c, const struct ir_op *o); /* in a group: was it put off? */
 /* mem.c */
 /*
  * probe() - X_S2 = host address - linear address for the access of @o; returns the register with the linear address
@@ -212,6 +220,7 @@ unsigned lower_group(struct emitter *c); /* ops consumed from the current one, o
  */
 unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align);
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
+unsigned address(struct emitter *c, const struct ir_mem *m); /* register with the linear address: a scratch one, or the guest's */
 /*
  * emit_probe() - X_S2 = host - linear address for @len bytes at the linear address in register @a; @align as probe()'s
  * Return: the branch taken where it is not known

@@ -79,6 +79,7 @@ static void begin(struct emitter *c, struct a64 *x, struct block *blk, const str
 	c->fp_ready = false;
 	c->vin = c->vdirty = c->vzero = 0;
 	c->pool = c->code64 ? 0xFF : 0xFFFF;
+	c->ip_temp = ir->term.kind == TERM_IND && IR_KIND(ir->term.val) == IR_KIND_T ? IR_NUM(ir->term.val) % IR_MAX_TEMPS : A_NONE;
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
 	drop_temps(c);
@@ -129,8 +130,8 @@ static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 	unsigned n = lower_group(c);
 	struct mark m;
 
-	if (n)
-		return n;
+	if (n || (c->group.on && group_defer(c, o)))
+		return n ? n : 1;
 	mark(c, &m);
 	if (a64_lower[o->op] && a64_lower[o->op](c, o) && !c->starved)
 		return 1;
@@ -225,10 +226,10 @@ static void a64_free_block(void *priv, struct block *blk)
 	blk->priv = NULL;
 }
 
-/* X_S = IP value: from the jump cache. Dead blocks have a jump here instead. */
+/* X_IP = IP value: from the jump cache. Dead blocks have a jump here instead. */
 static void emit_entry(struct emitter *c)
 {
-	a_addi(&c->cb, A_SUB, 8, X_S, X_S, c->blk->ra & (PAGE_SIZE - 1));
+	a_addi(&c->cb, A_SUB, 8, X_S, X_IP, c->blk->ra & (PAGE_SIZE - 1));
 	a_str(&c->cb, 8, X_S, X_CPU, ENV(ip_base));
 	c->xb->body = code_here(c);
 }

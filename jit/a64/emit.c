@@ -65,7 +65,10 @@ unsigned temp_reg(struct emitter *c, unsigned t, bool load)
 	unsigned r = c->t_reg[t];
 
 	if (r == A_NONE) {
-		r = scratch(c);
+		if (t == c->ip_temp && c->reg_t[X_IP] == 0xFF && !(c->busy >> X_IP & 1))
+			c->busy |= 1u << (r = X_IP);
+		else
+			r = scratch(c);
 		if (c->starved)
 			return r;
 		if (load)

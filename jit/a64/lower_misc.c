@@ -44,10 +44,15 @@ bool lower_sext(struct emitter *c, const struct ir_op *o)
 /* LEA, LIN */
 bool lower_lea(struct emitter *c, const struct ir_op *o)
 {
-	unsigned d = scratch(c);
+	bool direct = o->op == IR_LEA && whole(o->d, o->w) && o->m.asize >= 4;
+	unsigned d = direct ? def(c, o->d) : scratch(c);
+	struct ir_mem m = o->m;
 
-	emit_ea(c, &o->m, d, o->op == IR_LIN);
-	put(c, o->d, o->w, d);
+	if (direct && o->w == 4) /* of the sum only the lower half is wanted */
+		m.asize = 4;
+	emit_ea(c, &m, d, o->op == IR_LIN);
+	if (!direct)
+		put(c, o->d, o->w, d);
 	return true;
 }
 

@@ -46,8 +46,7 @@ void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear)
 	}
 }
 
-/* Register with the linear address of @m; a scratch one unless a guest register holds just that. */
-static unsigned address(struct emitter *c, const struct ir_mem *m)
+unsigned address(struct emitter *c, const struct ir_mem *m)
 {
 	unsigned a;
 
@@ -114,6 +113,12 @@ uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, b
 	return a_cbz_fwd(&c->cb, true, 8, X_S);
 }
 
+/* The stack is aligned nearly always: then the probe need not look where the access ends. If not, C makes the access. */
+static unsigned stack_align(const struct emitter *c, const struct ir_op *o)
+{
+	return c->code64 && o->w == 8 && o->m.base == IR_G(GPR_RSP) ? 8 : 0;
+}
+
 unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align)
 {
 	unsigned a = address(c, &o->m);
@@ -125,7 +130,7 @@ unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val v
 	s->val = value_at(c, val);
 	s->align = (uint8_t)align;
 	k = new_cold(c, cold_probe);
-	k->from = emit_probe(c, a, o->w, o->m.idx, kind != SITE_LD && kind != SITE_VLD, align);
+	k->from = emit_probe(c, a, o->w, o->m.idx, kind != SITE_LD && kind != SITE_VLD, align ? align : stack_align(c, o));
 	k->site = s;
 	s->join = code_here(c);
 	k->join = c->cb.p;
@@ -231,9 +236,12 @@ bool lower_segchk(struct emitter *c, const struct ir_op *o)
 /* #GP(0): the target of a near branch is not in canonical form; C raises it */
 bool lower_canon(struct emitter *c, const struct ir_op *o)
 {
-	unsigned a = use(c, o->a, o->imm);
+	unsigned a;
 	struct cold *k;
 
+	if (o->aux) /* the terminal will see */
+		return true;
+	a = use(c, o->a, o->imm);
 	a_bitfield(&c->cb, A_SBFM, 8, X_S, a, 0, 47);
 	a_logic(&c->cb, A_EOR, 8, X_S, X_S, a, A_LSL, 0);
 	k = new_cold(c, cold_eval);

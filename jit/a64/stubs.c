@@ -81,10 +81,36 @@ static void make_exit(struct a64 *x, struct codebuf *cb, bool code64)
 	a_ret(cb);
 	/* where jump-cache misses and dead entries go */
 	x->stub.lookup[code64] = codebuf_rx(cb);
-	a_str(cb, 8, X_S, X_CPU, ENV(rip));
+	a_str(cb, 8, X_IP, X_CPU, ENV(rip));
 	a_movi(cb, X_S, RUN_LOOKUP);
 	a_mov(cb, 8, X_S2, A_ZR);
 	a_b(cb, x->stub.exit[code64]);
+}
+
+/*
+ * Where a branch of 64-bit code goes that found no block at X_IP: it may not be canonical. Behind the call stands the page
+ * offset of the branch and, from bit 32 on, what it has added to RSP: then the interpreter runs the branch, and faults.
+ */
+static void make_checked(struct a64 *x, struct codebuf *cb)
+{
+	unsigned sp = host_reg(GPR_RSP);
+	uint8_t *bad;
+
+	x->stub.checked = codebuf_rx(cb);
+	a_bitfield(cb, A_SBFM, 8, X_S, X_IP, 0, 47);
+	a_logic(cb, A_EOR, 8, X_S, X_S, X_IP, A_LSL, 0);
+	bad = a_cbz_fwd(cb, true, 8, X_S);
+	a_b(cb, x->stub.lookup[1]);
+	a_here(cb, bad);
+	a_ldr(cb, 4, X_S, A_LR, 0);
+	a_ldr(cb, 8, X_S2, X_CPU, ENV(ip_base));
+	a_add(cb, A_ADD, 8, X_S, X_S, X_S2, A_LSL, 0);
+	a_str(cb, 8, X_S, X_CPU, ENV(rip));
+	a_ldr(cb, 4, X_S, A_LR, 4);
+	a_add(cb, A_SUB, 8, sp, sp, X_S, A_LSL, 0);
+	a_movi(cb, X_S, RUN_ONE);
+	a_mov(cb, 8, X_S2, A_ZR);
+	a_b(cb, x->stub.exit[1]);
 }
 
 /* The way out of an exit that is not linked: sets cpu->rip from the block_exit named behind the call. Temporaries are dead. */
@@ -176,4 +202,5 @@ void a64_make_stubs(struct a64 *x, struct codebuf *cb)
 		make_slow(x, cb, i);
 		make_eval(x, cb, i);
 	}
+	make_checked(x, cb);
 }

@@ -3,18 +3,18 @@
  */
 #include "jit/a64/a64.h"
 
-/* X_S = IP value of page offset @off, as a jump with operand size @ipsize makes it (0: code size). */
-static void load_ip(struct emitter *c, int64_t off, unsigned ipsize)
+/* @r = IP value of page offset @off, as a jump with operand size @ipsize makes it (0: code size). */
+static void load_ip(struct emitter *c, unsigned r, int64_t off, unsigned ipsize)
 {
-	env_load(c, 8, X_S, ENV(ip_base));
-	if (!a_addi(&c->cb, A_ADD, 8, X_S, X_S, (uint64_t)off) && !a_addi(&c->cb, A_SUB, 8, X_S, X_S, -(uint64_t)off)) {
+	env_load(c, 8, r, ENV(ip_base));
+	if (!a_addi(&c->cb, A_ADD, 8, r, r, (uint64_t)off) && !a_addi(&c->cb, A_SUB, 8, r, r, -(uint64_t)off)) {
 		a_movi(&c->cb, X_S2, (uint64_t)off);
-		a_add(&c->cb, A_ADD, 8, X_S, X_S, X_S2, A_LSL, 0);
+		a_add(&c->cb, A_ADD, 8, r, r, X_S2, A_LSL, 0);
 	}
 	if (ipsize == 2)
-		a_zext(&c->cb, X_S, X_S, 2);
+		a_zext(&c->cb, r, r, 2);
 	else if (!c->code64 || ipsize == 4)
-		a_mov(&c->cb, 4, X_S, X_S);
+		a_mov(&c->cb, 4, r, r);
 }
 
 static void leave(struct emitter *c, unsigned reason)
@@ -38,22 +38,34 @@ static void cold_lookup(struct emitter *c, struct cold *k)
 	a_b(&c->cb, c->x->stub.lookup[c->code64]);
 }
 
-/* To the block of IP value X_S, through the jump cache. C is the carry; temporaries are dead: X0..X3 are free. */
-static void jump_cache(struct emitter *c)
+static void cold_checked(struct emitter *c, struct cold *k)
+{
+	a_bl(&c->cb, c->x->stub.checked);
+	codebuf_u64(&c->cb, k->note);
+}
+
+/* What stub.checked wants to know of the branch that ends the block. */
+static uint64_t undo_note(const struct emitter *c, const struct ir_term *t)
+{
+	return (uint32_t)c->off | (uint64_t)t->undo << 32;
+}
+
+/* To the block of IP value X_IP, through the jump cache. C is the carry; temporaries are dead: X0..X3 are free. @t: an indirect branch, or NULL */
+static void jump_cache(struct emitter *c, const struct ir_term *t)
 {
 	struct codebuf *cb = &c->cb;
 	struct cold *k;
 
-	k = new_cold(c, cold_lookup);
-	env_load(c, 4, 0, ENV(req));
+	k = new_cold(c, t && t->canon ? cold_checked : cold_lookup);
+	k->note = t ? undo_note(c, t) : 0;
+	a_ldp(cb, 0, 1, X_CPU, ENV(req)); /* and eflags; the key */
+	_Static_assert(offsetof(struct vcpu, jc_key) == offsetof(struct vcpu, req) + 8, "pair above");
 	k->from = a_cbz_fwd(cb, true, 4, 0);
-	a_ubfx(cb, 8, 1, X_S, 0, JC_BITS);
 	a_ldr(cb, 8, 2, A_SP, FRAME(jc));
-	a_add(cb, A_ADD, 8, 1, 2, 1, A_LSL, 4);
+	a_bfi(cb, 8, 2, X_IP, 4, JC_BITS); /* the table is aligned to its size */
 	_Static_assert(sizeof(struct jc_entry) == 16, "shift above");
-	a_ldp(cb, 2, 3, 1, 0);
-	env_load(c, 8, 1, ENV(jc_key));
-	a_add(cb, A_ADD, 8, 1, 1, X_S, A_LSL, 0);
+	a_ldp(cb, 2, 3, 2, 0);
+	a_add(cb, A_ADD, 8, 1, 1, X_IP, A_LSL, 0);
 	a_logic(cb, A_EOR, 8, 2, 2, 1, A_LSL, 0);
 	k->from2 = a_cbz_fwd(cb, true, 8, 2);
 	a_br(cb, 3);
@@ -78,8 +90,8 @@ static void direct(struct emitter *c, unsigned n, unsigned ipsize)
 
 	flags_carry(c);
 	if (!patched(c, x)) {
-		load_ip(c, x->off, ipsize);
-		jump_cache(c);
+		load_ip(c, X_IP, x->off, ipsize);
+		jump_cache(c, NULL);
 		return;
 	}
 	k = new_cold(c, cold_exit);
@@ -136,17 +148,32 @@ static uint8_t *nonzero(struct emitter *c, const struct ir_term *t)
 	return a_cbz_fwd(&c->cb, true, t->w == 8 ? 8 : 4, v);
 }
 
+/* How many bytes of temporary @t may not be zero: registers hold them zero-extended. */
+static unsigned width(const struct emitter *c, ir_val t)
+{
+	for (unsigned i = c->ir->nops; i-- > 0;)
+		if (c->ir->op[i].d == t)
+			return c->ir->op[i].w;
+	return 8;
+}
+
 static void indirect(struct emitter *c, const struct ir_term *t)
 {
 	unsigned v = use(c, t->val, 0);
 
 	flags_carry(c);
-	a_zext(&c->cb, X_S, v, t->ipsize < 8 ? t->ipsize : 8);
+	if (v != X_IP || width(c, t->val) > t->ipsize)
+		a_zext(&c->cb, X_IP, v, t->ipsize < 8 ? t->ipsize : 8);
 	if (!(c->ir->mode & MODE_ONE)) {
-		jump_cache(c);
+		jump_cache(c, t);
 		return;
 	}
-	env_store(c, 8, X_S, ENV(rip));
+	if (t->canon) {
+		a_bl(&c->cb, c->x->stub.checked);
+		codebuf_u64(&c->cb, undo_note(c, t));
+		return;
+	}
+	env_store(c, 8, X_IP, ENV(rip));
 	leave(c, RUN_LOOKUP);
 }
 
@@ -192,7 +219,7 @@ void lower_term(struct emitter *c)
 	case TERM_STOP:
 		if (t->soft && patched(c, &c->blk->exit[0]) && !(c->ir->mode & MODE_ONE))
 			resume(c);
-		load_ip(c, t->f_off, 0);
+		load_ip(c, X_S, t->f_off, 0);
 		env_store(c, 8, X_S, ENV(rip));
 		leave(c, RUN_STOP);
 		break;

@@ -14,13 +14,14 @@ bool jc_init(struct jump_cache *jc, bool off)
 	struct err e;
 
 	jc->off = off;
-	jc->entry = host_map_huge(JC_BYTES, true, &e);
-	return jc->entry;
+	jc->map = host_map_huge(2 * JC_BYTES, true, &e);
+	jc->entry = (struct jc_entry *)(((uintptr_t)jc->map + JC_BYTES - 1) & ~(uintptr_t)(JC_BYTES - 1));
+	return jc->map;
 }
 
 void jc_fini(struct jump_cache *jc)
 {
-	host_unmap(jc->entry, JC_BYTES);
+	host_unmap(jc->map, 2 * JC_BYTES);
 }
 
 void jc_clear(struct jump_cache *jc)

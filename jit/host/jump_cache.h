@@ -19,7 +19,8 @@ struct jc_entry {
 };
 
 struct jump_cache {
-	struct jc_entry *entry; /* JC_SIZE of them, below 2 GiB if the host has room there */
+	void *map;
+	struct jc_entry *entry; /* JC_SIZE of them, in @map, at a multiple of their size; below 2 GiB if the host has room there */
 	bool off;		/* nothing is noted: every block goes back to the run loop */
 };
 

@@ -86,6 +86,8 @@ static bool take(const struct ir_block *ir, struct scan *s, unsigned i)
 		learn(s, o);
 		return true;
 	}
+	if (o->op == IR_CANON && o->aux) /* nothing: the terminal judges */
+		return true;
 	if (!access_op(o->op) || !distance(s, &o->m, &off))
 		return false;
 	lo = off < s->g.lo ? off : s->g.lo;
