@@ -54,6 +54,7 @@ void dump_code(const struct jit *j, const struct block *b)
 	fprintf(j->cpu->log->out, "OUT: [%u bytes for %u, then cold paths from %u]\n", b->code_len, b->len, b->hot_len);
 	if (cs_open(HOST_CS, &cs) != CS_ERR_OK)
 		return;
+	cs_option(cs, CS_OPT_SKIPDATA, CS_OPT_ON); /* words it does not know, and addresses between the code */
 	n = cs_disasm(cs, b->code, b->code_len, (uintptr_t)b->code, 0, &in);
 	for (size_t i = 0; i < n; i++)
 		fprintf(j->cpu->log->out, "  0x%" PRIx64 ":  %s %s\n", in[i].address,

@@ -88,6 +88,12 @@ struct a64_stubs {
 	const uint8_t *fp_enter;  /* MXCSR to FPCR (fpstate.c) */
 };
 
+/* What info jit counts host instructions by: of the hot paths, as emitted, not as run. */
+enum insn_class { CLASS_INT, CLASS_MEM, CLASS_BRANCH, CLASS_VECTOR, CLASS_X87, CLASSES };
+struct class_counts {
+	uint32_t guest[CLASSES], host[CLASSES]; /* instructions */
+};
+
 struct a64 {
 	struct vcpu *cpu;
 	struct code_mem mem;
@@ -98,6 +104,7 @@ struct a64 {
 	uint32_t feat;	   /* HOSTF_* */
 	uint32_t opts_off; /* JIT_OPT_* */
 	uint64_t flushes;
+	uint64_t guest[CLASSES], host[CLASSES]; /* of all blocks ever compiled */
 };
 
 /* ---- emitter ---- */
@@ -148,6 +155,9 @@ struct mark {
 	int32_t off, next_off;
 	uint16_t vin, vdirty, vzero;
 	bool inv, fp_ready;
+	struct class_counts count;
+	uint8_t class, *class_from;
+	unsigned insn;
 };
 
 struct emitter {
@@ -168,6 +178,10 @@ struct emitter {
 	bool starved;		     /* ran out of registers in this op */
 	uint16_t obs;		     /* flags that could be shown, before the current op */
 	unsigned i;		     /* op index */
+	bool counting;		     /* the hot path is being emitted */
+	struct class_counts count;
+	uint8_t class, *class_from;  /* of the current guest instruction; where its code begins, NULL: there was none */
+	unsigned insn;		     /* number of the next one */
 	int32_t off, next_off;
 	struct cold cold[A64_MAX_COLD];
 	unsigned ncold;
@@ -206,6 +220,11 @@ void call_site(struct emitter *c, const uint8_t *stub, const struct a64_site *s)
 struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct cold *));
 void cold_eval(struct emitter *c, struct cold *k); /* run one op in C and come back */
 uint32_t code_here(const struct emitter *c);	   /* offset in the block's code */
+/* count.c */
+void count_insn(struct emitter *c); /* the next guest instruction begins */
+void count_op(struct emitter *c, const struct ir_op *o);
+void count_block(struct emitter *c); /* the block's hot path has ended */
+void count_dump(const struct a64 *x, FILE *out);
 /* backend.c */
 void lower_range(struct emitter *c, unsigned begin, unsigned end);
 void mark(const struct emitter *c, struct mark *m);

@@ -76,6 +76,10 @@ static void begin(struct emitter *c, struct a64 *x, struct block *blk, const str
 	c->inv = c->starved = c->group.on = false;
 	c->group.skip = 0;
 	c->held = 0;
+	memset(&c->count, 0, sizeof(c->count));
+	c->class_from = NULL;
+	c->insn = 0;
+	c->counting = true;
 	c->fp_ready = false;
 	c->vin = c->vdirty = c->vzero = 0;
 	c->pool = c->code64 ? 0xFF : 0xFFFF;
@@ -102,6 +106,10 @@ void mark(const struct emitter *c, struct mark *m)
 	m->vdirty = c->vdirty;
 	m->vzero = c->vzero;
 	m->fp_ready = c->fp_ready;
+	m->count = c->count;
+	m->class = c->class;
+	m->class_from = c->class_from;
+	m->insn = c->insn;
 }
 
 void take_back(struct emitter *c, const struct mark *m)
@@ -120,6 +128,10 @@ void take_back(struct emitter *c, const struct mark *m)
 	c->vdirty = m->vdirty;
 	c->vzero = m->vzero;
 	c->fp_ready = m->fp_ready;
+	c->count = m->count;
+	c->class = m->class;
+	c->class_from = m->class_from;
+	c->insn = m->insn;
 	c->busy = c->held;
 	c->starved = false;
 }
@@ -127,9 +139,11 @@ void take_back(struct emitter *c, const struct mark *m)
 /* One op: the number of ops it took. */
 static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 {
-	unsigned n = lower_group(c);
+	unsigned n;
 	struct mark m;
 
+	count_op(c, o);
+	n = lower_group(c);
 	if (n || (c->group.on && group_defer(c, o)))
 		return n ? n : 1;
 	mark(c, &m);
@@ -154,6 +168,7 @@ void lower_range(struct emitter *c, unsigned begin, unsigned end)
 		if (o->op == IR_INSN) {
 			c->off = (int32_t)o->imm;
 			c->next_off = c->off + o->aux;
+			count_insn(c);
 			drop_temps(c);
 		} else {
 			n = lower_one(c, o);
@@ -246,6 +261,7 @@ static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	emit_entry(c);
 	lower_range(c, 0, ir->nops);
 	lower_term(c);
+	count_block(c);
 	blk->hot_len = (uint32_t)(c->cb.p - c->cb.start);
 	emit_cold(c);
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
@@ -340,6 +356,7 @@ static void a64_dump(void *priv, FILE *out)
 	const struct a64 *x = priv;
 
 	fprintf(out, "code arena         %zu of %zu bytes, %" PRIu64 " flushes\n", x->mem.used, x->mem.size, x->flushes);
+	count_dump(x, out);
 	fprintf(out, "host features      %05x\n", x->feat);
 }
 

@@ -294,6 +294,10 @@ bool lower_imul(struct emitter *c, const struct ir_op *o)
 	uint16_t wanted = flags_wanted(o);
 	unsigned a = use(c, o->a, o->imm), b = use(c, o->b, o->imm), d;
 
+	if (!wanted && o->w == 4 && whole(o->d, 4)) {
+		a_mul(&c->cb, 4, def(c, o->d), a, b);
+		return true;
+	}
 	if (o->w == 8) {
 		if (wanted)
 			a_mulh(&c->cb, true, X_S2, a, b);

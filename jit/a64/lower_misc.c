@@ -58,13 +58,15 @@ bool lower_lea(struct emitter *c, const struct ir_op *o)
 
 bool lower_ipval(struct emitter *c, const struct ir_op *o)
 {
+	unsigned d = o->w == 8 && whole(o->d, 8) ? def(c, o->d) : X_S;
+
 	env_load(c, 8, X_S, ENV(ip_base));
-	if (!a_addi(&c->cb, A_ADD, 8, X_S, X_S, (uint64_t)o->imm) &&
-		!a_addi(&c->cb, A_SUB, 8, X_S, X_S, -(uint64_t)o->imm)) {
+	if (!a_addi(&c->cb, A_ADD, 8, d, X_S, (uint64_t)o->imm) && !a_addi(&c->cb, A_SUB, 8, d, X_S, -(uint64_t)o->imm)) {
 		a_movi(&c->cb, X_S2, (uint64_t)o->imm);
-		a_add(&c->cb, A_ADD, 8, X_S, X_S, X_S2, A_LSL, 0);
+		a_add(&c->cb, A_ADD, 8, d, X_S, X_S2, A_LSL, 0);
 	}
-	put(c, o->d, o->w, X_S);
+	if (d == X_S)
+		put(c, o->d, o->w, X_S);
 	return true;
 }
 

@@ -93,6 +93,13 @@ bool lower_shift(struct emitter *c, const struct ir_op *o)
 		a_shifti(&c->cb, fixed[o->op - IR_SHL], o->w, def(c, o->d), a, n);
 		return true;
 	}
+	if (!imm && !wanted && o->w >= 4 && whole(o->d, o->w)) { /* the host masks the count as the guest does */
+		static const enum a_two variable[] = {A_LSLV, A_LSRV, A_ASRV};
+		unsigned b = use(c, o->b, o->imm);
+
+		a_two(&c->cb, variable[o->op - IR_SHL], o->w, def(c, o->d), a, b);
+		return true;
+	}
 	v = scratch(c);
 	r = scratch(c);
 	cf = scratch(c);
@@ -131,6 +138,10 @@ bool lower_rotate(struct emitter *c, const struct ir_op *o)
 	if ((!imm && wanted) || (imm && wanted && n == 0 && (o->imm & 31)))
 		return false;
 	a = use(c, o->a, o->imm);
+	if (imm && !wanted && o->w >= 4 && whole(o->d, o->w) && n) {
+		a_shifti(&c->cb, A_ROR, w, def(c, o->d), a, left ? bits - n : n);
+		return true;
+	}
 	r = scratch(c);
 	a_mov(&c->cb, w, r, a);
 	if (o->w == 1)
