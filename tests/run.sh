@@ -179,6 +179,11 @@ if [ -n "$arch" ]; then
 		printf '#!/bin/sh\nexec qemu-%s "%s/dragoman" "$@"\n' "$arch" "$build" >"$build/run" && chmod +x "$build/run"
 	fi
 	unit_tests "$build" "$arch: "
+	# hosts with larger pages, as far as qemu-user makes them
+	for p in 16384 65536; do
+		one "$arch: test_jit_cache, pages of $p bytes" env QEMU_PAGESIZE=$p "qemu-$arch" "$build/tests/test_jit_cache"
+		one "$arch: boot/bios (jit), pages of $p bytes" env QEMU_PAGESIZE=$p sh tests/boot/bios.sh
+	done
 elif [ $list = 0 ]; then
 	sh tests/install.sh || exit 1
 	one build configure_build "$build" -DCMAKE_BUILD_TYPE=Release -DDRAGOMAN_WERROR=ON -DDRAGOMAN_TESTS=ON
