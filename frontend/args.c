@@ -107,6 +107,8 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		return spec_fw_cfg(a, v, e);
 	case OPT_SMBIOS:
 		return spec_smbios(a, v, e);
+	case OPT_USBDEVICE:
+		return spec_usbdevice(a, v, e);
 	case OPT_TBSIZE:
 		return spec_tb_size(a, v, e);
 	case OPT_MEM:
@@ -240,6 +242,9 @@ static void set_flag(struct args *a, enum opt_id id)
 	switch (id) {
 	case OPT_SNAPSHOT:
 		a->snapshot = true;
+		break;
+	case OPT_USB:
+		a->cfg.usb = true;
 		break;
 	case OPT_KVM:
 		spec_warn(a, "-enable-kvm: " SPEC_SOFTWARE);

@@ -122,3 +122,26 @@ enum vm_err spec_smbios(struct args *a, const char *v, struct err *e)
 	}
 	return r;
 }
+
+enum vm_err spec_add_usb(struct args *a, enum config_usb what, struct err *e)
+{
+	a->cfg.usb = true;
+	for (unsigned i = 0; what && i < CONFIG_MAX_USB; i++) {
+		if (a->cfg.usb_port[i] == what)
+			return err_set(e, VM_ERR_USAGE, "-device: there is a USB device of that kind already");
+		if (a->cfg.usb_port[i])
+			continue;
+		a->cfg.usb_port[i] = what;
+		return VM_OK;
+	}
+	return what ? err_set(e, VM_ERR_USAGE, "-device: the USB controller has %u ports, and they are taken", CONFIG_MAX_USB) : VM_OK;
+}
+
+enum vm_err spec_usbdevice(struct args *a, const char *v, struct err *e)
+{
+	static const char *const names[] = {"tablet", "mouse", "keyboard"};
+	unsigned n;
+	enum vm_err r = spec_choice("usbdevice", "device", v, names, ARRAY_SIZE(names), &n, e);
+
+	return r ? r : spec_add_usb(a, (enum config_usb)(CONFIG_USB_TABLET + n), e);
+}

@@ -161,6 +161,8 @@ enum vm_err spec_machine(struct args *a, const char *v, struct err *e)
 			a->cfg.nographic |= !on;
 			break;
 		case KEY_USB:
+			r = spec_switch("machine", it.key, it.val, &a->cfg.usb, e);
+			break;
 		case KEY_VMPORT:
 		case KEY_HPET:
 			r = strcmp(it.val, "auto") ? spec_switch("machine", it.key, it.val, &on, e) : VM_OK;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "ide-hd", "ide-cd", "floppy",
-	"virtio-blk-pci", "virtio-rng-pci",
+	"virtio-blk-pci", "virtio-rng-pci", "piix3-usb-uhci", "usb-tablet", "usb-mouse", "usb-kbd",
 #define NIC(word, name, ...) name,
 #include "frontend/machine/nics.def"
 #undef NIC
@@ -20,11 +20,14 @@ static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2):
 	"drive=ID, bus=ide.0|ide.1, unit=0|1: a CD-ROM drive for -drive if=none,id=ID",
 	"drive=ID, unit=0|1: a floppy drive for -drive if=none,id=ID",
 	"drive=ID: a virtio disk for -drive if=none,id=ID", "random bytes for the guest",
+	"the chipset's USB 1.1 controller, as with -usb", "a pointer with positions, which needs no grab of the host's mouse",
+	"a mouse on USB", "a keyboard on USB",
 #define NIC(word, name, vendor, device, rom, help) "netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: " help,
 #include "frontend/machine/nics.def"
 #undef NIC
 };
-enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_PVPANIC, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY, DEV_VIRTIO_BLK, DEV_VIRTIO_RNG };
+enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_PVPANIC, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY, DEV_VIRTIO_BLK, DEV_VIRTIO_RNG,
+	DEV_UHCI, DEV_USB_TABLET };
 
 /* ---- drives ---- */
 
@@ -247,7 +250,8 @@ static enum vm_err device_key(struct args *a, unsigned kind, struct device_spec 
 		r = spec_number("device", v, 1, &n, e);
 		d->unit = (int)n;
 		return r;
-	} else if (strcmp(k, "id") && !(disk && !strcmp(k, "bootindex")) && !(kind == DEV_VIRTIO_RNG && !strcmp(k, "rng"))) {
+	} else if (strcmp(k, "id") && !(disk && !strcmp(k, "bootindex")) && !(kind == DEV_VIRTIO_RNG && !strcmp(k, "rng")) &&
+		!(kind > DEV_UHCI && (!strcmp(k, "bus") || !strcmp(k, "port")))) {
 		return err_set(e, VM_ERR_USAGE, "-device: %s has no property '%s'", device_names[kind], k);
 	}
 	return VM_OK;
@@ -290,6 +294,8 @@ enum vm_err spec_device(struct args *a, const char *v, struct err *e)
 		a->cfg.rng = true;
 		return VM_OK;
 	}
+	if (kind >= DEV_UHCI)
+		return spec_add_usb(a, kind == DEV_UHCI ? CONFIG_USB_NONE : (enum config_usb)(kind - DEV_UHCI), e);
 	if (kind >= DEV_IDE_HD)
 		return attach(a, kind, &d, e);
 	if (kind == DEV_DEBUGCON) {

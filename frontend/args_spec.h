@@ -43,6 +43,10 @@ enum vm_err spec_global(struct args *a, const char *v, struct err *e);
 void spec_device_help(const char *v); /* "help" or "NAME,help" on standard output */
 bool spec_asks_device_help(const char *v);
 
+/* spec_add_usb() - the USB controller, and @what in its next free port */
+enum vm_err spec_add_usb(struct args *a, enum config_usb what, struct err *e);
+enum vm_err spec_usbdevice(struct args *a, const char *v, struct err *e);
+
 /* args_net.c */
 enum vm_err spec_netdev(struct args *a, const char *v, struct err *e);
 enum vm_err spec_nic(struct args *a, const char *v, struct err *e);

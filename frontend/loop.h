@@ -73,6 +73,7 @@ struct loop {
 	bool have_termios, is_raw, raw_signals;
 	uint64_t base, paused_at; /* host ns: virtual 0, and when the pause began */
 	unsigned buttons;	/* mouse buttons the monitor holds down */
+	unsigned pointer[2];	/* where it has moved a tablet's pointer, 0..32767 */
 	struct loop_keys keys;
 	struct loop_chr chrs[LOOP_MAX_CHRS]; /* what the monitor's info chardev lists */
 	unsigned nchrs;

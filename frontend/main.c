@@ -105,6 +105,7 @@ static void win_key(void *opaque, unsigned set1, bool down)
 
 struct mouse_event {
 	struct program *p;
+	bool absolute; /* dx and dy are a position */
 	int dx, dy, dz;
 	unsigned buttons;
 };
@@ -114,7 +115,9 @@ static void do_mouse(void *arg)
 	struct mouse_event *e = arg;
 	struct input *in = machine_input(e->p->m);
 
-	if (in->mouse)
+	if (e->absolute && in->tablet)
+		in->tablet(in->tablet_opaque, (unsigned)e->dx, (unsigned)e->dy, e->dz, e->buttons);
+	else if (!e->absolute && in->mouse)
 		in->mouse(in->mouse_opaque, e->dx, e->dy, e->dz, e->buttons);
 	free(e);
 }
@@ -124,7 +127,21 @@ static void win_mouse(void *opaque, int dx, int dy, int dz, unsigned buttons)
 	struct mouse_event *e = malloc(sizeof(*e));
 
 	BUG_ON(!e);
-	*e = (struct mouse_event){opaque, dx, dy, dz, buttons};
+	*e = (struct mouse_event){opaque, false, dx, dy, dz, buttons};
+	loop_post(&e->p->loop, do_mouse, e);
+}
+
+static bool win_absolute(void *opaque)
+{
+	return __atomic_load_n(&machine_input(((struct program *)opaque)->m)->absolute, __ATOMIC_RELAXED);
+}
+
+static void win_tablet(void *opaque, unsigned x, unsigned y, int dz, unsigned buttons)
+{
+	struct mouse_event *e = malloc(sizeof(*e));
+
+	BUG_ON(!e);
+	*e = (struct mouse_event){opaque, true, (int)x, (int)y, dz, buttons};
 	loop_post(&e->p->loop, do_mouse, e);
 }
 
@@ -235,7 +252,7 @@ static void *vm_thread(void *arg)
 
 static int run_window(struct program *p)
 {
-	struct sdl_host host = {p, win_key, win_mouse, win_frame, win_status, win_quit};
+	struct sdl_host host = {p, win_key, win_mouse, win_absolute, win_tablet, win_frame, win_status, win_quit};
 	pthread_t vm;
 
 	p->loop.ended = vm_ended;

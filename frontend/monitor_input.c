@@ -77,9 +77,36 @@ void cmd_sendkey(struct mon *mon)
 	timer_arm(&h->timer, clock_now(machine_clock(mon->m)) + ms * 1000000);
 }
 
-void cmd_mouse_move(struct mon *mon)
+static unsigned moved(unsigned from, int pixels, unsigned size)
+{
+	int64_t to = from + (int64_t)pixels * 32767 / (size > 1 ? size - 1 : 1);
+
+	return to < 0 ? 0 : to > 32767 ? 32767 : (unsigned)to;
+}
+
+/* The pointer moves by pixels, whichever device the guest uses. */
+static void point(struct mon *mon, int dx, int dy, int dz)
 {
 	struct input *in = machine_input(mon->m);
+	struct display *d = machine_display(mon->m);
+	unsigned *at = mon->l->pointer;
+	struct frame f = {0};
+
+	if (!in->absolute) {
+		if (in->mouse)
+			in->mouse(in->mouse_opaque, dx, dy, dz, mon->l->buttons);
+		return;
+	}
+	if (d)
+		d->update(d->opaque, &f, true);
+	at[0] = moved(at[0], dx, f.w);
+	at[1] = moved(at[1], dy, f.h);
+	frame_free(&f);
+	in->tablet(in->tablet_opaque, at[0], at[1], dz, mon->l->buttons);
+}
+
+void cmd_mouse_move(struct mon *mon)
+{
 	uint64_t v[3] = {0, 0, 0};
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -92,13 +119,11 @@ void cmd_mouse_move(struct mon *mon)
 			return;
 		}
 	}
-	if (in->mouse)
-		in->mouse(in->mouse_opaque, (int)v[0], (int)v[1], (int)v[2], mon->l->buttons);
+	point(mon, (int)v[0], (int)v[1], (int)v[2]);
 }
 
 void cmd_mouse_button(struct mon *mon)
 {
-	struct input *in = machine_input(mon->m);
 	char *w = mon_word(mon);
 	uint64_t v;
 
@@ -107,6 +132,5 @@ void cmd_mouse_button(struct mon *mon)
 		return;
 	}
 	mon->l->buttons = (unsigned)v & 7;
-	if (in->mouse)
-		in->mouse(in->mouse_opaque, 0, 0, 0, mon->l->buttons);
+	point(mon, 0, 0, 0);
 }

@@ -53,7 +53,13 @@ static void on_key(rfbBool down, rfbKeySym key, struct _rfbClientRec *c)
 		v->host->key(v->host->opaque, code, down);
 }
 
-/* Clients tell positions, a PS/2 mouse tells movements. */
+/* Where in the picture, as a tablet tells it. */
+static unsigned position(int at, unsigned size)
+{
+	return at <= 0 || size < 2 ? 0 : (unsigned)at >= size ? 32767 : (unsigned)at * 32767 / (size - 1);
+}
+
+/* Clients tell positions, as a tablet does; a PS/2 mouse tells movements. */
 static void on_pointer(int mask, int x, int y, struct _rfbClientRec *c)
 {
 	struct vnc *v = c->screen->screenData;
@@ -64,7 +70,9 @@ static void on_pointer(int mask, int x, int y, struct _rfbClientRec *c)
 	v->x = x;
 	v->y = y;
 	v->have_pointer = true;
-	if (v->host && (dx || dy || dz || buttons != v->buttons))
+	if (v->host && v->host->absolute && v->host->absolute(v->host->opaque))
+		v->host->tablet(v->host->opaque, position(x, v->frame.w), position(y, v->frame.h), dz, buttons);
+	else if (v->host && (dx || dy || dz || buttons != v->buttons))
 		v->host->mouse(v->host->opaque, dx, dy, dz, buttons);
 	v->buttons = buttons;
 }

@@ -18,6 +18,10 @@ struct input {
 	/* relative motion in mickeys (y down positive), wheel clicks (down positive), buttons: bit 0 left, 1 right, 2 middle */
 	void (*mouse)(void *opaque, int dx, int dy, int dz, unsigned buttons);
 	void *mouse_opaque;
+	/* position of the pointer: 0..32767 of the display's width and height; the rest as for mouse() */
+	void (*tablet)(void *opaque, unsigned x, unsigned y, int dz, unsigned buttons);
+	void *tablet_opaque;
+	bool absolute; /* the guest takes positions: tablet() rather than mouse(). Read and written atomically. */
 	void (*leds)(void *opaque, unsigned leds); /* device -> frontend: bit 0 scroll, 1 num, 2 caps; may be NULL */
 	void *leds_opaque;
 };

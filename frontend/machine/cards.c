@@ -3,6 +3,8 @@
 #include "devices/net/e1000.h"
 #include "devices/net/ne2000.h"
 #include "devices/net/rtl8139.h"
+#include "devices/usb/hid.h"
+#include "devices/usb/uhci.h"
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_net.h"
 #include "devices/virtio/virtio_rng.h"
@@ -135,9 +137,26 @@ static enum vm_err add_virtio(struct machine *m, struct err *e)
 	return VM_OK;
 }
 
+static enum vm_err add_usb(struct machine *m, struct err *e)
+{
+	static const struct usb_kind *const kinds[] = {NULL, &usb_tablet, &usb_mouse, &usb_keyboard};
+	const struct usb_kind *kind[UHCI_PORTS];
+	struct uhci *u;
+
+	if (!m->cfg.usb)
+		return VM_OK;
+	for (unsigned i = 0; i < UHCI_PORTS; i++)
+		kind[i] = kinds[m->cfg.usb_port[i]];
+	u = uhci_create(m->log, &m->clock, m->pci, PCI_DEVFN(1, 2), &m->input, kind);
+	if (!u)
+		return err_set(e, VM_ERR_USAGE, "no place on the bus for the USB controller");
+	pc_add(m, u);
+	return VM_OK;
+}
+
 enum vm_err pc_cards(struct machine *m, struct err *e)
 {
-	enum vm_err r = VM_OK;
+	enum vm_err r = add_usb(m, e);
 
 	for (unsigned i = 0; i < m->cfg.nnics && !r; i++)
 		r = add_nic(m, &m->cfg.nic[i], e);

@@ -19,6 +19,7 @@
 #define CONFIG_MAX_PFLASH 2
 #define CONFIG_MAX_NIC 8
 #define CONFIG_MAX_FW_CFG 16
+#define CONFIG_MAX_USB 2
 
 #define CONFIG_MAX_VIRTIO 8
 
@@ -46,6 +47,8 @@ struct machine_config {
 	const char *bios;  /* path; NULL: bios-256k.bin found in the data directories */
 	struct blk *virtio[CONFIG_MAX_VIRTIO]; /* disks, in the order of their PCI slots */
 	bool rng; /* virtio-rng-pci */
+	bool usb; /* the PIIX3's controller, with these in its ports */
+	enum config_usb { CONFIG_USB_NONE, CONFIG_USB_TABLET, CONFIG_USB_MOUSE, CONFIG_USB_KBD } usb_port[CONFIG_MAX_USB];
 	void (*random)(void *opaque, uint8_t *buf, uint32_t len); /* for it; NULL: a fixed sequence */
 	struct config_nic nic[CONFIG_MAX_NIC];
 	unsigned nnics;

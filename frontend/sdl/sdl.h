@@ -21,6 +21,9 @@ struct sdl_host {
 	void (*key)(void *opaque, unsigned set1, bool down);
 	/* motion in host pixels, wheel down positive, buttons: bit 0 left, 1 right, 2 middle; while grabbed */
 	void (*mouse)(void *opaque, int dx, int dy, int dz, unsigned buttons);
+	/* The guest takes positions: tablet() rather than mouse(), grabbed or not. NULL: it never does. */
+	bool (*absolute)(void *opaque);
+	void (*tablet)(void *opaque, unsigned x, unsigned y, int dz, unsigned buttons); /* 0..32767 of the picture */
 	/*
 	 * About 60 times a second: bring @dst (kept by the window) up to date, resizing it with
 	 * frame_resize() if needed and setting y0, y1. False: nothing changed since the last call.

@@ -133,9 +133,35 @@ static void on_key(struct sdl *s, const SDL_KeyboardEvent *k)
 	send_key(s, sc, down);
 }
 
+/* Does the guest take positions? Then the host's pointer needs no grab. */
+static bool absolute(const struct sdl *s)
+{
+	return s->host->absolute && s->host->absolute(s->host->opaque);
+}
+
+static unsigned position(int at, int from, int len)
+{
+	int d = at - from;
+
+	return d <= 0 || len < 2 ? 0 : d >= len ? 32767 : (unsigned)d * 32767 / (unsigned)(len - 1);
+}
+
+static void send_tablet(struct sdl *s, int dz)
+{
+	int x, y, w, h;
+	struct sdl_rect r;
+
+	SDL_GetMouseState(&x, &y);
+	SDL_GetWindowSize(s->win, &w, &h);
+	r = sdl_fit(w, h, s->tex_w, s->tex_h, s->integer);
+	s->host->tablet(s->host->opaque, position(x, r.x, r.w), position(y, r.y, r.h), dz, s->buttons);
+}
+
 static void send_mouse(struct sdl *s, int dx, int dy, int dz)
 {
-	if (s->grabbed && s->host->mouse)
+	if (absolute(s))
+		send_tablet(s, dz);
+	else if (s->grabbed && s->host->mouse)
 		s->host->mouse(s->host->opaque, dx, dy, dz, s->buttons);
 }
 
@@ -144,7 +170,7 @@ static void on_button(struct sdl *s, const SDL_MouseButtonEvent *b)
 	unsigned bit = b->button == SDL_BUTTON_LEFT ? 1 : b->button == SDL_BUTTON_RIGHT ? 2
 		: b->button == SDL_BUTTON_MIDDLE ? 4 : 0;
 
-	if (b->type == SDL_MOUSEBUTTONDOWN && !s->grabbed) {
+	if (b->type == SDL_MOUSEBUTTONDOWN && !s->grabbed && !absolute(s)) {
 		/* the click that takes the grab is not the guest's */
 		if (bit == 1)
 			sdl_set_grab(s, true);

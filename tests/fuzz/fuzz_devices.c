@@ -65,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct chr null[3] = {{0}};
 	struct machine_config cfg = {.ide = {disk(1 << 20), disk(1 << 16), drive_new(true)}, .floppy = {drive_new(false), drive_new(false)}, .pflash = {disk(1 << 16)},
+		.usb = true, .usb_port = {CONFIG_USB_TABLET, CONFIG_USB_KBD},
 		.serial = {&null[0], &null[1]}, .parallel = &null[2], .vga = true, .debug_exit = true, .debug_exit_iobase = 0x501,
 		.debug_exit_iosize = 2,
 		.nic = {{.model = NIC_E1000, .slot = -1, .romfile = ""}}, .nnics = 1};

@@ -1,0 +1,34 @@
+#!/bin/sh
+# USB: Linux finds the controller, a tablet and a keyboard by its own drivers; positions, buttons and keys arrive as events.
+# accel: jit
+. "$(dirname "$0")/../tools/boot.sh"
+k=$(guest kernel 686) && guest drivers 686 "$dir/initrd.gz" uhci_hcd usbhid hid_generic evdev >"$dir/out" || fail "no guest"
+vm 90 -m 128 -usb -device usb-tablet -device usb-kbd -kernel "$k" -initrd "$dir/initrd.gz" -append 'console=ttyS0 quiet' <<'END' || fail "conversation failed"
+refuse Kernel panic
+refuse BUG:
+expect guest ready
+send for m in uhci_hcd usbhid hid_generic evdev; do sh /lib/$m; done; sleep 3; grep -c Dragoman /proc/bus/input/devices
+expect 2
+say tablet and keyboard are found
+send of() { sed -n "/Dragoman $1/,/^$/s/.*\(event[0-9]*\).*/\1/p" /proc/bus/input/devices; }; hd() { timeout 20 dd if=/dev/input/$(of $1) bs=16 count=$2 2>/dev/null | hexdump -v -e '16/1 "%02x" "\n"' | cut -c17- | tr '\n' ,; echo END; }
+send hd Tablet 3 & sleep 2; echo RE""ADY
+expect READY
+monitor mouse_move 360 200
+# type, code, value: EV_ABS X, EV_ABS Y, SYN: half of the 720x400 text screen
+expect 0300000016400000,0300010028400000,0000000000000000,
+say a position
+send hd Tablet 3 & sleep 2; echo RE""ADY
+expect READY
+monitor mouse_button 1
+# MSC_SCAN 90001h, KEY BTN_LEFT pressed
+expect 0400040001000900,0100100101000000,0000000000000000,
+say a button
+send hd Keyboard 3 & sleep 2; echo RE""ADY
+expect READY
+monitor sendkey a
+# MSC_SCAN 70004h, KEY_A
+expect 0400040004000700,01001e0001000000,0000000000000000,
+say a key
+send poweroff -f
+exit 0
+END
