@@ -287,6 +287,7 @@ static const struct device_ops acpi_pm_ops = {
 	.version = 1,
 	.state_off = offsetof(struct acpi_pm, s),
 	.state_size = sizeof(struct acpi_pm_state),
+	.timer = {offsetof(struct acpi_pm, timer)},
 	.reset = pm_reset,
 	.fini = pm_fini,
 	.post_load = pm_post_load,

@@ -375,6 +375,7 @@ static const struct device_ops apic_ops = {
 	.version = 1,
 	.state_off = offsetof(struct apic, s),
 	.state_size = sizeof(struct apic_state),
+	.timer = {offsetof(struct apic, timer)},
 	.reset = apic_reset,
 	.fini = apic_fini,
 	.post_load = apic_post_load,

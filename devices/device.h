@@ -8,7 +8,10 @@
  * wires and order. Freeing the machine calls ops->fini, then free(dev).
  *
  * Snapshots copy the state struct as bytes: fixed-width fields only, no pointers, no padding that matters,
- * a version in ops that changes with the layout. post_load re-derives timers, regions and wires.
+ * a version in ops that changes with the layout. The state of all devices is there when post_load is called, on each in order
+ * of creation; it judges the bytes (a snapshot is only a file) and re-derives regions and wires. Wires to the board's interrupt
+ * lines and to the CPU are cut meanwhile: the snapshot holds their levels. Afterwards the timers named in ops are armed
+ * as they were.
  */
 #ifndef DEVICES_DEVICE_H
 #define DEVICES_DEVICE_H
@@ -23,10 +26,13 @@
 
 struct device;
 
+#define DEVICE_TIMERS 3
+
 struct device_ops {
 	const char *name;     /* QEMU's name where there is one: "i8259", "mc146818rtc", "piix3-ide" */
 	uint32_t version;     /* of the state layout */
 	uint32_t state_off, state_size; /* offsetof/sizeof of the state struct in the device struct */
+	uint32_t timer[DEVICE_TIMERS];	/* offsetof of each struct timer in it; 0 ends */
 	void (*reset)(struct device *d);
 	void (*fini)(struct device *d); /* may be NULL; does not free d */
 	enum vm_err (*post_load)(struct device *d, struct err *e); /* may be NULL; validates, re-derives */

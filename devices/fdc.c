@@ -390,6 +390,7 @@ static const struct device_ops ops = {
 	.version = 1,
 	.state_off = offsetof(struct fdc, s),
 	.state_size = sizeof(struct fdc_state),
+	.timer = {offsetof(struct fdc, timer)},
 	.reset = reset,
 	.fini = fini,
 	.post_load = post_load,

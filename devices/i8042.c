@@ -501,6 +501,7 @@ static const struct device_ops i8042_ops = {
 	.version = 1,
 	.state_off = offsetof(struct i8042, s),
 	.state_size = sizeof(struct i8042_state),
+	.timer = {offsetof(struct i8042, timer)},
 	.reset = i8042_reset,
 	.fini = i8042_fini,
 	.post_load = i8042_post_load,

@@ -469,6 +469,7 @@ static const struct device_ops i8254_ops = {
 	.version = 1,
 	.state_off = offsetof(struct i8254, s),
 	.state_size = sizeof(struct i8254_state),
+	.timer = {offsetof(struct i8254, timer)},
 	.reset = i8254_reset,
 	.fini = i8254_fini,
 	.post_load = i8254_post_load,

@@ -106,6 +106,7 @@ static const struct device_ops lpt_ops = {
 	.version = 1,
 	.state_off = offsetof(struct lpt, s),
 	.state_size = sizeof(struct lpt_state),
+	.timer = {offsetof(struct lpt, timer)},
 	.reset = lpt_reset,
 	.fini = lpt_fini,
 	.post_load = lpt_post_load,

@@ -501,6 +501,7 @@ static const struct device_ops rtc_ops = {
 	.version = 1,
 	.state_off = offsetof(struct mc146818, s),
 	.state_size = sizeof(struct mc146818_state),
+	.timer = {offsetof(struct mc146818, timer)},
 	.reset = rtc_reset,
 	.fini = rtc_fini,
 	.post_load = rtc_post_load,

@@ -687,6 +687,7 @@ static const struct device_ops ps2kbd_ops = {
 	.version = 1,
 	.state_off = offsetof(struct ps2kbd, s),
 	.state_size = sizeof(struct ps2kbd_state),
+	.timer = {offsetof(struct ps2kbd, timer)},
 	.reset = kbd_reset,
 	.fini = kbd_fini,
 	.post_load = kbd_post_load,

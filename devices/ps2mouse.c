@@ -308,6 +308,7 @@ static const struct device_ops ps2mouse_ops = {
 	.version = 1,
 	.state_off = offsetof(struct ps2mouse, s),
 	.state_size = sizeof(struct ps2mouse_state),
+	.timer = {offsetof(struct ps2mouse, timer)},
 	.reset = mouse_reset,
 	.fini = mouse_fini,
 	.post_load = mouse_post_load,

@@ -401,6 +401,7 @@ static const struct device_ops uart_ops = {
 	.version = 1,
 	.state_off = offsetof(struct uart16550, s),
 	.state_size = sizeof(struct uart16550_state),
+	.timer = {offsetof(struct uart16550, timer)},
 	.reset = uart_reset,
 	.fini = uart_fini,
 	.post_load = uart_post_load,

@@ -4,6 +4,7 @@
 #include "frontend/args_spec.h"
 #include "frontend/chardev.h"
 #include "frontend/report.h"
+#include "frontend/snapshot.h"
 #include "jit/ir/ir.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -212,6 +213,9 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_REPORT:
 		a->report = v;
 		return report_check(v, e);
+	case OPT_INCOMING:
+		a->incoming = v;
+		return snapshot_is_file(v) ? VM_OK : err_set(e, VM_ERR_USAGE, "-incoming: '%s' is not file:NAME", v);
 	case OPT_LESSON:
 		a->lesson = v;
 		return VM_OK;

@@ -117,6 +117,7 @@ void live_start(struct loop *l)
 	jit_count_insns(machine_jit(l->m), true);
 	begin(v, machine_cpu(l->m));
 	timer_init(&v->timer, c, tick, l);
+	v->timer.outside = true;
 	timer_arm(&v->timer, clock_now(c) + LIVE_SAMPLE_NS);
 }
 

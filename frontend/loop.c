@@ -26,6 +26,16 @@ static uint64_t virtual_now(void *opaque)
 	return (l->paused ? l->paused_at : host_now()) - l->base;
 }
 
+/* Host time of a deadline; l->base is "negative" when the guest's clock, from a snapshot, is older than the host's. */
+static uint64_t host_time(const struct loop *l, uint64_t deadline)
+{
+	uint64_t at = deadline + l->base;
+
+	if (deadline > INT64_MAX / 2)
+		return INT64_MAX;
+	return (int64_t)at < 1 ? 1 : at;
+}
+
 /* The timer descriptor follows the clock's earliest deadline. */
 static void deadline_changed(void *opaque, uint64_t deadline)
 {
@@ -34,7 +44,7 @@ static void deadline_changed(void *opaque, uint64_t deadline)
 
 	/* counted time needs no alarm clock: the run loop looks after every block */
 	if (deadline != UINT64_MAX && !l->paused && !l->icount) {
-		uint64_t at = deadline + l->base;
+		uint64_t at = host_time(l, deadline);
 
 		it.it_value.tv_sec = (time_t)(at / NS_PER_SEC);
 		it.it_value.tv_nsec = (long)(at % NS_PER_SEC);
@@ -127,6 +137,17 @@ void loop_fini(struct loop *l)
 	pthread_cond_destroy(&l->wake);
 }
 
+/* A snapshot was loaded: from here on time goes on from @now. */
+static void clock_moved(void *opaque, uint64_t now)
+{
+	struct loop *l = opaque;
+
+	if (l->icount)
+		l->skipped = now - machine_cpu(l->m)->insns * (l->icount_ns ? l->icount_ns : 10);
+	else
+		l->base = (l->paused ? l->paused_at : host_now()) - now;
+}
+
 void loop_attach(struct loop *l, struct machine *m)
 {
 	struct clock *c = machine_clock(m);
@@ -137,6 +158,8 @@ void loop_attach(struct loop *l, struct machine *m)
 	c->opaque = l;
 	c->deadline_changed = deadline_changed;
 	c->deadline_opaque = l;
+	c->moved = clock_moved;
+	c->moved_opaque = l;
 	deadline_changed(l, clock_deadline(c));
 }
 
@@ -157,6 +180,7 @@ void loop_watch_hangs(struct loop *l)
 		return;
 	l->watch_hangs = true;
 	timer_init(&l->hang_timer, c, look_for_hang, l);
+	l->hang_timer.outside = true;
 	timer_arm(&l->hang_timer, clock_now(c) + NS_PER_SEC);
 }
 
@@ -287,9 +311,9 @@ static void sleep_vm(struct loop *l)
 
 	pthread_mutex_lock(&l->mu);
 	while (!l->head && !l->quit) {
-		uint64_t at = deadline + l->base;
+		uint64_t at = host_time(l, deadline);
 
-		if (deadline >= UINT64_MAX - l->base) {
+		if (at == INT64_MAX) {
 			pthread_cond_wait(&l->wake, &l->mu);
 			continue;
 		}

@@ -14,6 +14,7 @@
 #include "frontend/process.h"
 #include "frontend/report.h"
 #include "frontend/sdl/sdl.h"
+#include "frontend/snapshot.h"
 #include "frontend/vnc.h"
 #include "frontend/trace.h"
 #include <stdlib.h>
@@ -345,6 +346,8 @@ static int run(struct program *p)
 		jit_count_insns(machine_jit(p->m), true);
 	if (a->magic)
 		jit_debug_magic(machine_jit(p->m));
+	if (a->incoming && snapshot_from_file(&p->loop, a->incoming, &e))
+		return fail(&e);
 	if (open_gdb(p, &e) || (a->trace && trace_new(&p->trace, p->m, a->trace, a->cfg.jit.icount, &e)) ||
 		(a->report && report_new(&p->report, p->m, a->report, &e)) ||
 		(a->pidfile && process_pidfile(a->pidfile, &p->pidfile, &e)))

@@ -74,6 +74,7 @@ void cmd_sendkey(struct mon *mon)
 	for (h->n = 0; h->n < n; h->n++)
 		in->key(in->key_opaque, code[h->n], true);
 	timer_init(&h->timer, machine_clock(mon->m), let_go, h);
+	h->timer.outside = true;
 	timer_arm(&h->timer, clock_now(machine_clock(mon->m)) + ms * 1000000);
 }
 

@@ -53,6 +53,7 @@ void info_block(struct mon *mon);
 void cmd_eject(struct mon *mon);
 void cmd_change(struct mon *mon);
 void cmd_commit(struct mon *mon);
+void cmd_migrate(struct mon *mon);
 void info_chardev(struct mon *mon);
 void info_network(struct mon *mon);
 

@@ -59,7 +59,8 @@ enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options
 		return err_set(e, VM_ERR_NOMEM, "no memory for the translator");
 	j->cpu = cpu;
 	j->opt = *opt;
-	j->opt.no_link |= opt->opts_off & JIT_OPT_LINK;
+	/* where instructions are the time, all are counted, and the run loop looks at the clock after each block */
+	j->opt.no_link |= opt->opts_off & JIT_OPT_LINK || opt->icount;
 	j->npages = ram->size >> PAGE_SHIFT;
 	j->large_lo = UINT64_MAX;
 	j->hash = host_map_huge(HASH_BYTES, false, e);
@@ -79,6 +80,8 @@ enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options
 	cpu->mmu.flushed = context_flushed;
 	cpu->mmu.flushed_opaque = j;
 	cpu->jit = j;
+	if (opt->icount)
+		jit_count_insns(j, true);
 	if (opt->accel == ACCEL_LOCKSTEP) {
 		r = lockstep_new(j, e);
 		if (r)

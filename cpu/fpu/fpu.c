@@ -8,7 +8,6 @@
 #include "mmu/base/log.h"
 #include <string.h>
 
-#define MXCSR_MASK 0xFFFFu
 
 static void fninit(struct vcpu *cpu)
 {

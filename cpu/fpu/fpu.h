@@ -18,6 +18,8 @@
  */
 enum exit fpu_exec(struct vcpu *cpu, const struct insn *in, gla_t gla);
 
+#define MXCSR_MASK 0xFFFFu /* bits of MXCSR that exist */
+
 void fpu_reset(struct vcpu *cpu, bool init); /* FNINIT state, MXCSR 1F80h, XCR0 1 */
 void fpu_mode_changed(struct vcpu *cpu);     /* FCW or MXCSR changed: refresh MODE_X87SLOW / MODE_SSESLOW */
 

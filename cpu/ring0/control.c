@@ -102,8 +102,7 @@ static enum exit write_cr3(struct vcpu *cpu, uint64_t v)
 	return EXIT_NONE;
 }
 
-/* Bits this CPU model has. */
-static uint64_t cr4_known(const struct vcpu *cpu)
+uint64_t control_cr4_known(const struct vcpu *cpu)
 {
 	static const struct {
 		uint8_t feature;
@@ -139,8 +138,8 @@ static enum exit write_cr4(struct vcpu *cpu, uint64_t v)
 	uint64_t diff = v ^ cpu->cr4;
 
 	/* If an attempt is made to write a 1 to any reserved bit in CR4. */
-	if (v & ~cr4_known(cpu))
-		return cpu_raise_aux(cpu, CHECK_GP_CR4_RESERVED, 0, v, cr4_known(cpu));
+	if (v & ~control_cr4_known(cpu))
+		return cpu_raise_aux(cpu, CHECK_GP_CR4_RESERVED, 0, v, control_cr4_known(cpu));
 	/* If an attempt is made to clear CR4.PAE while IA-32e mode is active. */
 	if (vcpu_long(cpu) && !(v & CR4_PAE))
 		return cpu_raise_aux(cpu, CHECK_GP_CR4_PAE_LONG, 0, v, 0);

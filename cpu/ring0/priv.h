@@ -303,6 +303,7 @@ enum exit debug_trap(struct vcpu *cpu); /* raise #DB for dr6_pending */
 /* ---- control.c, msr.c ---- */
 enum exit control_write_cr0(struct vcpu *cpu, uint64_t v);
 enum exit control_write_efer(struct vcpu *cpu, uint64_t v);
+uint64_t control_cr4_known(const struct vcpu *cpu); /* bits of CR4 that this CPU model has */
 uint64_t vcpu_tsc(struct vcpu *cpu);
 
 /* ---- cpuid.c ---- */

@@ -281,7 +281,9 @@ static void dump(struct device *d, FILE *out)
 }
 
 static const struct device_ops e1000_ops = {.name = "e1000", .version = 1, .state_off = offsetof(struct e1000, s),
-	.state_size = sizeof(struct e1000_state), .reset = e1000_reset, .fini = e1000_fini, .post_load = post_load,
+	.state_size = sizeof(struct e1000_state),
+	.timer = {offsetof(struct e1000, throttle), offsetof(struct e1000, tx_more)},
+	.reset = e1000_reset, .fini = e1000_fini, .post_load = post_load,
 	.dump = dump};
 
 struct e1000 *e1000_create(struct log *log, struct clock *clock, struct pci_bus *bus, uint8_t devfn, struct net *net,

@@ -383,7 +383,9 @@ static void dump(struct device *d, FILE *out)
 }
 
 static const struct device_ops ne2000_ops = {.name = "ne2000", .version = 1, .state_off = offsetof(struct ne2000, s),
-	.state_size = sizeof(struct ne2000_state), .reset = ne2000_reset, .fini = ne2000_fini, .post_load = post_load, .dump = dump};
+	.state_size = sizeof(struct ne2000_state),
+	.timer = {offsetof(struct ne2000, next)},
+	.reset = ne2000_reset, .fini = ne2000_fini, .post_load = post_load, .dump = dump};
 
 static struct ne2000 *create(struct log *log, struct clock *clock, struct net *net, const uint8_t mac[6])
 {

@@ -450,7 +450,9 @@ static void dump(struct device *d, FILE *out)
 }
 
 static const struct device_ops rtl8139_ops = {.name = "rtl8139", .version = 1, .state_off = offsetof(struct rtl8139, s),
-	.state_size = sizeof(struct rtl8139_state), .reset = rtl8139_reset, .fini = rtl8139_fini, .post_load = post_load,
+	.state_size = sizeof(struct rtl8139_state),
+	.timer = {offsetof(struct rtl8139, timer), offsetof(struct rtl8139, next)},
+	.reset = rtl8139_reset, .fini = rtl8139_fini, .post_load = post_load,
 	.dump = dump};
 
 struct rtl8139 *rtl8139_create(struct log *log, struct clock *clock, struct pci_bus *bus, uint8_t devfn, struct net *net,

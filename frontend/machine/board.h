@@ -89,6 +89,7 @@ struct machine {
 	uint8_t *vga_rom;
 	size_t vga_rom_len;
 	struct region f0; /* coprocessor error latch */
+	bool loading; /* a snapshot's devices are being told: wires to interrupt lines and to the CPU are cut */
 	bool want_reset, want_off, want_exit, panicked;
 	int exit_code;
 	uint64_t random; /* state of the fixed sequence */

@@ -266,6 +266,15 @@ int machine_vector_source(const struct machine *m, unsigned vector)
 	return -1;
 }
 
+struct device *machine_device(struct machine *m, const char *name)
+{
+	struct device *d = m->devices;
+
+	while (d && name && strcmp(d->ops->name, name))
+		d = d->next;
+	return d;
+}
+
 bool machine_dump_device(struct machine *m, const char *name, FILE *out)
 {
 	bool found = false;

@@ -72,6 +72,7 @@ void machine_watch_irqs(struct machine *m, machine_irq_fn *seen, void *opaque);
 #define MACHINE_APIC_TIMER MACHINE_GSIS
 int machine_vector_source(const struct machine *m, unsigned vector);
 
+struct device *machine_device(struct machine *m, const char *name); /* the first with this ops name; NULL: of all */
 /* For the monitor: calls dump() of the device with this ops name; false if there is none. */
 bool machine_dump_device(struct machine *m, const char *name, FILE *out);
 void machine_dump_devices(struct machine *m, FILE *out); /* all of them, in creation order */

@@ -52,7 +52,7 @@ static void gsi_set(void *opaque, int n, int level)
 	struct machine *m = src->m;
 
 	level = !!level;
-	if (level == src->level)
+	if (level == src->level || m->loading)
 		return;
 	src->level = level;
 	if (level && UNLIKELY(m->irq_seen != NULL))
@@ -81,6 +81,8 @@ static void a20_set(void *opaque, int n, int level)
 	struct machine *m = opaque;
 
 	(void)n;
+	if (m->loading)
+		return;
 	/* the chips drive the wire while they are being made, too */
 	if (m->kbc)
 		i8042_set_a20(m->kbc, level);
@@ -110,7 +112,8 @@ static void intr_set(void *opaque, int n, int level)
 	struct machine *m = opaque;
 
 	(void)n;
-	vcpu_set_intr(m->cpu, level);
+	if (!m->loading)
+		vcpu_set_intr(m->cpu, level);
 }
 
 static void ferr_set(void *opaque, int level)

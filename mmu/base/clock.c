@@ -103,3 +103,22 @@ void timer_cancel(struct timer *t)
 	timer_unlink(t);
 	tell(t->clock, before);
 }
+
+void clock_set(struct clock *c, uint64_t now)
+{
+	uint64_t before = clock_deadline(c), was = clock_now(c);
+	struct timer *t = c->head, *next;
+
+	c->head = NULL;
+	c->now = now;
+	if (c->moved)
+		c->moved(c->moved_opaque, now);
+	for (; t; t = next) {
+		next = t->next;
+		t->next = NULL;
+		t->armed = false;
+		if (t->outside)
+			timer_arm(t, t->deadline - was + now);
+	}
+	tell(c, before);
+}
