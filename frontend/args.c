@@ -216,6 +216,9 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_INCOMING:
 		a->incoming = v;
 		return snapshot_is_file(v) ? VM_OK : err_set(e, VM_ERR_USAGE, "-incoming: '%s' is not file:NAME", v);
+	case OPT_LOADVM:
+		a->loadvm = v;
+		return VM_OK;
 	case OPT_LESSON:
 		a->lesson = v;
 		return VM_OK;

@@ -94,7 +94,7 @@ struct args {
 	const char *process; /* -name process= */
 	int panic; /* enum loop_panic (loop.h) */
 	uint8_t uuid[16];
-	const char *log, *log_file, *dfilter, *pidfile, *gdb, *trace, *report, *symbols, *lesson, *incoming;
+	const char *log, *log_file, *dfilter, *pidfile, *gdb, *trace, *report, *symbols, *lesson, *incoming, *loadvm;
 	const char *warning[ARGS_MAX_WARNINGS]; /* what was understood but is done otherwise, a line each */
 	unsigned nwarnings;
 	char **strings; /* copies owned by args */

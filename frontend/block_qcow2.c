@@ -264,6 +264,11 @@ static int qcow2_reopen(struct blk *b, bool write)
 
 static const struct blk_ops qcow2_ops = {.submit = qcow2_submit, .close = qcow2_close, .reopen = qcow2_reopen};
 
+struct qcow2 *qcow2_from(struct blk *b)
+{
+	return b->ops == &qcow2_ops ? container_of(b, struct qcow2, blk) : NULL;
+}
+
 /* Features we do not know would make us read or write nonsense. */
 static enum vm_err check_features(struct qcow2 *q, const char *path, const uint8_t *h, struct err *e)
 {

@@ -204,6 +204,26 @@ int qcow2_alloc(struct qcow2 *q, uint64_t *at)
 	return 0;
 }
 
+int qcow2_count(struct qcow2 *q, uint64_t at, uint64_t *n)
+{
+	int err = load_block(q, at >> q->cbits);
+
+	*n = err ? 0 : count_of(q, q->refb.data, at >> q->cbits & (BIT(block_bits(q)) - 1));
+	return err == ENOENT ? 0 : err;
+}
+
+int qcow2_ref(struct qcow2 *q, uint64_t at)
+{
+	uint64_t n, max = q->rbits == 6 ? UINT64_MAX : BIT(1u << q->rbits) - 1;
+	int err = qcow2_count(q, at, &n);
+
+	if (err)
+		return err;
+	if (!n) /* something refers to it: it cannot be free */
+		return broken(q);
+	return n == max ? ERANGE : store_count(q, at >> q->cbits, n + 1);
+}
+
 int qcow2_unref(struct qcow2 *q, uint64_t at)
 {
 	uint64_t c = at >> q->cbits, n;

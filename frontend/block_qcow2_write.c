@@ -88,7 +88,7 @@ static int own_table(struct qcow2 *q, uint64_t n, struct qcow2_l2 **out)
 	return qcow2_l2(q, at, out);
 }
 
-static void set_entry(struct qcow2 *q, struct qcow2_l2 *l, uint64_t n, uint64_t entry)
+void qcow2_set_entry(struct qcow2 *q, struct qcow2_l2 *l, uint64_t n, uint64_t entry)
 {
 	uint32_t i = (uint32_t)(n & ((q->csize >> 3) - 1)) * 8;
 
@@ -150,7 +150,7 @@ static int write_cluster(struct qcow2 *q, uint64_t n, uint32_t in, const uint8_t
 		err = own_table(q, n, &l); /* by now another may have its place */
 	if (err)
 		return err;
-	set_entry(q, l, n, at | QCOW2_COPIED);
+	qcow2_set_entry(q, l, n, at | QCOW2_COPIED);
 	return release(q, entry);
 }
 
@@ -180,7 +180,7 @@ static int drop_cluster(struct qcow2 *q, uint64_t n)
 	err = own_table(q, n, &l);
 	if (err)
 		return err;
-	set_entry(q, l, n, q->backing ? QCOW2_ZERO : 0);
+	qcow2_set_entry(q, l, n, q->backing ? QCOW2_ZERO : 0);
 	return release(q, entry);
 }
 

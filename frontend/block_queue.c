@@ -94,6 +94,7 @@ static void hand_over(struct queue *q, struct blk_req *r)
 
 	if (p == BLK_STOP && q->host.stop && !q->draining) {
 		put(&q->stalled, r);
+		q->blk.stalled = true;
 		snprintf(why, sizeof(why), "drive '%s' (%s): %s; the guest is stopped, 'cont' tries again", q->blk.id,
 			q->blk.file, strerror(r->error));
 		q->host.stop(q->host.opaque, why);
@@ -187,6 +188,7 @@ static void queue_retry(struct blk *b)
 	if (!again.head)
 		return;
 	list_init(&q->stalled);
+	q->blk.stalled = false;
 	while (again.head) {
 		r = again.head;
 		again.head = r->next;
@@ -212,7 +214,7 @@ static void queue_drain(struct blk *b)
 		pthread_mutex_unlock(&q->mu);
 		deliver(q);
 	}
-	q->draining = false;
+	q->draining = q->blk.stalled = false;
 }
 
 static void queue_close(struct blk *b)
@@ -243,7 +245,12 @@ static int queue_commit(struct blk *b)
 	return q->image->ops->commit ? q->image->ops->commit(q->image) : ENOTSUP;
 }
 
-static const struct blk_ops queue_ops = {.submit = queue_submit, .close = queue_close, .commit = queue_commit,
+static struct blk *queue_below(struct blk *b)
+{
+	return container_of(b, struct queue, blk)->image;
+}
+
+static const struct blk_ops queue_ops = {.below = queue_below, .submit = queue_submit, .close = queue_close, .commit = queue_commit,
 	.drain = queue_drain, .retry = queue_retry};
 
 struct blk *blk_queue_new(struct blk *image, const struct blk_policy *p, const struct blk_host *h)

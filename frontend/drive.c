@@ -63,7 +63,12 @@ static void drive_retry(struct blk *b)
 		d->medium->ops->retry(d->medium);
 }
 
-static const struct blk_ops drive_ops = {.submit = drive_submit, .close = drive_close, .commit = drive_commit,
+static struct blk *drive_below(struct blk *b)
+{
+	return container_of(b, struct drive, blk)->medium;
+}
+
+static const struct blk_ops drive_ops = {.below = drive_below, .submit = drive_submit, .close = drive_close, .commit = drive_commit,
 	.drain = drive_drain, .retry = drive_retry};
 
 struct blk *drive_new(bool cdrom)

@@ -348,6 +348,8 @@ static int run(struct program *p)
 		jit_debug_magic(machine_jit(p->m));
 	if (a->incoming && snapshot_from_file(&p->loop, a->incoming, &e))
 		return fail(&e);
+	if (a->loadvm && snapshot_load(&p->loop, a->loadvm, &e))
+		return fail(&e);
 	if (open_gdb(p, &e) || (a->trace && trace_new(&p->trace, p->m, a->trace, a->cfg.jit.icount, &e)) ||
 		(a->report && report_new(&p->report, p->m, a->report, &e)) ||
 		(a->pidfile && process_pidfile(a->pidfile, &p->pidfile, &e)))

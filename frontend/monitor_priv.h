@@ -54,6 +54,10 @@ void cmd_eject(struct mon *mon);
 void cmd_change(struct mon *mon);
 void cmd_commit(struct mon *mon);
 void cmd_migrate(struct mon *mon);
+void cmd_savevm(struct mon *mon);
+void cmd_loadvm(struct mon *mon);
+void cmd_delvm(struct mon *mon);
+void info_snapshots(struct mon *mon);
 void info_chardev(struct mon *mon);
 void info_network(struct mon *mon);
 

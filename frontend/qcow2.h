@@ -87,8 +87,22 @@ void qcow2_packed(const struct qcow2 *q, uint64_t entry, uint64_t *at, uint32_t 
 /* block_qcow2_refs.c: host clusters and their reference counts; 0 or errno */
 int qcow2_alloc(struct qcow2 *q, uint64_t *at);
 int qcow2_unref(struct qcow2 *q, uint64_t at);
+int qcow2_ref(struct qcow2 *q, uint64_t at); /* ERANGE: the count can be no higher */
+int qcow2_count(struct qcow2 *q, uint64_t at, uint64_t *n); /* *n: 0 if the cluster is free */
+
+/* block_qcow2_tree.c; nothing may be waiting for a barrier */
+/* qcow2_tree_add() - one more (@delta 1) or one less (-1) tree, with first level @l1, refers to what it refers to */
+int qcow2_tree_add(struct qcow2 *q, const uint64_t *l1, uint32_t n, int delta);
+int qcow2_fix_copied(struct qcow2 *q); /* COPIED flags of the active tree, by the counts; passes a barrier */
+/* Several clusters in a row, for at least @bytes */
+int qcow2_alloc_run(struct qcow2 *q, uint64_t bytes, uint64_t *at);
+int qcow2_free_run(struct qcow2 *q, uint64_t at, uint64_t bytes);
+int qcow2_write_l1(struct qcow2 *q, const uint64_t *l1, uint32_t n, uint64_t *at); /* a new table, without COPIED */
+uint64_t *qcow2_read_l1(struct qcow2 *q, uint64_t at, uint32_t n); /* NULL: not a place for a table, or it cannot be read */
+struct qcow2 *qcow2_from(struct blk *b); /* NULL: it is another kind of image */
 
 /* block_qcow2_write.c */
+void qcow2_set_entry(struct qcow2 *q, struct qcow2_l2 *l, uint64_t n, uint64_t entry); /* of guest cluster @n; written at the next barrier */
 int qcow2_write(struct qcow2 *q, const uint8_t *buf, uint64_t off, uint32_t len);
 /* qcow2_discard() - whole clusters of the range are given back; @zero: and all of it reads as zeroes after */
 int qcow2_discard(struct qcow2 *q, uint64_t off, uint32_t len, bool zero);

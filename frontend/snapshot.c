@@ -62,6 +62,9 @@ enum vm_err snapshot_to_file(struct loop *l, const char *uri, struct err *e)
 	if (!snapshot_is_file(uri) || strlen(path) > sizeof(part) - 8)
 		return err_set(e, VM_ERR_USAGE, "'%s' is no place for a snapshot; file:NAME is", uri);
 	tmp = other_name(path, part, sizeof(part));
+	r = snapshot_ready(l, e);
+	if (r)
+		return r;
 	f = fopen(tmp, "we");
 	if (!f)
 		return err_errno(e, "cannot write '%s'", tmp);
@@ -79,6 +82,14 @@ enum vm_err snapshot_to_file(struct loop *l, const char *uri, struct err *e)
 	if (r && tmp != path)
 		unlink(tmp);
 	return r;
+}
+
+void snapshot_loaded(struct loop *l)
+{
+	if (l->live.on) {
+		live_stop(l);
+		live_start(l);
+	}
 }
 
 enum vm_err snapshot_from_file(struct loop *l, const char *uri, struct err *e)
@@ -99,6 +110,7 @@ enum vm_err snapshot_from_file(struct loop *l, const char *uri, struct err *e)
 	loop_pause(l, true);
 	r = machine_load(l->m, &in, &why);
 	close(fd);
+	snapshot_loaded(l);
 	loop_pause(l, paused);
 	return r ? err_set(e, r, "'%.200s': %.300s", path, why.msg) : VM_OK;
 }

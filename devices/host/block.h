@@ -33,6 +33,7 @@ struct blk_ops {
 	/* of images, which complete in submit: READ that waits for no disk (EAGAIN), write access and back; may be NULL */
 	int (*read_now)(struct blk *b, uint8_t *buf, uint64_t off, uint32_t len);
 	int (*reopen)(struct blk *b, bool write);
+	struct blk *(*below)(struct blk *b); /* what it passes requests on to, unchanged, or NULL; NULL: it is an image itself */
 };
 
 struct blk {
@@ -45,6 +46,7 @@ struct blk {
 	bool want_eject;  /* the user asked for the medium; the controller tells the guest if it can, and clears it */
 	bool is_cdrom;	  /* media=cdrom */
 	bool known_format; /* the image says what it is: nothing was guessed */
+	bool stalled;	  /* requests failed and wait for the user */
 	bool writethrough; /* a completed write is on stable storage: the drive's write cache is off at power on */
 	char id[32];	  /* the -drive id, "ide0-hd0" style by default */
 	char serial[21];

@@ -5,6 +5,7 @@
 # Usage: tests/tools/guest.sh WHAT [ARGUMENT]      prints the path(s) of the result
 #   kernel [FLAVOUR]     Debian's kernel: path of vmlinuz; FLAVOUR is 686 (the default), 686-pae or amd64
 #   initrd [FLAVOUR]     busybox initramfs for it
+#   work [FLAVOUR]       the same with guest-work as its /init: a guest without input
 #   drivers FLAVOUR FILE MODULE...  the initramfs as FILE with more kernel modules, which `sh /lib/MODULE` loads
 #   iso [FLAVOUR]        isolinux CD with kernel and initramfs, console on serial
 #   disk [FLAVOUR]       hard disk: MBR, GRUB, ext4 with kernel and initramfs
@@ -128,6 +129,19 @@ initrd_tree() {
 	cp "$tools/guest-session" "$1/bin/session"
 	chmod 755 "$1/init" "$1/bin/session"
 	[ ! -d "$guests/extra" ] || cp -r "$guests/extra/." "$1/"
+}
+# work: the kernel unpacks both archives, one over the other
+work() {
+	i=$(initrd) || exit 1
+	out=$cache/work-$flavour.gz
+	if [ ! -s "$out" ] || [ "$i" -nt "$out" ] || [ "$tools/guest-work" -nt "$out" ]; then
+		t=$(mktemp -d "$cache/tree.XXXXXX") || exit 1
+		cp "$tools/guest-work" "$t/init" && chmod 755 "$t/init"
+		(cd "$t" && echo init | cpio -o -H newc -R 0:0 --quiet | gzip -9n) | cat "$i" - >"$out.new" || exit 1
+		rm -rf "$t"
+		mv "$out.new" "$out"
+	fi
+	echo "$out"
 }
 initrd() {
 	out=$cache/initrd-$flavour.gz
@@ -331,6 +345,6 @@ cache=$guests/$arch
 mkdir -p "$cache" || exit 1
 case $what in
 drivers | package) $what "$@" ;;
-kernel | initrd | iso | disk | uefi | debian | reference | mach | xen) $what ;;
-*) die "usage: guest.sh kernel|initrd|iso|disk|uefi|debian|reference|mach|xen [686|686-pae|amd64] | drivers FLAVOUR FILE MODULE... | package FLAVOUR NAME... | data FILE" ;;
+kernel | initrd | work | iso | disk | uefi | debian | reference | mach | xen) $what ;;
+*) die "usage: guest.sh kernel|initrd|work|iso|disk|uefi|debian|reference|mach|xen [686|686-pae|amd64] | drivers FLAVOUR FILE MODULE... | package FLAVOUR NAME... | data FILE" ;;
 esac
