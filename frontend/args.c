@@ -348,6 +348,11 @@ static bool print_list(int id, const char *value)
 #include "mmu/base/log.def"
 #undef LOG
 		return true;
+	case OPT_ACCEL:
+		puts("jit\ninterp\nlockstep");
+		for (unsigned i = 0; i < jit_nopts; i++)
+			printf("opt=-%s\n", jit_opts[i]);
+		return true;
 	case OPT_PASS:
 		for (unsigned i = 0; i < ir_npasses; i++)
 			puts(ir_passes[i].name);

@@ -177,13 +177,12 @@ enum exit vm86_int_n(struct vcpu *cpu, unsigned vec, uint64_t ret_ip, bool *redi
 	return EXIT_NONE;
 }
 
+/* IP does not wrap in a 16-bit segment: what is behind its end lies beyond the limit. */
 static uint64_t next_ip(const struct vcpu *cpu, unsigned len)
 {
 	uint64_t ip = cpu->rip + len;
 
-	return is_code64(cpu)			 ? ip
-	       : cpu->seg[SEG_CS].attr & SEGA_DB ? ip & UINT32_MAX
-						 : ip & 0xFFFF;
+	return is_code64(cpu) ? ip : ip & UINT32_MAX;
 }
 
 enum exit h_int_n(struct vcpu *cpu, uint64_t vec, uint64_t len, uint64_t kind)

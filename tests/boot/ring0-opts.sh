@@ -7,7 +7,7 @@
 . "$root/tests/tools/vectors.sh"
 count=25 types="13 14 16 21"
 [ -z "${DRAGOMAN_LONG:-}" ] || { count=1000; types=$(seq 0 $((vector_types - 1))); }
-for o in "" ,opt=-find ,opt=-fold ,opt=-group ,opt=-link; do
+for o in "" $("$DRAGOMAN" -accel help | sed -n "s|^opt=|,opt=|p"); do
 	for t in $types; do
 		vector_run "$t" $count -accel "lockstep$o" -nic none
 	done

@@ -12,7 +12,7 @@ cd "$root" && cmake -B build-fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DDRAGOMAN_F
 bad=0
 for t in ${*:-$all}; do
 	ninja -C build-fuzz "test_fuzz_$t" >build-fuzz/log || { tail -n 20 build-fuzz/log; exit 1; }
-	mkdir -p "build-fuzz/$t/corpus"
+	mkdir -p "build-fuzz/$t/corpus" "tests/fuzz/corpus/$t"
 	if "build-fuzz/tests/test_fuzz_$t" -max_total_time=$((minutes * 60)) -timeout=25 -rss_limit_mb=3000 -max_len=20000 \
 		-artifact_prefix="build-fuzz/$t/" "build-fuzz/$t/corpus" "tests/fuzz/corpus/$t" >"build-fuzz/$t/log" 2>&1 </dev/null; then
 		echo "$t: $(sed -n 's/^#\([0-9]*\).*DONE.*cov: \([0-9]*\).*/\1 inputs, coverage \2/p' "build-fuzz/$t/log" | tail -n 1)"

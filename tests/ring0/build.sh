@@ -10,12 +10,15 @@ cc="${CC:-gcc} -m32 -march=i686 -O1 -ffreestanding -fno-pic -fno-pie -fno-stack-
 	-fno-asynchronous-unwind-tables -mgeneral-regs-only -I$here -c"
 echo 'int x;' >"$tmp/x.c"
 $cc "$tmp/x.c" -o "$tmp/x.o" 2>/dev/null || { echo "no 32-bit x86 compiler"; exit 77; }
-for f in boot.S entry.S engine.c cases.c paging.c vm86.c debug.c soup.c switch.c long_entry.S long.c long_soup.c modify.c; do
+parts="entry.S engine.c cases.c paging.c vm86.c debug.c soup.c switch.c long_entry.S long.c long_soup.c modify.c vm86_paging.c long_debug.c"
+objects=
+for f in boot.S $parts; do
 	$cc "$here/$f" -o "$tmp/${f%.*}.o"
+	[ $f = boot.S ] || objects="$objects $tmp/${f%.*}.o"
 done
 ld -m elf_i386 -Ttext 0x7C00 --oformat binary "$tmp/boot.o" -o "$tmp/boot.bin" 2>/dev/null
-ld -m elf_i386 -T "$here/engine.ld" "$tmp/entry.o" "$tmp/engine.o" "$tmp/cases.o" "$tmp/paging.o" "$tmp/vm86.o" "$tmp/debug.o" "$tmp/soup.o" \
-	"$tmp/switch.o" "$tmp/long_entry.o" "$tmp/long.o" "$tmp/long_soup.o" "$tmp/modify.o" -o "$tmp/e.elf" 2>/dev/null
+# $objects: a list
+ld -m elf_i386 -T "$here/engine.ld" $objects -o "$tmp/e.elf" 2>/dev/null
 objcopy -O binary "$tmp/e.elf" "$tmp/e.bin"
 python3 - "$tmp/boot.bin" "$tmp/e.bin" "$out" "$2" "$3" "$4" "$5" "$6" <<'P'
 import struct, sys

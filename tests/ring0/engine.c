@@ -187,10 +187,10 @@ void emit_end(void)
 	emit("\xCD\x81", 2);
 }
 
-static void (*const kinds[])(void) = {case_load, case_rights, case_far, case_gate, case_iret, case_task, case_paging,
-	case_flags, case_double, case_v86, case_debug, case_soup_real, case_soup_v86, case_soup_16, case_soup_32, case_switch, case_modify, case_long_far, case_long_gate,
-	case_long_paging, case_long_fast, case_long_soup};
-#define LONG_KINDS 17 /* the first of IA-32e mode */
+static void (*const kinds[TYPES])(void) = {case_load, case_rights, case_far, case_gate, case_iret, case_task, case_paging,
+	case_flags, case_double, case_v86, case_debug, case_soup_real, case_soup_v86, case_soup_16, case_soup_32, case_switch, case_modify,
+	case_long_far, case_long_gate, case_long_paging, case_long_fast, case_long_soup, case_v86_paging, case_long_debug};
+#define LONG_KINDS (0x1Fu << 17 | 1u << 23) /* those of IA-32e mode */
 
 static void line(unsigned type, unsigned n)
 {
@@ -200,7 +200,7 @@ static void line(unsigned type, unsigned n)
 
 	put_hex(type, 2);
 	put_hex(n, 5);
-	if (type >= LONG_KINDS) {
+	if (LONG_KINDS >> type & 1) {
 		long_line();
 		return;
 	}
@@ -216,6 +216,13 @@ static void line(unsigned type, unsigned n)
 	put_hex(memory_sum, 8);
 }
 
+/* A watchdog that came on the way into 64-bit mode has left what was set up by then. */
+static void set_control(void)
+{
+	__asm__ volatile("mov %0, %%cr4" : : "r"(0));
+	__asm__ volatile("wrmsr" : : "c"(0xC0000080), "a"(0), "d"(0));
+}
+
 static void one_case(unsigned type, unsigned n)
 {
 	uint32_t *p = (uint32_t *)&out;
@@ -227,6 +234,7 @@ static void one_case(unsigned type, unsigned n)
 	for (unsigned i = 0; i < sizeof(out) / 4; i++)
 		p[i] = 0;
 	memory_sum = timed_out = 0;
+	set_control();
 	set_tables();
 	set_memory();
 	kinds[type]();
@@ -253,13 +261,15 @@ void main(void)
 {
 	set_watchdog();
 	__builtin_memcpy((void *)REAL_CODE, real_code, real_code_end - real_code);
-	for (unsigned t = 0; t < sizeof(kinds) / sizeof(*kinds); t++) {
+	for (unsigned t = 0; t < TYPES; t++) {
 		for (unsigned n = params[2]; (params[1] >> t & 1) && n < params[2] + params[3]; n++) {
 			unsigned tries = 0;
 
 			do /* the watchdog may have hit a case that only waited for its machine */
 				one_case(t, n);
 			while (timed_out && ++tries < 4);
+			if (params[4]) /* the inputs have a line of their own */
+				put_text("\n");
 			if (timed_out) {
 				put_hex(t, 2);
 				put_hex(n, 5);

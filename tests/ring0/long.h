@@ -12,7 +12,8 @@ struct long_regs {
 	uint32_t fs_base[2], gs_base[2], kernel_gs[2]; /* 184 192 200 */
 	uint32_t vec, vec_hi;		/* 208 */
 	uint64_t err, cr2, handler_rsp; /* 216 224 232 */
-	uint32_t handler_ss, pad;	/* 240 */
+	uint32_t handler_ss, dr7;	/* 240 244; DR7 and the breakpoints are loaded last */
+	uint64_t dr[4];			/* 248 */
 };
 
 #define lin (*(struct long_regs *)0x120000)
@@ -43,5 +44,6 @@ void case_long_gate(void);
 void case_long_paging(void);
 void case_long_fast(void);
 void case_long_soup(void);
+void case_long_debug(void);
 
 #endif

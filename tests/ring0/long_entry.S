@@ -58,6 +58,17 @@ run_long:
 	movl lin + 200, %eax
 	movl lin + 204, %edx
 	wrmsr
+	movq lin + 248, %rax
+	movq %rax, %dr0
+	movq lin + 256, %rax
+	movq %rax, %dr1
+	movq lin + 264, %rax
+	movq %rax, %dr2
+	movq lin + 272, %rax
+	movq %rax, %dr3
+	movl lin + 244, %eax
+	orl $0x400, %eax
+	movq %rax, %dr7
 	movl $0x90000, %esp
 	pushq lin + 152		# SS
 	pushq lin + 32		# RSP

@@ -13,7 +13,7 @@ static void put_entry(uint32_t at, unsigned pae, unsigned i, uint64_t v)
 		((volatile uint32_t *)at)[i] = v;
 }
 
-static uint64_t random_bits(unsigned pae, unsigned large)
+uint64_t page_bits(unsigned pae, unsigned large)
 {
 	uint64_t v = (rnd() & 0x166) | (pick(8) ? 1 : 0) | (pick(4) ? 4 : 0); /* U RW A D G */
 
@@ -43,7 +43,7 @@ void case_paging(void)
 	static const char *const reads[] = {"\x8A\x03", "\x8B\x03", "\x88\x03", "\x89\x03", "\xFF\xE3", "\x01\x03"};
 	unsigned pae = pick(2), large = !pick(4), smep = pick(2), smap = pick(2), wp = pick(2), k = pick(6);
 	uint32_t dir = pae ? TABLES + 0x1000 : TABLES, table = TABLES + 0x2000, cr4, cr0, lo = 0, hi = 0;
-	uint64_t pde = random_bits(pae, large), pte[2] = {random_bits(pae, 0), random_bits(pae, 0)};
+	uint64_t pde = page_bits(pae, large), pte[2] = {page_bits(pae, 0), page_bits(pae, 0)};
 
 	enter_at(pick(2) * 3);
 	identity(pae, in.level);

@@ -67,7 +67,7 @@ void sum_words(uint32_t from, uint32_t to); /* add [from, to) to memory_sum */
 uint8_t *emit(const char *bytes, unsigned n);
 void emit_end(void); /* INT 81h */
 
-/* The kinds of cases. */
+#define TYPES 24 /* kinds of cases */
 void case_load(void);
 void case_rights(void);
 void case_far(void);
@@ -85,5 +85,8 @@ void case_soup_16(void);
 void case_soup_32(void);
 void case_switch(void);
 void case_modify(void);
+void case_v86_paging(void);
+
+uint64_t page_bits(unsigned pae, unsigned large); /* a random entry of a page table or directory, without its frame */
 
 #endif

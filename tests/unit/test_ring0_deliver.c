@@ -30,6 +30,10 @@ START_TEST(real_mode)
 	ck_assert_uint_eq(c->rip, 0x22);
 	ck_assert_uint_eq(c->eflags, 0x303);
 	ck_assert_uint_eq(c->gpr[GPR_RSP], 0xABCD0100);
+	c->rip = 0xFFFE; /* INTO that is not taken goes on behind itself, beyond the limit there: IP does not wrap */
+	ck_assert_int_eq(h_int_n(c, 4, 2, 2), EXIT_NONE);
+	ck_assert_uint_eq(c->rip, 0x10000);
+	c->rip = 0x20;
 	c->idtr.limit = 0x20 * 4 - 1;
 	ck_assert_int_eq(h_int_n(c, 0x21, 2, 0), EXIT_FAULT);
 	ck_raised(f, GP_IVT_LIMIT, 0x21 * 8 + 2);

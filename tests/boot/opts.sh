@@ -1,0 +1,21 @@
+#!/bin/sh
+# SeaBIOS and Debian's i386 and amd64 kernels under lockstep as far as their keyboard driver, with each optimisation of the
+# translator (-accel help) and each pass over its intermediate code (-pass help) switched off in turn, and with one instruction to
+# the block: no divergence. A new optimisation is covered by being in the table.
+# accel: ; long: lockstep
+. "$(dirname "$0")/../tools/boot.sh"
+opts=$("$DRAGOMAN" -accel help | sed -n 's/^opt=/-accel lockstep,opt=/p')
+passes=$("$DRAGOMAN" -pass help | sed 's/^/-accel lockstep -pass -/')
+[ -n "$opts" ] && [ -n "$passes" ] || fail "no optimisations: -accel help, -pass help"
+{ echo "$opts"; echo "$passes"; echo "-accel lockstep -one-insn"; } >"$dir/rows"
+for flavour in 686 amd64; do
+	k=$(guest kernel $flavour) && i=$(guest initrd $flavour) || fail "no guest"
+	while read -r accel <&3; do
+		vm 60 -nic none -m 128 -no-reboot -kernel "$k" -initrd "$i" -append console=ttyS0 <<'END' || fail "$flavour $accel"
+refuse Kernel panic
+refuse BUG:
+expect i8042: PNP
+END
+		echo "$flavour $accel: no divergence"
+	done 3<"$dir/rows"
+done
