@@ -3,6 +3,7 @@
  */
 #include "cpu/ring0/priv.h"
 #include "cpu/mode.h"
+#include "mmu/window.h"
 
 /*
  * Without branches: this runs at every segment load and every transition. GS of protected-mode code outside ring 3 never
@@ -95,4 +96,23 @@ uint32_t mode_key(const struct vcpu *cpu)
 	if ((cpu->cr0 & CR0_AM) && (cpu->eflags & FL_AC) && cpu->cpl == 3)
 		key |= MODE_AC;
 	return key | (cpu->mode & MODE_ICOUNT);
+}
+
+bool mode_windowed(const struct vcpu *cpu)
+{
+	return cpu->cpl == 3 && (cpu->cr0 & CR0_PG) && !(cpu->eflags & (FL_VM | FL_AC)) && !is_code64(cpu) &&
+		(cpu->seg[SEG_CS].attr & SEGA_DB);
+}
+
+void mode_set(struct vcpu *cpu)
+{
+	uint32_t key = mode_key(cpu);
+
+	if (UNLIKELY(cpu->mmu.win != NULL)) {
+		if (mode_windowed(cpu) && window_enter(&cpu->mmu))
+			key |= MODE_WIN;
+		else
+			window_leave(&cpu->mmu);
+	}
+	cpu->mode = key;
 }

@@ -144,7 +144,7 @@ void vcpu_update(struct vcpu *cpu)
 	pg->a20_mask = cpu->a20 ? ~0ull : ~BIT(20);
 	pg->maxphyaddr = cpu->maxphyaddr;
 	pg->has_1g = feature_has(&cpu->features, FEAT_PDPE1GB);
-	cpu->mode = mode_key(cpu);
+	mode_set(cpu);
 }
 
 void vcpu_update_req(struct vcpu *cpu)
@@ -152,7 +152,7 @@ void vcpu_update_req(struct vcpu *cpu)
 	uint32_t want = 0;
 
 	if (UNLIKELY(cpu->mode & MODE_ONE)) /* the run loop has cleared shadow or one */
-		cpu->mode = mode_key(cpu);
+		mode_set(cpu);
 	if (cpu->intr_line && (cpu->eflags & FL_IF) && !cpu->shadow)
 		want |= REQ_INTR;
 	if (cpu->nmi_line && !cpu->nmi_blocked)

@@ -5,8 +5,10 @@
 #include "jit/profile.h"
 #include "cpu/ring0/ring0.h"
 #include "mmu/base/clock.h"
+#include "mmu/window.h"
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* Is @rip so near to an end of the canonical addresses that a branch of less than @reach bytes can leave them? */
 static bool near_edge(uint64_t rip, uint64_t reach)
@@ -187,7 +189,24 @@ static enum jit_stop stop_reason(const struct vcpu *cpu)
 	return cpu->halted && !(cpu->req & REQ_STOP) ? JIT_HALTED : JIT_STOPPED;
 }
 
-enum jit_stop jit_run(struct jit *j)
+static uint64_t processor_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* A request has interrupted a program: these are the samples that say which address spaces are busy. */
+static void tick(struct vcpu *cpu)
+{
+	if (!mode_windowed(cpu))
+		return;
+	window_tick(&cpu->mmu, processor_us());
+	mode_set(cpu);
+}
+
+static enum jit_stop loop(struct jit *j)
 {
 	struct vcpu *cpu = j->cpu;
 	struct block_exit *last = NULL;
@@ -205,6 +224,8 @@ enum jit_stop jit_run(struct jit *j)
 		}
 		if (UNLIKELY(cpu->req || cpu->dr6_pending || cpu->shadow || cpu->halted)) {
 			last = NULL;
+			if (cpu->mmu.win && cpu->cpl == 3 && cpu->req)
+				tick(cpu);
 			if (debug_boundary(j) == EXIT_STOP)
 				return stop_reason(cpu);
 		}
@@ -256,4 +277,16 @@ deliver:
 		if (ring0_deliver(cpu) == EXIT_STOP)
 			return stop_reason(cpu);
 	}
+}
+
+enum jit_stop jit_run(struct jit *j)
+{
+	enum jit_stop r;
+
+	if (j->be->enter)
+		j->be->enter(j->be_priv, true);
+	r = loop(j);
+	if (j->be->enter)
+		j->be->enter(j->be_priv, false);
+	return r;
 }

@@ -25,8 +25,15 @@ static enum vm_err choose_backend(struct jit *j, struct err *e)
 	return j->be->init(j->cpu, &j->opt, &j->be_priv, e);
 }
 
-const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw", "inline"};
+const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw", "inline", "window"};
 const unsigned jit_nopts = ARRAY_SIZE(jit_opts);
+
+bool jit_wants_alias(const struct jit_options *opt)
+{
+	const struct jit_backend *host = HOST_BACKEND;
+
+	return opt->accel != ACCEL_INTERP && !(opt->opts_off & JIT_OPT_WINDOW) && host && host->enter;
+}
 
 #define HASH_BYTES (sizeof(struct block *) << JIT_HASH_BITS)
 

@@ -22,6 +22,7 @@ enum {
 	JIT_OPT_STI = 32,  /* the instruction behind STI in the same block */
 	JIT_OPT_FLDCW = 64, /* FLDCW that unmasks nothing is the host's */
 	JIT_OPT_INLINE = 128, /* CLI, STI, PUSHF, POPF, STAC, CLAC of a kernel are host code */
+	JIT_OPT_WINDOW = 256, /* user programs that run for long reach memory by host mappings (mmu/window.h) */
 };
 extern const char *const jit_opts[];
 extern const unsigned jit_nopts;
@@ -47,6 +48,9 @@ struct jit;
 
 enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options *opt, struct err *e);
 void jit_free(struct jit *j);
+
+/* jit_wants_alias() - will the translator map RAM a second time (mmu/window.h), for which it must be a memory file? */
+bool jit_wants_alias(const struct jit_options *opt);
 
 /**
  * jit_run() - run until REQ_STOP, a triple fault, or HLT with nothing to do

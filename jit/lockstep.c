@@ -460,6 +460,8 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 		cpu->mmu.pg = k->pg_before;
 		tlb_flush(&cpu->mmu, true);
 	}
+	if (cpu->mmu.win) /* the window in force, too */
+		mode_set(cpu);
 	k->changed_self = blk->dead;
 	if (blk->dead) {
 		/* it wrote to its own code: translate the restored bytes again */

@@ -5,21 +5,30 @@
 #include "mmu/base/host_mem.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum vm_err ram_init(struct ram *r, uint64_t size, struct err *e)
+static enum vm_err init(struct ram *r, uint64_t size, bool alias, struct err *e)
 {
 	uint64_t npages;
 
 	memset(r, 0, sizeof(*r));
+	r->fd = -1;
 	if (!size || size > BIT(46))
 		return err_set(e, VM_ERR_USAGE, "cannot have %llu bytes of memory",
 			(unsigned long long)size);
 	size = (size + PAGE_SIZE - 1) & PAGE_MASK;
 	npages = size >> PAGE_SHIFT;
-	r->host = host_map_huge(size, false, e);
+	if (alias) {
+		r->together = calloc(size / HOST_HUGE + 1, sizeof(*r->together));
+		r->host = r->together ? host_map_alias(size, &r->fd, NULL) : NULL;
+	}
+	if (!r->host)
+		r->host = host_map_huge(size, false, e);
 	r->code = calloc(npages, sizeof(*r->code));
 	r->dirty = calloc(npages, 1);
 	r->size = size;
+	if (r->together)
+		r->together[size / HOST_HUGE] = true; /* less than a huge page */
 	if (!r->host || !r->code || !r->dirty) {
 		ram_fini(r);
 		return err_set(e, VM_ERR_NOMEM, "cannot get %llu MiB of memory",
@@ -28,13 +37,27 @@ enum vm_err ram_init(struct ram *r, uint64_t size, struct err *e)
 	return VM_OK;
 }
 
+enum vm_err ram_init(struct ram *r, uint64_t size, struct err *e)
+{
+	return init(r, size, false, e);
+}
+
+enum vm_err ram_init_alias(struct ram *r, uint64_t size, struct err *e)
+{
+	return init(r, size, true, e);
+}
+
 void ram_fini(struct ram *r)
 {
 	if (r->host)
 		host_unmap(r->host, r->size);
+	if (r->host && r->fd >= 0)
+		close(r->fd);
 	free(r->code);
 	free(r->dirty);
+	free(r->together);
 	memset(r, 0, sizeof(*r));
+	r->fd = -1;
 }
 
 raddr_t ram_alloc(struct ram *r, uint64_t size)

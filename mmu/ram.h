@@ -1,6 +1,7 @@
 /*
  * ram.h - all memory that can be executed or mapped: one mapping, the "RAM file", that is always writable.
  *
+ * It is anonymous memory, or a memory file where the translator wants to map parts of it elsewhere too (window.h).
  * Guest RAM, ROM images and video memory are ranges of the same file, each given by
  * ram_alloc() as a page-aligned raddr. A raddr names a byte whatever guest-physical addresses
  * (aliases, PAM, A20) lead to it, so translated code is keyed by raddr and invalidated by it.
@@ -28,6 +29,8 @@ struct ram {
 	uint64_t used;
 	uint64_t *code;	 /* per page: granules with translated code */
 	uint8_t *dirty;	 /* per page */
+	int fd;		 /* the memory file, for more mappings of it; -1: the memory is none */
+	bool *together;	 /* per HOST_HUGE bytes: the host has been asked for a huge page; NULL without a file */
 	/* jit's invalidation: drop translations in [ra, ra+len), within one page. Only called if code bits hit. */
 	void (*code_written)(void *opaque, raddr_t ra, unsigned len);
 	void *code_opaque;
@@ -38,6 +41,8 @@ struct ram {
 
 /* ram_init() - reserve @size bytes (rounded up to pages; lazily committed). VM_ERR_NOMEM/IO. */
 enum vm_err ram_init(struct ram *r, uint64_t size, struct err *e);
+/* ram_init_alias() - the same in a memory file (r->fd >= 0), if the host has them and huge pages for them */
+enum vm_err ram_init_alias(struct ram *r, uint64_t size, struct err *e);
 void ram_fini(struct ram *r);
 
 /* ram_alloc() - next @size bytes (rounded up to pages), zeroed; RADDR_NONE if the file is full. */

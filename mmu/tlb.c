@@ -5,9 +5,9 @@
  * called but the walk and the space lookup. Flushing and setting up live in tlb_flush.c.
  */
 #include "mmu/tlb.h"
+#include "mmu/base/host_mem.h"
 
-/* Writes to the page at @ra must be seen: it holds translated code, or the display waits for its first write. */
-static bool write_withheld(const struct ram *ram, raddr_t ra)
+bool tlb_write_withheld(const struct ram *ram, raddr_t ra)
 {
 	uint64_t p = ra >> PAGE_SHIFT;
 
@@ -34,8 +34,7 @@ static void note_large(struct mmu *m, gla_t gla, unsigned shift)
 	m->large = true;
 }
 
-/* Where the page at @gpa lives; RADDR_NONE if any part of it is not one stretch of RAM or ROM. */
-static raddr_t page_raddr(struct mmu *m, gpa_t gpa, bool *rom)
+raddr_t tlb_raddr(const struct mmu *m, gpa_t gpa, bool *rom)
 {
 	const struct range *r = space_lookup(m->mem, gpa);
 
@@ -54,7 +53,7 @@ static void set_tags(struct mmu *m, struct tlb_entry *t, const struct tlb_side *
 
 	t->rd = mem && s->may_read && !s->watched ? s->page : TLB_INVALID;
 	t->ex = mem && s->may_exec ? s->page : TLB_INVALID;
-	t->wr = mem && s->may_write && !s->watched && !s->rom && !write_withheld(m->ram, s->ra)
+	t->wr = mem && s->may_write && !s->watched && !s->rom && !tlb_write_withheld(m->ram, s->ra)
 			? s->page
 			: TLB_INVALID;
 }
@@ -82,7 +81,7 @@ static enum mmu_fill load(struct mmu *m, gla_t gla, enum mmu_access acc, enum mm
 		note_local(m, i, idx);
 	s->page = gla & PAGE_MASK;
 	s->gpa = w->gpa & PAGE_MASK;
-	s->ra = page_raddr(m, s->gpa, &s->rom);
+	s->ra = tlb_raddr(m, s->gpa, &s->rom);
 	s->global = w->global;
 	s->may_read = w->r;
 	s->may_write = w->w;
@@ -90,6 +89,10 @@ static enum mmu_fill load(struct mmu *m, gla_t gla, enum mmu_access acc, enum mm
 	s->page_shift = w->page_shift;
 	s->watched = page_watched(m, s->page);
 	t->addend = s->ra == RADDR_NONE ? 0 : (uint64_t)(uintptr_t)m->ram->host + s->ra - s->page;
+	if (s->ra != RADDR_NONE && m->ram->together && UNLIKELY(!m->ram->together[s->ra / HOST_HUGE])) {
+		m->ram->together[s->ra / HOST_HUGE] = true;
+		host_map_together(m->ram->host + (s->ra & ~(raddr_t)(HOST_HUGE - 1)));
+	}
 	set_tags(m, t, s);
 	m->used[idx] = true;
 	m->globals[idx] |= w->global;

@@ -50,6 +50,8 @@ struct mmu_fault { /* details of the last failed translation */
 #define MMU_WATCH_MAX 8 /* slots: the guest's debug registers, then a debugger's */
 #define MMU_WATCH_GUEST 4
 
+struct windows;
+
 struct mmu {
 	struct tlb_entry tlb[MMU_IDX_COUNT][TLB_SIZE]; /* first: translated code addresses it by constant */
 	struct tlb_side side[MMU_IDX_COUNT][TLB_SIZE];
@@ -80,6 +82,7 @@ struct mmu {
 	void *flushed_opaque;
 	/* lockstep: sees every slow-path access (mmu_read/mmu_write/mmu_slow_*), NULL otherwise */
 	struct mmu_tap *tap;
+	struct windows *win; /* host mappings for user programs (window.h); NULL: none */
 };
 
 #define TLB_FLUSH_ALL UINT64_MAX
@@ -107,6 +110,12 @@ enum mmu_fill tlb_fill_c(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu
 
 /* tlb_grant_write() - give back the write tag of @page if nothing withholds it any more (after a slow write). */
 void tlb_grant_write(struct mmu *m, gla_t page, enum mmu_idx idx);
+
+/* tlb_raddr() - where the page at @gpa lives; RADDR_NONE if any part of it is not one stretch of RAM or ROM. */
+raddr_t tlb_raddr(const struct mmu *m, gpa_t gpa, bool *rom);
+
+/* tlb_write_withheld() - must writes to the page at @ra be seen? It holds translated code, or the display waits for the first. */
+bool tlb_write_withheld(const struct ram *ram, raddr_t ra);
 
 /* mmu_init() - empty TLB, paging off, 36 address bits; hooks mem->changed (if free) and ram->protect. */
 void mmu_init(struct mmu *m, struct space *mem, struct ram *ram, struct log *log);

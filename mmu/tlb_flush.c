@@ -4,7 +4,7 @@
  * Always called from C. The price of a flush follows what was filled: entries with pages that are not global are
  * listed as they are loaded, and a CR3 load visits those only.
  */
-#include "mmu/tlb.h"
+#include "mmu/window.h"
 #include <string.h>
 
 static void drop(struct mmu *m, unsigned idx, unsigned i)
@@ -59,6 +59,8 @@ void tlb_flush(struct mmu *m, bool globals_too)
 	if (!any)
 		m->large = false;
 	m->flushes++;
+	if (m->win)
+		window_flush(m);
 	if (m->flushed)
 		m->flushed(m->flushed_opaque, globals_too ? TLB_FLUSH_ALL : TLB_FLUSH_LOCAL);
 }
@@ -90,12 +92,16 @@ void tlb_flush_page(struct mmu *m, gla_t gla)
 	if (large)
 		flush_large(m, gla);
 	m->page_flushes++;
+	if (m->win)
+		window_flush_page(m, page);
 	if (m->flushed)
 		m->flushed(m->flushed_opaque, page);
 }
 
 void tlb_protect_range(struct mmu *m, raddr_t ra, uint64_t len)
 {
+	if (m->win)
+		window_protect(m, ra, len);
 	for (unsigned idx = 0; idx < MMU_IDX_COUNT; idx++) {
 		if (!m->used[idx])
 			continue;

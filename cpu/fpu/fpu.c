@@ -31,7 +31,7 @@ void fpu_reset(struct vcpu *cpu, bool init)
 
 void fpu_mode_changed(struct vcpu *cpu)
 {
-	cpu->mode = mode_key(cpu);
+	mode_set(cpu);
 }
 
 static enum exit x87_ready(struct vcpu *cpu)

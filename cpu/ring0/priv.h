@@ -312,7 +312,7 @@ uint64_t cpuid_signature(const struct vcpu *cpu); /* leaf 1 EAX: EDX at reset */
 
 static inline void mode_refresh(struct vcpu *cpu)
 {
-	cpu->mode = mode_key(cpu);
+	mode_set(cpu);
 }
 
 #endif

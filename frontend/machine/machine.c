@@ -72,7 +72,7 @@ enum vm_err machine_create(struct machine **out, const struct machine_config *cf
 	m->log = log ? log : &m->own_log;
 	clock_init(&m->clock);
 	/* RAM, firmware (at most 16 MiB), video memory and option ROMs share one file */
-	r = ram_init(&m->ram, cfg->ram_size + (64ull << 20), e);
+	r = (jit_wants_alias(&cfg->jit) ? ram_init_alias : ram_init)(&m->ram, cfg->ram_size + (64ull << 20), e);
 	if (r)
 		goto fail;
 	space_init(&m->mem, "memory", (1ull << 52) - 1, &m->ram, m->log);

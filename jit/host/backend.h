@@ -63,6 +63,8 @@ struct jit_backend {
 	void (*dump)(void *priv, FILE *out); /* for info jit */
 	const struct code_mem *(*code)(void *priv); /* where its code lies */
 	uint32_t (*host_features)(void *priv); /* HOSTF_* in use */
+	/* A run of the loop on this thread begins or ends. May be NULL. */
+	void (*enter)(void *priv, bool on);
 	/* May NATIVE run this instruction natively here? else lift with h_fpu. */
 	bool (*can_native)(void *priv, const struct insn *in);
 };

@@ -9,6 +9,7 @@ void codebuf_init(struct codebuf *cb, uint8_t *start, size_t size, int64_t rx_de
 	cb->start = cb->p = start;
 	cb->end = start + size;
 	cb->rx_delta = rx_delta;
+	cb->gs = NULL;
 	cb->overflow = false;
 }
 

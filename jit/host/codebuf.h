@@ -9,6 +9,7 @@
 struct codebuf {
 	uint8_t *start, *p, *end; /* writable view */
 	int64_t rx_delta;	  /* executable address = writable address + rx_delta */
+	uint8_t *gs;		  /* x86: the first instruction since this was NULL with an operand in a window */
 	bool overflow;		  /* something did not fit; contents are useless */
 };
 

@@ -21,6 +21,7 @@ static void x64_fini(void *priv)
 
 	if (!x)
 		return;
+	windows_fini(x);
 	code_mem_fini(&x->mem);
 	jc_fini(&x->jc);
 	free(x->em);
@@ -54,6 +55,7 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	x64_make_stubs(x, &cb);
 	code_mem_commit(&x->mem, &cb);
 	code_mem_keep(&x->mem);
+	windows_init(x);
 	*priv = x;
 	return VM_OK;
 }
@@ -82,6 +84,8 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->held = 0;
 	c->group.on = false;
 	c->group.skip = 0;
+	c->ntraps = 0;
+	c->window = (ir->mode & MODE_WIN) && x->cpu->mmu.win;
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
 	drop_temps(c);
@@ -96,6 +100,7 @@ void mark(const struct emitter *c, struct mark *m)
 	m->ncold = c->ncold;
 	m->nsites = c->nsites;
 	m->nrefs = c->nrefs;
+	m->ntraps = c->ntraps;
 	m->obs = c->obs;
 	m->off = c->off;
 	m->next_off = c->next_off;
@@ -111,6 +116,9 @@ void take_back(struct emitter *c, const struct mark *m)
 	c->ncold = m->ncold;
 	c->nsites = m->nsites;
 	c->nrefs = m->nrefs;
+	c->ntraps = m->ntraps;
+	c->cb.gs = NULL;
+	c->gs_flags = false;
 	c->obs = m->obs;
 	c->off = m->off;
 	c->next_off = m->next_off;
@@ -120,15 +128,11 @@ void take_back(struct emitter *c, const struct mark *m)
 	c->starved = false;
 }
 
-/* One op: the number of ops it took. */
-static unsigned lower_one(struct emitter *c, const struct ir_op *o)
+static unsigned lower_plain(struct emitter *c, const struct ir_op *o)
 {
 	struct mark m;
 	unsigned n;
 
-	n = lower_group(c);
-	if (n)
-		return n;
 	mark(c, &m);
 	if (o->op == IR_LDX || o->op == IR_LD) {
 		n = c->x->opts_off & JIT_OPT_FOLD ? 0 : o->op == IR_LDX ? fold_rmw(c) : fold_load(c);
@@ -145,10 +149,27 @@ static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 	return 1;
 }
 
+/* One op: the number of ops it took. */
+static unsigned lower_one(struct emitter *c, const struct ir_op *o)
+{
+	unsigned i = c->i, n = lower_group(c);
+
+	if (n)
+		return n;
+	c->cb.gs = NULL;
+	c->gs_flags = false;
+	n = lower_plain(c, o);
+	if (c->cb.gs && c->window)
+		window_access(c, i, n);
+	return n;
+}
+
 void lower_range(struct emitter *c, unsigned begin, unsigned end)
 {
 	const struct ir_block *ir = c->ir;
+	unsigned outer = c->limit;
 
+	c->limit = end;
 	for (c->i = begin; c->i < end; c->i++) {
 		const struct ir_op *o = &ir->op[c->i];
 		unsigned i = c->i;
@@ -164,6 +185,7 @@ void lower_range(struct emitter *c, unsigned begin, unsigned end)
 		}
 		c->obs = o->fobs;
 	}
+	c->limit = outer;
 }
 
 static void emit_cold(struct emitter *c)
@@ -250,6 +272,7 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 		return false;
 	}
 	make_priv(c);
+	windows_compiled(c);
 	code_mem_commit(&x->mem, &c->cb);
 	return true;
 }
@@ -336,6 +359,7 @@ static void x64_flush(void *priv)
 
 	code_mem_flush(&x->mem);
 	jc_clear(&x->jc);
+	x->ntraps = 0;
 	x->flushes++;
 }
 
@@ -345,6 +369,7 @@ static void x64_dump(void *priv, FILE *out)
 
 	fprintf(out, "code arena         %zu of %zu bytes, %" PRIu64 " flushes\n", x->mem.used, x->mem.size,
 		x->flushes);
+	windows_dump(x, out);
 	fprintf(out, "host features     ");
 	for (unsigned i = 0; i < HOSTF_COUNT; i++)
 		if (x->feat & 1u << i)
@@ -380,4 +405,5 @@ const struct jit_backend x64_backend = {
 	.code = x64_code,
 	.host_features = x64_host_features,
 	.can_native = x64_can_native,
+	.enter = windows_run,
 };

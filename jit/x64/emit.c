@@ -270,6 +270,7 @@ void flags_lost(struct emitter *c)
 
 void flags_made(struct emitter *c)
 {
+	window_flags(c);
 	c->fl_host = true;
 	c->fl_env = false;
 }

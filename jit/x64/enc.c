@@ -66,11 +66,11 @@ void x_rr(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, unsigned rm
 static void modrm_mem(struct codebuf *cb, unsigned reg, const struct x_mem *m)
 {
 	bool sib = m->index != X_NONE || m->base == X_NONE || low3(m->base) == 4;
-	unsigned mod, scale = m->index == X_NONE ? 0 : m->scale;
+	unsigned mod, scale = m->index == X_NONE ? 0 : m->scale & 3;
 
 	if (m->base == X_NONE)
 		mod = 0; /* disp32 without base */
-	else if (m->disp == 0 && low3(m->base) != 5)
+	else if (m->disp == 0 && low3(m->base) != 5 && !(m->scale & X_GS32))
 		mod = 0;
 	else
 		mod = m->disp == (int8_t)m->disp ? 1 : 2;
@@ -90,10 +90,22 @@ static unsigned mem_xb(const struct x_mem *m)
 	return (m->index != X_NONE && top(m->index)) << 1 | (m->base != X_NONE && top(m->base));
 }
 
+/* The prefixes of a memory operand that is not the usual kind, which go first; where it begins is kept. */
+static void prefix_mem(struct codebuf *cb, const struct x_mem *m)
+{
+	if (!(m->scale & X_GS32))
+		return;
+	if (!cb->gs)
+		cb->gs = cb->p;
+	codebuf_u8(cb, 0x65);
+	codebuf_u8(cb, 0x67);
+}
+
 void x_rm(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, const struct x_mem *m)
 {
 	bool breg = w == 1 && !is_group(op);
 
+	prefix_mem(cb, m);
 	prefix_op(cb, op, w, top(reg) << 2 | mem_xb(m), breg && needs_rex8(reg), reg >= X_HI);
 	modrm_mem(cb, reg, m);
 }
@@ -124,6 +136,7 @@ void x_vex_rr(struct codebuf *cb, uint32_t op, unsigned w, unsigned l, unsigned 
 void x_vex_rm(struct codebuf *cb, uint32_t op, unsigned w, unsigned l, unsigned reg, unsigned v,
 	const struct x_mem *m)
 {
+	prefix_mem(cb, m);
 	vex_prefix(cb, op, w, l, top(reg) << 2 | mem_xb(m), v);
 	modrm_mem(cb, reg, m);
 }

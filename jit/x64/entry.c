@@ -26,7 +26,7 @@ static enum x64_flags_in flags_in(const struct emitter *c)
 	for (unsigned i = 0; i < ir->nops; i++) {
 		const struct ir_op *o = &ir->op[i];
 
-		if (keeps_host_flags(o))
+		if (keeps_host_flags(o) || (c->window && (o->op == IR_LD || o->op == IR_ST)))
 			continue;
 		if (ir_ops[o->op].fx & (IRFX_FAULT | IRFX_MEM))
 			return IN_ENV;

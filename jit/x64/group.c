@@ -8,35 +8,41 @@
 #include "jit/opt/group.h"
 #include <string.h>
 
+/* Expects the emitter's flags to be as at the branch. */
+void lower_again(struct emitter *c, const struct cold *at)
+{
+	memset(c->t_reg, X_NONE, sizeof(c->t_reg));
+	memcpy(c->reg_t, at->reg_t, sizeof(c->reg_t));
+	for (unsigned r = 0; r < 16; r++)
+		if (c->reg_t[r] != 0xFF)
+			c->t_reg[c->reg_t[r]] = r;
+	c->obs = at->obs;
+	c->off = at->off;
+	c->next_off = at->next_off;
+	c->group.skip = at->end;
+	lower_range(c, at->begin, at->end);
+	/* as the other version ends */
+	if (at->end_host)
+		flags_need(c);
+	if (at->end_env)
+		flags_save(c);
+	spill_temps(c);
+	for (unsigned r = 0; r < 16; r++)
+		if (at->end_t[r] != 0xFF) {
+			struct x_mem m = home_mem(at->end_t[r]);
+
+			x_load(&c->cb, 8, r, &m);
+		}
+	x_jmp(&c->cb, at->join + c->cb.rx_delta);
+}
+
 static void cold_group(struct emitter *c, struct cold *k)
 {
 	const struct cold at = *k; /* the array may grow */
 
-	memset(c->t_reg, X_NONE, sizeof(c->t_reg));
-	memcpy(c->reg_t, at.reg_t, sizeof(c->reg_t));
-	for (unsigned r = 0; r < 16; r++)
-		if (c->reg_t[r] != 0xFF)
-			c->t_reg[c->reg_t[r]] = r;
 	c->fl_host = false;
 	c->fl_env = true;
-	c->obs = at.obs;
-	c->off = at.off;
-	c->next_off = at.next_off;
-	c->group.skip = at.end;
-	lower_range(c, at.begin, at.end);
-	/* as the other version ends */
-	if (at.end_host)
-		flags_need(c);
-	if (at.end_env)
-		flags_save(c);
-	spill_temps(c);
-	for (unsigned r = 0; r < 16; r++)
-		if (at.end_t[r] != 0xFF) {
-			struct x_mem m = home_mem(at.end_t[r]);
-
-			x_load(&c->cb, 8, r, &m);
-		}
-	x_jmp(&c->cb, at.join + c->cb.rx_delta);
+	lower_again(c, &at);
 }
 
 /* The run with the host address of its lowest byte in register @base. */
@@ -63,7 +69,7 @@ unsigned lower_group(struct emitter *c)
 	struct cold *k;
 	struct access_group s;
 
-	if (c->group.on || i < c->group.skip || c->x->opts_off & JIT_OPT_GROUP || !group_find(c->ir, i, &s, c->group.off))
+	if (c->group.on || c->window || i < c->group.skip || c->x->opts_off & JIT_OPT_GROUP || !group_find(c->ir, i, &s, c->group.off))
 		return 0;
 	mark(c, &m);
 	a = scratch(c);

@@ -164,6 +164,8 @@ struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_v
 
 	if (c->group.on)
 		return (struct x_mem){c->group.base, X_NONE, 0, c->group.off[c->i] - c->group.lo};
+	if (in_window(c, kind, align))
+		return window_operand(c, &o->m);
 	a = address(c, &o->m);
 	flags_lost(c);
 	b = scratch(c);
@@ -186,7 +188,7 @@ struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_v
 /* The probe's scratch registers may be taken for the result of the one access. */
 static void release(struct emitter *c, const struct x_mem *m)
 {
-	if (m->index != X_NONE)
+	if (m->index != X_NONE && !(m->scale & X_GS32))
 		c->busy &= ~(1u << m->base | 1u << m->index);
 }
 
@@ -207,9 +209,13 @@ static void keep_host(struct emitter *c, struct x_mem *m)
 
 bool lower_ld(struct emitter *c, const struct ir_op *o)
 {
-	struct x_mem m = probe(c, o, o->op == IR_LDX ? SITE_LDX : SITE_LD, IR_NONE, 0);
+	bool window = c->window;
+	struct x_mem m;
 	unsigned d;
 
+	c->window = window && o->op == IR_LD; /* STX wants a host address that cannot fault */
+	m = probe(c, o, o->op == IR_LDX ? SITE_LDX : SITE_LD, IR_NONE, 0);
+	c->window = window;
 	if (o->op == IR_LDX)
 		keep_host(c, &m);
 	else
@@ -332,7 +338,7 @@ unsigned fold_rmw(struct emitter *c)
 	int digit;
 	struct x_mem m;
 
-	if (c->i + 2 >= c->ir->nops || ld->op != IR_LDX || st->op != IR_STX || IR_KIND(ld->d) != IR_KIND_T)
+	if (c->i + 2 >= c->limit || ld->op != IR_LDX || st->op != IR_STX || IR_KIND(ld->d) != IR_KIND_T)
 		return 0;
 	digit = alu_digit(op->op);
 	incdec = digit >= 0x10;
@@ -408,7 +414,7 @@ unsigned fold_load(struct emitter *c)
 	int digit = compare ? X_CMP : alu_digit(op->op);
 	struct x_mem m;
 
-	if (c->i + 1 >= c->ir->nops || ld->op != IR_LD || IR_KIND(ld->d) != IR_KIND_T)
+	if (c->i + 1 >= c->limit || ld->op != IR_LD || IR_KIND(ld->d) != IR_KIND_T)
 		return 0;
 	if (op->op == IR_ZEXT || op->op == IR_SEXT)
 		return fold_extend(c);

@@ -304,8 +304,12 @@ void cold_native_store(struct emitter *c, struct cold *k)
 /* A word that unmasks exceptions changes the mode: the run loop goes on from the instruction's start. */
 static bool lower_fldcw(struct emitter *c, const struct ir_op *o)
 {
-	struct x_mem m = probe(c, o, SITE_NLD, IR_NONE, 0);
+	bool window = c->window;
+	struct x_mem m;
 
+	c->window = false; /* two accesses */
+	m = probe(c, o, SITE_NLD, IR_NONE, 0);
+	c->window = window;
 	x_movzx_m(&c->cb, X_R11, &m, 2);
 	x_alui(&c->cb, X_AND, 4, X_R11, 0x3F);
 	x_alui(&c->cb, X_CMP, 4, X_R11, 0x3F);
@@ -337,7 +341,7 @@ bool lower_native(struct emitter *c, const struct ir_op *o)
 		return lower_fldcw(c, o);
 	if (in->has_mem) {
 		m = probe(c, o, st ? SITE_NST : SITE_NLD, IR_NONE, alignment(in, o->w));
-		if (st)
+		if (st && !(m.scale & X_GS32))
 			new_site(c, o, SITE_COMMIT);
 	}
 	if (o->fuse || (o->fdef && o->fobs & ~o->fdef))

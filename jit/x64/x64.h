@@ -95,6 +95,12 @@ struct x64_stubs {
 	const uint8_t *link[2][2]; /* called with a pointer to the block_exit behind the call; [][1]: flags saved */
 };
 
+/* An instruction with an operand in a window, and the code that makes the access by the soft TLB and goes on behind it. */
+struct x64_trap {
+	uint32_t at, cold;	/* offsets in the code arena */
+	uint8_t refused;	/* times a window could not help */
+};
+
 struct x64 {
 	struct vcpu *cpu;
 	struct code_mem mem;
@@ -104,6 +110,11 @@ struct x64 {
 	struct emitter *em;
 	uint32_t feat;		/* HOSTF_* */
 	uint64_t flushes, entries;
+	struct x64_trap *trap;	/* ascending, as code is made */
+	size_t ntraps, traps_room;
+	uint64_t gs;		/* GS base of who called us, while changed */
+	bool gs_ours, fsgsbase;
+	struct sigaction *old_fault; /* of SIGSEGV, before ours; NULL: not ours */
 	uint32_t opts_off;	/* JIT_OPT_* */
 	bool lockstep;		/* compared with the interpreter: nothing whose bits the manual leaves open */
 };
@@ -129,6 +140,8 @@ struct cold {
 	uint16_t obs;
 	uint8_t end_t[16];
 	bool end_host, end_env;
+	bool host, env;		/* a window's access: the flags just before it */
+	unsigned trap;
 };
 
 /* A run of ops that share one probe (group.c). */
@@ -143,7 +156,7 @@ struct group {
 /* What ops may have changed in the emitter before it turned out that they do not fit. */
 struct mark {
 	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[16];
-	unsigned ncold, nsites, nrefs;
+	unsigned ncold, nsites, nrefs, ntraps;
 	uint16_t obs;
 	int32_t off, next_off;
 	bool fl_host, fl_env;
@@ -175,6 +188,11 @@ struct emitter {
 	unsigned nsites;
 	struct { uint8_t *at; uint16_t site; } ref[X64_MAX_REFS];
 	unsigned nrefs;
+	unsigned limit;		   /* ops from here on are not to be lowered together with those before */
+	bool window;		   /* plain accesses go through the window */
+	bool gs_flags, gs_host, gs_env; /* the current op has changed the flags behind its access in a window; before */
+	struct x64_trap trap[IR_MAX_OPS]; /* offsets in the block's code */
+	unsigned ntraps;
 };
 
 #define NO_OP 0xFFFF
@@ -235,6 +253,21 @@ bool lower_canon(struct emitter *c, const struct ir_op *o);
 /* compare the tag of @len bytes at the address in register @a; b: index of the entry, for load_addend(); uses R11 */
 void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write);
 void load_addend(struct emitter *c, unsigned b, unsigned idx);
+void lower_again(struct emitter *c, const struct cold *at); /* a cold path: the ops of @at, as if each were the first */
+/* window.c */
+bool in_window(const struct emitter *c, unsigned kind, unsigned align);
+struct x_mem window_operand(struct emitter *c, const struct ir_mem *m);
+void window_flags(struct emitter *c); /* the flags are about to become others than at the access */
+void window_access(struct emitter *c, unsigned first, unsigned n); /* @n ops from @first on have been lowered, with a window's access */
+void windows_init(struct x64 *x);
+void windows_fini(struct x64 *x);
+void windows_dump(const struct x64 *x, FILE *out);
+void windows_compiled(struct emitter *c);
+void windows_run(void *priv, bool on);
+/* fault.c */
+void fault_fini(struct x64 *x);
+void fault_watch(struct x64 *x); /* this thread's host faults may be @x's; NULL: nobody's */
+bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write); /* false: not ours. @at: NULL if the host does not say */
 /* group.c */
 unsigned lower_group(struct emitter *c); /* ops consumed from the current one, or 0 */
 /* backend.c */

@@ -11,6 +11,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* the same version: it may not */
+#endif
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U /* Linux 6.3: the file may be mapped executable whatever vm.memfd_noexec says */
 #endif
@@ -43,10 +46,21 @@ void *host_map(size_t size, struct err *e)
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, e);
 }
 
+/* What lies in [p, p + size + HOST_HUGE) beside an aligned stretch of @size goes. */
+static uint8_t *trim(uint8_t *p, size_t size)
+{
+	uint8_t *at = (uint8_t *)(((uintptr_t)p + HOST_HUGE - 1) & ~(uintptr_t)(HOST_HUGE - 1));
+
+	if (at != p)
+		munmap(p, (size_t)(at - p));
+	munmap(at + size, (size_t)(p + HOST_HUGE - at));
+	return at;
+}
+
 void *host_map_huge(size_t size, bool low, struct err *e)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	uint8_t *p = MAP_FAILED, *at;
+	uint8_t *p = MAP_FAILED;
 
 	size = round_up(size);
 #ifdef MAP_32BIT
@@ -57,12 +71,9 @@ void *host_map_huge(size_t size, bool low, struct err *e)
 		p = map_or_err(size + HOST_HUGE, PROT_READ | PROT_WRITE, flags, -1, 0, e);
 	if (!p)
 		return NULL;
-	at = (uint8_t *)(((uintptr_t)p + HOST_HUGE - 1) & ~(uintptr_t)(HOST_HUGE - 1));
-	if (at != p)
-		munmap(p, (size_t)(at - p));
-	munmap(at + size, (size_t)(p + HOST_HUGE - at));
-	(void)madvise(at, size, MADV_HUGEPAGE);
-	return at;
+	p = trim(p, size);
+	(void)madvise(p, size, MADV_HUGEPAGE);
+	return p;
 }
 
 void *host_reserve(size_t size, struct err *e)
@@ -93,6 +104,43 @@ static int make_memfd(const char *name, uint64_t size, unsigned flags, struct er
 		return -1;
 	}
 	return fd;
+}
+
+void *host_map_alias(size_t size, int *fd, struct err *e)
+{
+	uint8_t *p;
+
+	size = round_up(size);
+	*fd = make_memfd("dragoman-ram", size, MFD_NOEXEC_SEAL, e);
+	if (*fd < 0)
+		return NULL;
+	p = host_reserve(size + HOST_HUGE, e);
+	if (p) {
+		p = trim(p, size);
+		if (mmap(p, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, *fd, 0) != MAP_FAILED) {
+			(void)madvise(p, size, MADV_HUGEPAGE);
+			return p;
+		}
+		err_errno(e, "cannot map %zu bytes of memory", size);
+		munmap(p, size);
+	}
+	close(*fd);
+	*fd = -1;
+	return NULL;
+}
+
+int host_alias(void *at, int fd, uint64_t off, size_t len, bool write)
+{
+	void *p = mmap(at, len, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, (off_t)off);
+
+	return p == MAP_FAILED ? errno : 0;
+}
+
+int host_unalias(void *at, size_t len)
+{
+	void *p = mmap(at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? errno : 0;
 }
 
 static void *map_file(int fd, size_t size, struct err *e)

@@ -17,10 +17,25 @@ void *host_map(size_t size, struct err *e);
 
 /*
  * host_map_huge() - as host_map(), aligned to HOST_HUGE; the host is asked for pages of that size, which save its own TLB
- * (memory files get none on most systems). @low: below 2 GiB if there is room, so that a signed 32-bit number is the address.
+ * (memory files get none by themselves on most systems). @low: below 2 GiB if there is room, so that a signed 32-bit number is the address.
  */
 #define HOST_HUGE ((size_t)2 << 20)
 void *host_map_huge(size_t size, bool low, struct err *e);
+
+/*
+ * host_map_alias() - as host_map_huge(), of a memory file, which host_alias() shows at other addresses; *fd: the file
+ * Huge pages only where host_map_together() asks for them; NULL where the system has no such files.
+ */
+void *host_map_alias(size_t size, int *fd, struct err *e);
+
+/* host_alias() - [off, off+len) of @fd at @at inside a reservation, present at once; 0 or an errno value */
+int host_alias(void *at, int fd, uint64_t off, size_t len, bool write);
+
+/* host_unalias() - no access to [at, at+len) of a reservation any more; 0 or an errno value */
+int host_unalias(void *at, size_t len);
+
+/* host_map_together() - make the HOST_HUGE bytes at @at, aligned, one huge page now, if the host can (Linux 6.1) */
+void host_map_together(uint8_t *at);
 
 /* host_reserve() - address space without access rights, to map into later. */
 void *host_reserve(size_t size, struct err *e);

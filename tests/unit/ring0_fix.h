@@ -127,7 +127,7 @@ static inline struct fix *fix_new(const char *model)
 	struct fix *f = calloc(1, sizeof(*f));
 	struct err e = {0};
 
-	ck_assert_int_eq(ram_init(&f->ram, RAM_SIZE, &e), VM_OK);
+	ck_assert_int_eq(ram_init_alias(&f->ram, RAM_SIZE, &e), VM_OK);
 	log_init(&f->log);
 	clock_init(&f->clock);
 	space_init(&f->mem, "mem", BIT(52) - 1, &f->ram, &f->log);

@@ -4,12 +4,14 @@
 #include "tests/unit/ring0_fix.h"
 #include "jit/host/backend.h"
 #include "jit/interp/eval.h"
+#include "mmu/window.h"
+#include <signal.h>
 
 struct run {
 	struct fix *f;
 	void *x, *in;
 	struct ir_block ir;
-	bool long_mode;
+	bool long_mode, windowed;
 };
 
 static uint64_t seed = 0x1234567;
@@ -21,21 +23,28 @@ static uint64_t rnd(void)
 	return seed ^= seed << 17;
 }
 
-/* @bare: on a host without any optional feature */
-static struct run *run_new(int bare)
+static struct run *run_new_at(int bare, unsigned cpl)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	struct jit_options opt = { .cache_bytes = 1 << 20, .host_mask = bare ? UINT32_MAX : 0 };
 	struct err e;
 
-	r->f = fix_prot(0);
+	r->f = fix_prot(cpl);
 	ck_assert_int_eq(HOST_BACKEND->init(r->f->cpu, &opt, &r->x, &e), VM_OK);
 	ck_assert_int_eq(interp_backend.init(r->f->cpu, &opt, &r->in, &e), VM_OK);
 	return r;
 }
 
+/* @bare: on a host without any optional feature */
+static struct run *run_new(int bare)
+{
+	return run_new_at(bare, 0);
+}
+
 static void run_free(struct run *r)
 {
+	if (r->windowed)
+		HOST_BACKEND->enter(r->x, false);
 	HOST_BACKEND->fini(r->x);
 	interp_backend.fini(r->in);
 	fix_free(r->f);
@@ -46,7 +55,7 @@ static void start(struct run *r)
 {
 	struct insn in = { .len = 2 };
 
-	r->long_mode = rnd() & 1;
+	r->long_mode = rnd() & 1 && !r->windowed;
 	nregs = r->long_mode ? 16 : 8;
 	ir_block_init(&r->ir, (r->f->cpu->mode & ~MODE_CODE_MASK) | (r->long_mode ? MODE_CODE64 : MODE_CODE32), 0);
 	ir_insn(&r->ir, 0, &in);
@@ -331,19 +340,37 @@ static void snapshot(struct run *r, uint64_t *to)
 	to[WORDS] = r->f->cpu->cr2;
 }
 
+/* The program of these tables gets a window (mmu/window.h). false: this host has none. */
+static bool window_on(struct run *r)
+{
+	struct vcpu *c = r->f->cpu;
+
+	if (!HOST_BACKEND->enter || !c->mmu.win)
+		return false;
+	r->windowed = true;
+	HOST_BACKEND->enter(r->x, true);
+	for (uint64_t ms = 1; ms < 1000 && !window_enter(&c->mmu); ms++)
+		window_tick(&c->mmu, ms * 1000);
+	mode_set(c);
+	ck_assert(c->mode & MODE_WIN);
+	return true;
+}
+
 /*
  * Accesses off one base, in the middle of a page and across its end, into a page that is absent, over read-only ones:
- * the same registers, flags, memory and faulting instruction, whether they share a probe or not.
+ * the same registers, flags, memory and faulting instruction, whether they share a probe, or go through a window (2), or not.
  */
 START_TEST(test_groups)
 {
-	struct run *r = run_new(_i);
+	struct run *r = _i == 2 ? run_new_at(0, 3) : run_new(_i);
 	struct ir_term t = { .kind = TERM_JMP, .t_off = 0x2000, .ipsize = 4 };
 	struct state s0 = { 0 }, a, b;
 	static uint64_t before[WORDS + 1], one[WORDS + 1], two[WORDS + 1];
 	unsigned faults = 0;
 
 	page_tables(r);
+	if (_i == 2 && !window_on(r))
+		return;
 	for (unsigned k = 0; k < 4000; k++) {
 		unsigned base = rnd() % 8, n = 1 + rnd() % 8, asize;
 
@@ -362,6 +389,8 @@ START_TEST(test_groups)
 		s0.eflags = (uint32_t)(rnd() & FL_ARITH) | FL_1 | FL_IF;
 		for (unsigned i = 0; i < WORDS; i++)
 			fix_wr(r->f, 0x9000 + 8 * i, before[i] = rnd(), 8);
+		if (r->windowed) /* not to be out of credit */
+			window_tick(&r->f->cpu->mmu, (1000 + k) * 1000000ull);
 		if (rnd() % 4 == 0)
 			tlb_flush(&r->f->cpu->mmu, true);
 		once(r, HOST_BACKEND, r->x, &s0, &a);
@@ -381,7 +410,23 @@ START_TEST(test_groups)
 		faults += a.x == RUN_FAULT;
 	}
 	ck_assert_uint_gt(faults, 100);
+	if (r->windowed) {
+		ck_assert_uint_gt(window_stats(&r->f->cpu->mmu)->pages, 100);
+		ck_assert_uint_gt(window_stats(&r->f->cpu->mmu)->faults, faults);
+	}
 	run_free(r);
+}
+END_TEST
+
+/* A fault of the host outside translated code ends the program as ever, even in a window. */
+START_TEST(test_own_fault)
+{
+	struct run *r = run_new_at(0, 3);
+
+	page_tables(r);
+	if (!window_on(r))
+		raise(SIGSEGV);
+	*(volatile uint8_t *)(window_base(&r->f->cpu->mmu) + 0x9000) = 1;
 }
 END_TEST
 
@@ -396,7 +441,10 @@ int main(void)
 	tcase_add_loop_test(t, test_moves, 0, 2);
 	tcase_add_loop_test(t, test_memory_fault, 0, 2);
 	tcase_add_loop_test(t, test_link, 0, 2);
-	tcase_add_loop_test(t, test_groups, 0, 2);
+	tcase_add_loop_test(t, test_groups, 0, 3);
+#ifndef __SANITIZE_ADDRESS__ /* it ends programs in its own way */
+	tcase_add_test_raise_signal(t, test_own_fault, SIGSEGV);
+#endif
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

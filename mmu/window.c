@@ -1,0 +1,584 @@
+/*
+ * window.c - filling windows, and keeping them true to the guest's page tables.
+ *
+ * A window knows for each 2 MiB of it the upper page-table entries that led there and a copy of each leaf entry it has mapped
+ * by, so that after a flush it takes a comparison of memory to see what is still right.
+ */
+#include "mmu/window.h"
+#include "mmu/base/host_mem.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOWS 6
+#define CHUNK_SHIFT 21
+#define CHUNK_PAGES 512u
+#define CHUNKS (WINDOW_BYTES >> CHUNK_SHIFT)
+#define CANDIDATES 64
+#define HOT_US 40000		/* at CPL 3 before an address space gets a window */
+#define IDLE_US 1000000		/* a window not entered for as long is given up: its pages count twice as resident */
+#define TICK_US 4000		/* no sample stands for more */
+#define MAX_MAPS 20000		/* of the 65,530 the host allows a process; each may split one into three */
+/* Host faults and changes of mappings cost some 5 us each. What a window may spend: at first, for a millisecond at CPL 3, at most. */
+#define CREDIT_FIRST 1500
+#define CREDIT_MS 10
+#define CREDIT_MOST 4000
+#define CREDIT_LOST 2		/* for each page that turns out wrong after a flush: it will be asked for again */
+#define CREDIT_AGAIN 300	/* one that has spent it all is left alone until it has earned this */
+
+#define PTE_D BIT(6)
+#define PTE_ADDR 0x000FFFFFFFFFF000ull
+
+/* 2 MiB of a window */
+struct chunk {
+	const uint8_t *leaf;		/* page-table entries of its pages in RAM; NULL: parts of large pages */
+	uint64_t up[4];			/* entries above them as they were (a large page: and its own) */
+	uint8_t nup, esize;		/* bytes of an entry */
+	unsigned n;			/* pages mapped */
+	uint64_t mapped[8], writable[8]; /* bit per page */
+	uint64_t entry[CHUNK_PAGES];	/* leaf entries as they were */
+	uint32_t rpage[CHUNK_PAGES];	/* RAM pages */
+};
+
+/* What besides CR3 the meaning of page tables depends on. */
+struct regime {
+	uint64_t cr0, cr4, efer, a20_mask, gen;
+};
+
+struct window {
+	uint8_t *base;		/* of the reservation; NULL: not made yet */
+	uint64_t cr3;
+	struct regime regime;
+	bool live, tired;	/* tired: has spent its credit */
+	uint64_t checked;	/* windows.gen when it was last compared */
+	uint64_t used;		/* for finding the one least recently used */
+	uint64_t seen;		/* windows.last_us when it was last entered */
+	int credit;
+	unsigned earned;	/* thousandths of credit */
+	struct chunk *chunk[CHUNKS];
+};
+
+struct candidate {
+	uint64_t cr3, us; /* at CPL 3 */
+};
+
+struct windows {
+	struct window w[WINDOWS];
+	struct window *now;	/* in force */
+	struct candidate cand[CANDIDATES];
+	uint64_t *written;	/* bit per RAM page: it may be mapped for writing */
+	uint64_t gen;		/* flushes so far */
+	uint64_t clock, last_us;
+	unsigned nmaps;		/* mappings made since all were dropped: a bound of what there is */
+	bool running, broken;
+	uint8_t *base;		/* what @use was told last in this run */
+	void (*use)(void *opaque, uint8_t *base);
+	void *opaque;
+	struct window_stats st;
+};
+
+static bool get_bit(const uint64_t *map, unsigned i)
+{
+	return map[i / 64] >> i % 64 & 1;
+}
+
+static void set_bit(uint64_t *map, unsigned i, bool on)
+{
+	map[i / 64] = (map[i / 64] & ~BIT(i % 64)) | (uint64_t)on << i % 64;
+}
+
+static uint8_t *page_at(const struct window *w, unsigned c, unsigned i)
+{
+	return w->base + ((uint64_t)c << CHUNK_SHIFT) + (uint64_t)i * PAGE_SIZE;
+}
+
+struct windows *windows_new(struct mmu *m, void (*use)(void *opaque, uint8_t *base), void *opaque)
+{
+	struct windows *s;
+
+	if (m->ram->fd < 0 || host_page_size() != PAGE_SIZE)
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->written = calloc((m->ram->size >> PAGE_SHIFT) / 64 + 1, 8);
+	if (!s->written) {
+		free(s);
+		return NULL;
+	}
+	s->use = use;
+	s->opaque = opaque;
+	m->win = s;
+	return s;
+}
+
+/* Forget all pages. */
+static void empty(struct windows *s, struct window *w)
+{
+	bool any = false;
+
+	for (unsigned c = 0; c < CHUNKS; c++) {
+		any |= w->chunk[c] != NULL;
+		free(w->chunk[c]);
+		w->chunk[c] = NULL;
+	}
+	if (any && host_unalias(w->base, WINDOW_BYTES))
+		BUG_ON("a window cannot be emptied");
+	s->st.drops += any;
+}
+
+void windows_free(struct mmu *m)
+{
+	struct windows *s = m->win;
+
+	if (!s)
+		return;
+	m->win = NULL;
+	for (unsigned i = 0; i < WINDOWS; i++) {
+		for (unsigned c = 0; c < CHUNKS; c++)
+			free(s->w[i].chunk[c]);
+		host_unmap(s->w[i].base, WINDOW_BYTES + WINDOW_GUARD);
+	}
+	free(s->written);
+	free(s);
+}
+
+void windows_begin(struct mmu *m)
+{
+	m->win->running = true;
+	m->win->base = NULL;
+}
+
+void windows_end(struct mmu *m)
+{
+	m->win->running = false;
+}
+
+uint8_t *window_base(const struct mmu *m)
+{
+	return m->win && m->win->now ? m->win->now->base : NULL;
+}
+
+struct window_stats *window_stats(struct mmu *m)
+{
+	return m->win ? &m->win->st : NULL;
+}
+
+static struct regime regime_now(const struct mmu *m)
+{
+	const struct paging *p = &m->pg;
+
+	return (struct regime){p->cr0 & (CR0_PG | CR0_WP), p->cr4 & (CR4_PSE | CR4_PAE | CR4_PCIDE), p->efer & (EFER_LMA | EFER_NXE),
+		p->a20_mask, m->mem->gen};
+}
+
+static struct window *find(struct windows *s, uint64_t cr3)
+{
+	for (unsigned i = 0; i < WINDOWS; i++)
+		if (s->w[i].live && s->w[i].cr3 == cr3)
+			return &s->w[i];
+	return NULL;
+}
+
+/* ---- taking away ---- */
+
+static void spend(struct window *w, int n)
+{
+	w->credit -= n;
+}
+
+/* Pages @i..@i+n-1 of chunk @c are mapped no more. */
+static void unmap(struct windows *s, struct window *w, unsigned c, unsigned i, unsigned n)
+{
+	struct chunk *k = w->chunk[c];
+
+	if (host_unalias(page_at(w, c, i), (size_t)n * PAGE_SIZE)) { /* out of mappings */
+		empty(s, w);
+		return;
+	}
+	s->nmaps += 2;
+	spend(w, 1);
+	for (unsigned j = i; j < i + n; j++) {
+		k->n -= get_bit(k->mapped, j);
+		set_bit(k->mapped, j, false);
+		set_bit(k->writable, j, false);
+	}
+}
+
+static void unmap_chunk(struct windows *s, struct window *w, unsigned c)
+{
+	if (w->chunk[c] && w->chunk[c]->n)
+		unmap(s, w, c, 0, CHUNK_PAGES);
+}
+
+static uint64_t leaf_entry(const struct chunk *k, unsigned i)
+{
+	return k->esize == 8 ? ((const uint64_t *)(const void *)k->leaf)[i] : ((const uint32_t *)(const void *)k->leaf)[i];
+}
+
+/* Do entries @now still allow what they did, as @then? D may have been set since; what is mapped for writing has it. */
+static bool still(uint64_t now, uint64_t then)
+{
+	return now == then || now == (then | PTE_D);
+}
+
+/* Are the tables above chunk @c the same? */
+static bool same_tables(struct mmu *m, const struct chunk *k, unsigned c)
+{
+	struct walk w;
+
+	walk(&m->pg, m->mem, (gla_t)c << CHUNK_SHIFT, MMU_READ, MMU_USER, true, &w);
+	if (w.levels < k->nup)
+		return false;
+	for (unsigned i = 0; i < k->nup; i++)
+		if (!(i + 1u == k->nup && !k->leaf ? still(w.trace[i].entry, k->up[i]) : w.trace[i].entry == k->up[i]))
+			return false;
+	return true;
+}
+
+static void check_chunk(struct mmu *m, struct window *w, unsigned c)
+{
+	struct windows *s = m->win;
+	struct chunk *k = w->chunk[c];
+	unsigned from = CHUNK_PAGES;
+
+	if (!same_tables(m, k, c)) {
+		s->st.lost += k->n;
+		spend(w, (int)k->n * CREDIT_LOST);
+		unmap_chunk(s, w, c);
+		return;
+	}
+	if (!k->leaf)
+		return;
+	for (unsigned i = 0; i <= CHUNK_PAGES; i++) {
+		if (from == CHUNK_PAGES && i % 64 == 0 && i < CHUNK_PAGES && !k->mapped[i / 64]) {
+			i += 63;
+			continue;
+		}
+		bool bad = i < CHUNK_PAGES && get_bit(k->mapped, i) && !still(leaf_entry(k, i), k->entry[i]);
+
+		if (bad && from == CHUNK_PAGES)
+			from = i;
+		if (bad || from == CHUNK_PAGES)
+			continue;
+		s->st.lost += i - from;
+		spend(w, (int)(i - from) * CREDIT_LOST);
+		unmap(s, w, c, from, i - from);
+		if (!w->chunk[c])
+			return;
+		from = CHUNK_PAGES;
+	}
+}
+
+/* After a flush: what is no longer as the page tables say goes. */
+static void check(struct mmu *m, struct window *w)
+{
+	struct windows *s = m->win;
+	struct regime r = regime_now(m);
+
+	s->st.checks++;
+	w->checked = s->gen;
+	if (memcmp(&r, &w->regime, sizeof(r))) {
+		empty(s, w);
+		w->regime = r;
+		return;
+	}
+	for (unsigned c = 0; c < CHUNKS; c++)
+		if (w->chunk[c] && w->chunk[c]->n)
+			check_chunk(m, w, c);
+}
+
+void window_flush(struct mmu *m)
+{
+	struct windows *s = m->win;
+
+	s->gen++;
+	if (s->now) /* the program goes on without passing window_enter() */
+		empty(s, s->now);
+}
+
+void window_flush_page(struct mmu *m, gla_t gla)
+{
+	struct windows *s = m->win;
+	struct window *w = find(s, m->pg.cr3);
+	unsigned c = (unsigned)(gla >> CHUNK_SHIFT), i = gla >> PAGE_SHIFT & (CHUNK_PAGES - 1);
+
+	if (!w || gla >= WINDOW_BYTES)
+		return;
+	if (w->chunk[c] && w->chunk[c]->leaf && get_bit(w->chunk[c]->mapped, i)) {
+		unmap(s, w, c, i, 1);
+		s->st.unmapped++;
+	}
+	for (unsigned n = 0; n < 2; n++) /* a large page may have 4 MiB */
+		if (w->chunk[c ^ n] && !w->chunk[c ^ n]->leaf)
+			unmap_chunk(s, w, c ^ n);
+}
+
+/* RAM pages [lo, hi) are not to be written through chunk @c. */
+static void protect_chunk(struct windows *s, struct window *w, unsigned c, uint64_t lo, uint64_t hi)
+{
+	for (unsigned i = 0; i < CHUNK_PAGES; i++) {
+		struct chunk *k = w->chunk[c];
+
+		if (!k || !get_bit(k->writable, i) || k->rpage[i] < lo || k->rpage[i] >= hi)
+			continue;
+		unmap(s, w, c, i, 1);
+		s->st.unmapped++;
+	}
+}
+
+void window_protect(struct mmu *m, raddr_t ra, uint64_t len)
+{
+	struct windows *s = m->win;
+	uint64_t lo = ra >> PAGE_SHIFT, hi = (ra + len + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	bool any = false;
+
+	for (uint64_t p = lo; p < hi; p++) {
+		any |= s->written[p / 64] >> p % 64 & 1;
+		s->written[p / 64] &= ~BIT(p % 64);
+	}
+	for (unsigned i = 0; any && i < WINDOWS; i++)
+		for (unsigned c = 0; s->w[i].live && c < CHUNKS; c++)
+			if (s->w[i].chunk[c] && s->w[i].chunk[c]->n)
+				protect_chunk(s, &s->w[i], c, lo, hi);
+}
+
+/* ---- which address spaces have one ---- */
+
+static struct candidate *candidate(struct windows *s, uint64_t cr3)
+{
+	struct candidate *c = &s->cand[(cr3 >> 5 ^ cr3 >> 12) % CANDIDATES];
+
+	if (c->cr3 != cr3)
+		*c = (struct candidate){.cr3 = cr3};
+	return c;
+}
+
+/* A free window, or the one least recently used. */
+static struct window *pick(struct windows *s)
+{
+	struct window *w = &s->w[0];
+
+	for (unsigned i = 0; i < WINDOWS; i++) {
+		if (!s->w[i].live)
+			return &s->w[i];
+		if (s->w[i].used < w->used)
+			w = &s->w[i];
+	}
+	return w;
+}
+
+static void promote(struct mmu *m, uint64_t cr3)
+{
+	struct windows *s = m->win;
+	struct window *w = pick(s);
+
+	if (!w->base)
+		w->base = host_reserve(WINDOW_BYTES + WINDOW_GUARD, NULL);
+	if (!w->base) {
+		s->broken = true;
+		return;
+	}
+	if (w->live)
+		empty(s, w);
+	w->live = true;
+	w->tired = false;
+	w->cr3 = cr3;
+	w->regime = regime_now(m);
+	w->checked = s->gen;
+	w->credit = CREDIT_FIRST;
+	w->used = ++s->clock;
+	w->seen = s->last_us;
+	s->st.windows++;
+}
+
+static void give_up_idle(struct windows *s)
+{
+	for (unsigned i = 0; i < WINDOWS; i++) {
+		struct window *w = &s->w[i];
+
+		if (!w->live || w == s->now || s->last_us - w->seen < IDLE_US)
+			continue;
+		empty(s, w);
+		w->live = false;
+	}
+}
+
+void window_tick(struct mmu *m, uint64_t us)
+{
+	struct windows *s = m->win;
+	uint64_t passed = us - s->last_us < TICK_US ? us - s->last_us : TICK_US;
+	struct candidate *c = candidate(s, m->pg.cr3);
+	struct window *w = find(s, m->pg.cr3);
+
+	s->last_us = us;
+	give_up_idle(s);
+	c->us += passed;
+	if (w) {
+		s->st.tired += !w->tired && w->credit < 0;
+		w->tired = w->credit < (w->tired ? CREDIT_AGAIN : 0);
+		w->earned += w->credit < CREDIT_MOST ? (unsigned)passed * CREDIT_MS : 0;
+		w->credit += (int)(w->earned / 1000);
+		w->earned %= 1000;
+	} else if (c->us >= HOT_US && !s->broken) {
+		promote(m, m->pg.cr3);
+	}
+}
+
+bool window_tired(const struct mmu *m)
+{
+	return m->win->now && m->win->now->credit < 0;
+}
+
+bool window_enter(struct mmu *m)
+{
+	struct windows *s = m->win;
+	struct window *w = s->now;
+
+	if (!w || w->cr3 != m->pg.cr3 || !w->live)
+		w = find(s, m->pg.cr3);
+	s->now = NULL;
+	if (!w || w->tired || m->nwatch)
+		return false;
+	if (w->checked != s->gen) {
+		check(m, w);
+		w->used = ++s->clock;
+	}
+	s->now = w;
+	w->seen = s->last_us;
+	if (s->running && s->base != w->base) {
+		s->use(s->opaque, w->base);
+		s->base = w->base;
+	}
+	return true;
+}
+
+void window_leave(struct mmu *m)
+{
+	m->win->now = NULL;
+}
+
+/* ---- filling ---- */
+
+static void drop_all(struct windows *s)
+{
+	for (unsigned i = 0; i < WINDOWS; i++)
+		if (s->w[i].base)
+			empty(s, &s->w[i]);
+	s->nmaps = 0;
+}
+
+/* The chunk of @gla, which @t has just led to; NULL: no memory, or tables a window cannot watch. */
+static struct chunk *chunk_for(struct mmu *m, struct window *w, gla_t gla, const struct walk *t)
+{
+	unsigned c = (unsigned)(gla >> CHUNK_SHIFT), nup = t->levels - (t->page_shift == PAGE_SHIFT);
+	const struct range *r;
+	struct chunk *k = w->chunk[c];
+	gpa_t at;
+
+	if (k && k->n && (k->nup != nup || !same_tables(m, k, c))) {
+		unmap_chunk(m->win, w, c);
+		k = w->chunk[c];
+	}
+	if (k && k->n)
+		return k;
+	if (!k)
+		k = calloc(1, sizeof(*k));
+	if (!k)
+		return NULL;
+	w->chunk[c] = k;
+	for (unsigned i = 0; i < nup; i++)
+		k->up[i] = t->trace[i].entry;
+	k->nup = (uint8_t)nup;
+	k->esize = m->pg.efer & EFER_LMA || m->pg.cr4 & CR4_PAE ? 8 : 4;
+	k->leaf = NULL;
+	if (t->page_shift > PAGE_SHIFT)
+		return k;
+	at = t->trace[nup].at & ~(gpa_t)(CHUNK_PAGES * k->esize - 1);
+	r = space_lookup(m->mem, at);
+	if (!r->reg || r->reg->kind != REGION_RAM || r->last - at < CHUNK_PAGES * k->esize - 1)
+		return NULL;
+	k->leaf = m->ram->host + r->reg->ra + (at - r->reg->base);
+	return k;
+}
+
+struct run {
+	unsigned i, lo, hi; /* pages of the chunk: the one asked for, and [lo, hi) around it */
+	raddr_t ra;	    /* of page i */
+	gpa_t gpa;
+	uint64_t entry;
+	bool write;
+};
+
+/* Does page @j continue the run: the same rights, the next RAM page, and not mapped yet? */
+static bool continues(const struct mmu *m, const struct chunk *k, const struct run *r, const struct range *in, unsigned j)
+{
+	int64_t d = ((int64_t)j - r->i) * (int64_t)PAGE_SIZE;
+	gpa_t gpa = r->gpa + (uint64_t)d;
+
+	if (get_bit(k->mapped, j) || gpa < in->start || gpa > in->last || in->last - gpa < PAGE_SIZE - 1)
+		return false;
+	if (k->leaf && leaf_entry(k, j) != r->entry + (uint64_t)d)
+		return false;
+	return !r->write || !tlb_write_withheld(m->ram, r->ra + (uint64_t)d);
+}
+
+static bool map_run(struct mmu *m, struct window *w, unsigned c, const struct run *r)
+{
+	struct windows *s = m->win;
+	struct chunk *k = w->chunk[c];
+	raddr_t ra = r->ra - (uint64_t)(r->i - r->lo) * PAGE_SIZE;
+
+	if (s->nmaps >= MAX_MAPS || host_alias(page_at(w, c, r->lo), m->ram->fd, ra, (size_t)(r->hi - r->lo) * PAGE_SIZE, r->write)) {
+		drop_all(s);
+		return false;
+	}
+	s->nmaps += 2;
+	s->st.maps++;
+	s->st.pages += r->hi - r->lo;
+	for (unsigned j = r->lo; j < r->hi; j++, ra += PAGE_SIZE) {
+		k->n += !get_bit(k->mapped, j);
+		set_bit(k->mapped, j, true);
+		set_bit(k->writable, j, r->write);
+		k->entry[j] = k->leaf ? leaf_entry(k, j) : 0;
+		k->rpage[j] = (uint32_t)(ra >> PAGE_SHIFT);
+		if (r->write)
+			s->written[k->rpage[j] / 64] |= BIT(k->rpage[j] % 64);
+	}
+	return true;
+}
+
+enum window_fill window_fill(struct mmu *m, gla_t gla, bool write)
+{
+	struct windows *s = m->win;
+	struct window *w = s ? s->now : NULL;
+	const struct range *in;
+	struct chunk *k;
+	struct walk t;
+	struct run r;
+	bool rom;
+
+	if (!w || gla >= WINDOW_BYTES)
+		return WINDOW_FAULT;
+	s->st.faults++;
+	spend(w, 2);
+	if (!walk_fast(&m->pg, m->mem, gla, write ? MMU_WRITE : MMU_READ, MMU_USER, &t))
+		return WINDOW_FAULT;
+	r.gpa = t.gpa & PAGE_MASK;
+	r.ra = tlb_raddr(m, r.gpa, &rom);
+	r.write = t.w && !rom && r.ra != RADDR_NONE && !tlb_write_withheld(m->ram, r.ra);
+	if (r.ra == RADDR_NONE || (write && !r.write))
+		return WINDOW_WITHHELD;
+	k = chunk_for(m, w, gla, &t);
+	if (!k)
+		return WINDOW_WITHHELD;
+	r.i = gla >> PAGE_SHIFT & (CHUNK_PAGES - 1);
+	r.entry = k->leaf ? leaf_entry(k, r.i) : 0;
+	r.lo = r.i;
+	r.hi = r.i + 1;
+	in = space_lookup(m->mem, r.gpa);
+	while (r.lo > 0 && continues(m, k, &r, in, r.lo - 1))
+		r.lo--;
+	while (r.hi < CHUNK_PAGES && continues(m, k, &r, in, r.hi))
+		r.hi++;
+	return map_run(m, w, (unsigned)(gla >> CHUNK_SHIFT), &r) ? WINDOW_RETRY : WINDOW_FAULT;
+}

@@ -1,0 +1,74 @@
+/*
+ * window.h - host mappings that follow the guest's: a user program's address space laid out in ours, for translated code that
+ * reaches guest memory by one instruction without probing the soft TLB.
+ *
+ * A window is a reservation of 4 GiB (and a guard) for one 32-bit address space, known by its CR3. A page is mapped into it from the
+ * RAM file on the first access, for reading where the soft TLB would have a read tag in MMU_USER's table, for writing where
+ * it would have a write tag. An access the window does not allow is a fault of the host: the backend asks window_fill(), and
+ * if that cannot help goes through the soft TLB.
+ *
+ * What the soft TLB forgets a window must not show: pages with an invalidated entry go at once, withheld write tags too; after a
+ * flush (MOV CR3) a window is compared with the page tables before it is used again, instead of being emptied.
+ *
+ * Filling a page costs the host some 10 us, so only address spaces that have been running for a while get a window, and may spend
+ * on it a part of the time they run: those that fault more often are without one now and then (window.c).
+ */
+#ifndef MMU_WINDOW_H
+#define MMU_WINDOW_H
+
+#include "mmu/tlb.h"
+
+#define WINDOW_BYTES (4ull << 30)
+#define WINDOW_GUARD 65536ull /* behind it: an access that begins below 4 GiB and ends above faults */
+
+struct window_stats {
+	uint64_t windows, tired; /* address spaces promoted; times one had to do without for a while */
+	uint64_t pages, maps;	   /* pages and runs of them mapped */
+	uint64_t faults;	   /* host faults taken */
+	uint64_t checks, lost;	   /* windows compared with page tables; pages they lost by that */
+	uint64_t unmapped;	   /* pages lost to INVLPG and withheld write tags */
+	uint64_t drops;		   /* windows emptied: out of mappings, or flushed in use */
+	uint64_t demoted;	   /* sites turned back to the soft TLB (backend) */
+};
+
+struct windows;
+
+/*
+ * windows_new() - NULL if the host has no room or RAM is not in a memory file. Sets m->win.
+ * @use: called whenever another window's base is to be what translated code adds to addresses, between windows_begin() and
+ * windows_end()
+ */
+struct windows *windows_new(struct mmu *m, void (*use)(void *opaque, uint8_t *base), void *opaque);
+void windows_free(struct mmu *m);
+
+/* Around a run of the CPU on one thread; nothing is asked of @use outside. */
+void windows_begin(struct mmu *m);
+void windows_end(struct mmu *m);
+
+/* window_enter() - a 32-bit program is about to run at CPL 3: false if it has no window, which is the usual case. */
+bool window_enter(struct mmu *m);
+void window_leave(struct mmu *m);
+/* The base in force; NULL: none */
+uint8_t *window_base(const struct mmu *m);
+
+/* window_tick() - the CPU was interrupted at CPL 3, in code that could use a window, at @us of its processor time. */
+void window_tick(struct mmu *m, uint64_t us);
+/* window_tired() - the one in force has spent its credit: window_tick() will see that, the sooner the better. */
+bool window_tired(const struct mmu *m);
+
+enum window_fill {
+	WINDOW_RETRY,	/* mapped now */
+	WINDOW_FAULT,	/* the guest's page tables do not allow it */
+	WINDOW_WITHHELD /* not by a window: device, translated code, clean display page */
+};
+/* window_fill() - the host faulted at @gla of the window in force. Called from a signal handler, translated code running. */
+enum window_fill window_fill(struct mmu *m, gla_t gla, bool write);
+
+/* Hooks of tlb_flush.c */
+void window_flush(struct mmu *m);
+void window_flush_page(struct mmu *m, gla_t gla);
+void window_protect(struct mmu *m, raddr_t ra, uint64_t len);
+
+struct window_stats *window_stats(struct mmu *m);
+
+#endif

@@ -1,0 +1,355 @@
+/*
+ * test_window.c - host windows (mmu/window.h): what they show is what the soft TLB would allow, and no longer than that.
+ */
+#include "tests/unit/ring0_fix.h"
+#include "mmu/window.h"
+#include <unistd.h>
+
+#define PT (PML4 + 0x1000)
+#define PT2 (PML4 + 0x2000)
+#define NEW_PD (PML4 + 0x3000)
+#define PRESENT 1u
+#define WRITE 2u
+#define USER 4u
+#define ACC 0x20u
+#define DIRTY 0x40u
+#define ALL (PRESENT | WRITE | USER | ACC | DIRTY)
+
+struct win {
+	struct fix *f;
+	struct mmu *m;
+	uint8_t *base; /* what the owner was told last */
+	int pipe[2];
+	uint64_t us;
+};
+
+static void use(void *opaque, uint8_t *base)
+{
+	((struct win *)opaque)->base = base;
+}
+
+static void set_pte(struct win *t, unsigned page, uint32_t pte)
+{
+	fix_wr(t->f, PT + 4 * page, pte, 4);
+}
+
+static uint32_t get_pte(struct win *t, unsigned page)
+{
+	return (uint32_t)fix_rd(t->f, PT + 4 * page, 4);
+}
+
+/* What the host lets one do at @gla of the window: the kernel answers without a signal. */
+static bool readable(struct win *t, gla_t gla)
+{
+	bool ok = write(t->pipe[1], t->base + gla, 1) == 1;
+	char c;
+
+	if (ok)
+		ck_assert_int_eq(read(t->pipe[0], &c, 1), 1);
+	return ok;
+}
+
+static bool writable(struct win *t, gla_t gla)
+{
+	char c = 'x';
+	bool ok;
+
+	ck_assert_int_eq(write(t->pipe[1], &c, 1), 1);
+	ok = read(t->pipe[0], t->base + gla, 1) == 1;
+	if (!ok)
+		ck_assert_int_eq(read(t->pipe[0], &c, 1), 1);
+	return ok;
+}
+
+#define RIGHTS(t, gla, r, w)                                                                                                \
+	do {                                                                                                                \
+		ck_assert_int_eq(readable(t, gla), r);                                                                      \
+		ck_assert_int_eq(writable(t, gla), w);                                                                      \
+	} while (0)
+
+/* Time passes in the program until it has a window. */
+static void get_hot(struct win *t)
+{
+	for (unsigned i = 0; i < 1000 && !window_enter(t->m); i++)
+		window_tick(t->m, t->us += 1000);
+	ck_assert(window_enter(t->m));
+	ck_assert_ptr_nonnull(t->base);
+	ck_assert_ptr_eq(t->base, window_base(t->m));
+}
+
+/* A program of 1,024 pages, page n at n, under 32-bit paging. NULL: no windows here */
+static struct win *start(void)
+{
+	struct win *t = calloc(1, sizeof(*t));
+
+	t->f = fix_prot(3);
+	t->m = &t->f->cpu->mmu;
+	ck_assert_int_eq(pipe(t->pipe), 0);
+	fix_wr(t->f, PML4, PT | ALL, 4);
+	fix_wr(t->f, NEW_PD, PT | ALL, 4);
+	for (unsigned i = 0; i < 1024; i++)
+		set_pte(t, i, i << 12 | ALL);
+	t->f->cpu->cr3 = PML4;
+	t->f->cpu->cr0 |= CR0_PG | CR0_WP;
+	t->f->cpu->cr4 |= CR4_PSE;
+	vcpu_update(t->f->cpu);
+	if (!windows_new(t->m, use, t))
+		return NULL;
+	windows_begin(t->m);
+	return t;
+}
+
+static void stop(struct win *t)
+{
+	windows_end(t->m);
+	windows_free(t->m);
+	fix_free(t->f);
+	close(t->pipe[0]);
+	close(t->pipe[1]);
+	free(t);
+}
+
+START_TEST(rights)
+{
+	struct win *t = start();
+
+	if (!t)
+		return;
+	ck_assert(!window_enter(t->m)); /* not at once */
+	ck_assert_ptr_null(t->base);
+	get_hot(t);
+	RIGHTS(t, 0x200000, 0, 0);
+	set_pte(t, 0x200, 0x200000 | PRESENT | WRITE | USER);
+	set_pte(t, 0x201, 0x201000 | PRESENT | USER | ACC);
+	set_pte(t, 0x202, 0x202000 | PRESENT | WRITE | ACC | DIRTY); /* a supervisor's */
+	set_pte(t, 0x203, 0x203000 | WRITE | USER);
+	set_pte(t, 0x204, 0xFEC00000 | ALL); /* nothing there */
+	ck_assert_int_eq(window_fill(t->m, 0x200123, false), WINDOW_RETRY);
+	ck_assert_uint_eq(get_pte(t, 0x200) & (ACC | DIRTY), ACC);
+	RIGHTS(t, 0x200000, 1, 0); /* D is clear: the first write must come back */
+	ck_assert_int_eq(window_fill(t->m, 0x200123, true), WINDOW_RETRY);
+	ck_assert_uint_eq(get_pte(t, 0x200) & (ACC | DIRTY), ACC | DIRTY);
+	RIGHTS(t, 0x200000, 1, 1);
+	t->base[0x200010] = 0x5A;
+	ck_assert_uint_eq(fix_rd(t->f, 0x200010, 1), 0x5A);
+	ck_assert_int_eq(window_fill(t->m, 0x201000, true), WINDOW_FAULT);
+	ck_assert_int_eq(window_fill(t->m, 0x201000, false), WINDOW_RETRY);
+	RIGHTS(t, 0x201000, 1, 0);
+	ck_assert_int_eq(window_fill(t->m, 0x202000, false), WINDOW_FAULT);
+	ck_assert_int_eq(window_fill(t->m, 0x203000, false), WINDOW_FAULT);
+	ck_assert_int_eq(window_fill(t->m, 0x204000, false), WINDOW_WITHHELD);
+	RIGHTS(t, 0x202000, 0, 0);
+	RIGHTS(t, 0x203000, 0, 0);
+	RIGHTS(t, 0x204000, 0, 0);
+	RIGHTS(t, WINDOW_BYTES - 1, 0, 0);
+	RIGHTS(t, WINDOW_BYTES, 0, 0);
+	stop(t);
+}
+END_TEST
+
+/* Neighbours come with a page, as far as their rights are the same. */
+START_TEST(runs)
+{
+	struct win *t = start();
+
+	if (!t)
+		return;
+	get_hot(t);
+	set_pte(t, 0x107, 0x107000 | PRESENT | WRITE | USER | ACC);	    /* clean */
+	set_pte(t, 0x120, 0x120000 | PRESENT | WRITE | USER | DIRTY);	    /* never read */
+	ck_assert_int_eq(window_fill(t->m, 0x110000, true), WINDOW_RETRY);
+	ck_assert_uint_eq(window_stats(t->m)->maps, 1);
+	RIGHTS(t, 0x108000, 1, 1);
+	RIGHTS(t, 0x11F000, 1, 1);
+	RIGHTS(t, 0x107000, 0, 0);
+	RIGHTS(t, 0x120000, 0, 0);
+	ck_assert_uint_eq(get_pte(t, 0x120) & ACC, 0);
+	stop(t);
+}
+END_TEST
+
+START_TEST(taken_away)
+{
+	struct win *t = start();
+
+	if (!t)
+		return;
+	get_hot(t);
+	ck_assert_int_eq(window_fill(t->m, 0x110000, true), WINDOW_RETRY);
+	/* INVLPG */
+	tlb_flush_page(t->m, 0x111000);
+	RIGHTS(t, 0x111000, 0, 0);
+	RIGHTS(t, 0x110000, 1, 1);
+	RIGHTS(t, 0x112000, 1, 1);
+	/* translated code */
+	t->f->ram.code[0x113] = 1;
+	tlb_protect_page(t->m, 0x113000);
+	ck_assert(!writable(t, 0x113000));
+	ck_assert_int_eq(window_fill(t->m, 0x113000, true), WINDOW_WITHHELD);
+	ck_assert_int_eq(window_fill(t->m, 0x113000, false), WINDOW_RETRY);
+	RIGHTS(t, 0x113000, 1, 0);
+	t->f->ram.code[0x113] = 0;
+	ck_assert_int_eq(window_fill(t->m, 0x113000, true), WINDOW_RETRY);
+	RIGHTS(t, 0x113000, 1, 1);
+	/* display */
+	ram_track(&t->f->ram, 0x114000, 0x2000, true);
+	ram_clean(&t->f->ram, 0x114000, 0x2000);
+	ck_assert(!writable(t, 0x114000) && !writable(t, 0x115000));
+	ck_assert_int_eq(window_fill(t->m, 0x114000, true), WINDOW_WITHHELD);
+	/* a watchpoint: no windows at all */
+	mmu_set_watch(t->m, 0, 0x110000, 4, false, true);
+	RIGHTS(t, 0x110000, 0, 0);
+	ck_assert(!window_enter(t->m));
+	stop(t);
+}
+END_TEST
+
+/* MOV CR3: what the tables still say stays. */
+START_TEST(flush)
+{
+	struct win *t = start();
+
+	if (!t)
+		return;
+	get_hot(t);
+	ck_assert_int_eq(window_fill(t->m, 0x110000, true), WINDOW_RETRY);
+	ck_assert_int_eq(window_fill(t->m, 0x210000, true), WINDOW_RETRY);
+	window_leave(t->m);
+	set_pte(t, 0x111, 0x300000 | ALL);		  /* moved */
+	set_pte(t, 0x112, 0x112000 | (ALL & ~PRESENT));	  /* gone */
+	set_pte(t, 0x113, 0x113000 | (ALL & ~WRITE));
+	set_pte(t, 0x114, 0x114000 | (ALL & ~DIRTY));
+	set_pte(t, 0x115, 0x115000 | (ALL & ~ACC));
+	tlb_flush(t->m, false);
+	ck_assert(window_enter(t->m));
+	RIGHTS(t, 0x110000, 1, 1);
+	for (gla_t gla = 0x111000; gla < 0x116000; gla += 0x1000)
+		RIGHTS(t, gla, 0, 0);
+	RIGHTS(t, 0x116000, 1, 1);
+	RIGHTS(t, 0x210000, 1, 1);
+	/* the table itself is another */
+	window_leave(t->m);
+	fix_wr(t->f, PML4, PT2 | ALL, 4);
+	tlb_flush(t->m, false);
+	ck_assert(window_enter(t->m));
+	RIGHTS(t, 0x110000, 0, 0);
+	RIGHTS(t, 0x210000, 0, 0);
+	stop(t);
+}
+END_TEST
+
+/* Two programs have a window each; the CPU's paging mode is part of what a window is for. */
+START_TEST(spaces)
+{
+	struct win *t = start();
+	uint8_t *first;
+
+	if (!t)
+		return;
+	get_hot(t);
+	first = t->base;
+	ck_assert_int_eq(window_fill(t->m, 0x110000, true), WINDOW_RETRY);
+	window_leave(t->m);
+	t->m->pg.cr3 = NEW_PD;
+	tlb_flush(t->m, false);
+	ck_assert(!window_enter(t->m));
+	get_hot(t);
+	ck_assert_ptr_ne(t->base, first);
+	ck_assert_uint_eq(window_stats(t->m)->windows, 2);
+	RIGHTS(t, 0x110000, 0, 0);
+	window_leave(t->m);
+	t->m->pg.cr3 = PML4;
+	tlb_flush(t->m, false);
+	ck_assert(window_enter(t->m));
+	ck_assert_ptr_eq(t->base, first);
+	RIGHTS(t, 0x110000, 1, 1);
+	/* flushed while in use: it has no later moment to be compared */
+	tlb_flush(t->m, true);
+	RIGHTS(t, 0x110000, 0, 0);
+	ck_assert_int_eq(window_fill(t->m, 0x110000, true), WINDOW_RETRY);
+	window_leave(t->m);
+	t->m->pg.a20_mask = ~BIT(20);
+	tlb_flush(t->m, true);
+	ck_assert(window_enter(t->m));
+	RIGHTS(t, 0x110000, 0, 0);
+	/* the other has not been entered for long */
+	ck_assert_int_eq(window_fill(t->m, 0x10000, true), WINDOW_RETRY);
+	for (unsigned i = 0; i < 2000; i++) {
+		window_tick(t->m, t->us += 1000);
+		ck_assert(window_enter(t->m));
+	}
+	RIGHTS(t, 0x10000, 1, 1);
+	window_leave(t->m);
+	t->m->pg.cr3 = NEW_PD;
+	tlb_flush(t->m, false);
+	ck_assert(!window_enter(t->m));
+	stop(t);
+}
+END_TEST
+
+START_TEST(large)
+{
+	struct win *t = start();
+
+	if (!t)
+		return;
+	fix_wr(t->f, PML4, ALL | 0x80, 4); /* 4 MiB at 0 */
+	get_hot(t);
+	ck_assert_int_eq(window_fill(t->m, 0x210000, true), WINDOW_RETRY);
+	ck_assert_int_eq(window_fill(t->m, 0x10000, true), WINDOW_RETRY);
+	ck_assert_uint_eq(window_stats(t->m)->maps, 2);
+	RIGHTS(t, 0x3FF000, 1, 1);
+	RIGHTS(t, 0x0, 1, 1);
+	tlb_flush_page(t->m, 0x300000); /* all of it, whatever address names it */
+	RIGHTS(t, 0x210000, 0, 0);
+	RIGHTS(t, 0x10000, 0, 0);
+	stop(t);
+}
+END_TEST
+
+/* A program that faults all the time is without its window for a while. */
+START_TEST(thrash)
+{
+	struct win *t = start();
+	unsigned n = 0;
+
+	if (!t)
+		return;
+	get_hot(t);
+	for (; n < 100000 && !window_tired(t->m); n++) {
+		ck_assert_int_eq(window_fill(t->m, 0x110000, true), WINDOW_RETRY);
+		tlb_flush_page(t->m, 0x110000);
+	}
+	ck_assert_uint_lt(n, 100000);
+	window_tick(t->m, t->us += 1000);
+	ck_assert_uint_eq(window_stats(t->m)->tired, 1);
+	ck_assert(!window_enter(t->m));
+	get_hot(t);
+	ck_assert_int_eq(window_fill(t->m, 0x110000, true), WINDOW_RETRY);
+	ck_assert_uint_eq(window_stats(t->m)->windows, 1);
+	stop(t);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("window");
+	TCase *t = tcase_create("all");
+	SRunner *r;
+	int bad;
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, rights);
+	tcase_add_test(t, runs);
+	tcase_add_test(t, taken_away);
+	tcase_add_test(t, flush);
+	tcase_add_test(t, spaces);
+	tcase_add_test(t, large);
+	tcase_add_test(t, thrash);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	bad = srunner_ntests_failed(r);
+	srunner_free(r);
+	return bad != 0;
+}
