@@ -13,6 +13,9 @@
 #include "devices/pcspk.h"
 
 #define REFRESH_NS 15085u
+#define RATE 48000u	  /* of the samples that go out */
+#define TICK_NS 20000000u /* a long tone goes out in pieces */
+#define AMPLITUDE 8000	  /* a quarter of full scale: it is a small speaker */
 
 static uint64_t pcspk_read(void *opaque, uint64_t off, unsigned size)
 {
@@ -22,6 +25,55 @@ static uint64_t pcspk_read(void *opaque, uint64_t off, unsigned size)
 	return k->s.port | refresh << 4 | (unsigned)i8254_out(k->pit, 2) << 5;
 }
 
+/* How much of [@from, @from + @len) the wave of period @period is high; all in ns, @from within a period */
+static uint64_t high_part(uint64_t from, uint64_t len, uint64_t period)
+{
+	uint64_t half = period / 2, high = 0;
+
+	while (len) {
+		uint64_t left = from < half ? half - from : period - from, n = left < len ? left : len;
+
+		high += from < half ? n : 0;
+		len -= n;
+		from = from + n == period ? 0 : from + n;
+	}
+	return high;
+}
+
+/*
+ * What the wave was from the last time until now. A sample is the mean of the wave over its time, which keeps frequencies exact
+ * and what lies above the ear's reach quiet.
+ */
+static void play(struct pcspk *k)
+{
+	uint64_t now = clock_now(k->clock), period = muldiv64(k->period, NS_PER_SEC, I8254_HZ), step = NS_PER_SEC / RATE;
+	int16_t lr[256][2];
+
+	if (now - k->played > NS_PER_SEC) /* the machine stood still */
+		k->played = now - NS_PER_SEC;
+	while (k->voice.to && now - k->played >= step) {
+		uint64_t start = k->played;
+		unsigned n = 0;
+
+		for (; n < 256 && now - k->played >= step; n++) {
+			uint64_t high = period >= 2 ? high_part(k->phase, step, period) : step / 2;
+
+			lr[n][0] = lr[n][1] = (int16_t)((int64_t)(2 * high * AMPLITUDE / step) - AMPLITUDE);
+			k->phase = period >= 2 ? (k->phase + step) % period : 0;
+			k->played += step;
+		}
+		audio_play(&k->voice, lr[0], n, RATE, start);
+	}
+}
+
+static void tick(void *opaque)
+{
+	struct pcspk *k = opaque;
+
+	play(k);
+	timer_arm(&k->timer, clock_now(k->clock) + TICK_NS);
+}
+
 static void update_tone(void *opaque)
 {
 	struct pcspk *k = opaque;
@@ -29,9 +81,17 @@ static void update_tone(void *opaque)
 
 	if (period == k->period)
 		return;
+	if (k->period)
+		play(k);
+	else
+		k->played = clock_now(k->clock);
+	if (!k->period || !period)
+		k->phase = 0;
 	k->period = period;
-	if (k->tone)
-		k->tone(k->tone_opaque, period);
+	if (period && k->voice.to)
+		timer_arm(&k->timer, clock_now(k->clock) + TICK_NS);
+	else
+		timer_cancel(&k->timer);
 }
 
 static void pcspk_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
@@ -85,12 +145,14 @@ static const struct device_ops pcspk_ops = {
 };
 
 struct pcspk *pcspk_create(
-	struct log *log, struct clock *clock, struct space *io, struct i8254 *pit)
+	struct log *log, struct clock *clock, struct space *io, struct i8254 *pit, struct audio *audio)
 {
 	struct pcspk *k = device_new(sizeof(*k), &pcspk_ops, log);
 
 	k->clock = clock;
 	k->pit = pit;
+	k->voice.to = audio;
+	timer_init(&k->timer, clock, tick, k);
 	pit->changed = update_tone;
 	pit->changed_opaque = k;
 	space_add_io(io, &k->io, "port61", 0x61, 1, &pcspk_io, k);

@@ -5,6 +5,7 @@
 #define DEVICES_PCSPK_H
 
 #include "devices/device.h"
+#include "devices/host/audio.h"
 #include "devices/i8254.h"
 
 struct pcspk_state {
@@ -18,15 +19,15 @@ struct pcspk {
 	struct clock *clock;
 	struct i8254 *pit;
 	struct region io;
-	uint32_t period; /* last one told to tone() */
-	/* The speaker's sound changed; set by the board, may be NULL. @period: of the square wave,
-	 * in PIT ticks (1193182 Hz), 0: silence. */
-	void (*tone)(void *opaque, uint32_t period);
-	void *tone_opaque;
+	struct timer timer;
+	struct audio_voice voice;
+	uint32_t period; /* of the square wave, in PIT ticks; 0: silence */
+	uint64_t played; /* ns of virtual time up to which the wave has been played */
+	uint64_t phase;	 /* ns into its period */
 };
 
-/* pcspk_create() - port 61h; owns counter 2's gate of @pit, which must outlive it. */
+/* pcspk_create() - port 61h; owns counter 2's gate of @pit, which must outlive it; @audio may be NULL. */
 struct pcspk *pcspk_create(
-	struct log *log, struct clock *clock, struct space *io, struct i8254 *pit);
+	struct log *log, struct clock *clock, struct space *io, struct i8254 *pit, struct audio *audio);
 
 #endif

@@ -197,6 +197,8 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		return spec_nic(a, v, e);
 	case OPT_NET:
 		return spec_net(a, v, e);
+	case OPT_AUDIODEV:
+		return spec_audiodev(a, v, e);
 	case OPT_NETDEV:
 		return spec_netdev(a, v, e);
 	case OPT_OBJECT:
@@ -401,7 +403,7 @@ static enum vm_err finish(struct args *a, struct err *e)
 	for (unsigned i = 0; i < a->ndebugcon; i++)
 		if (!a->debugcon[i].iobase)
 			a->debugcon[i].iobase = a->global_debugcon >= 0 ? (uint16_t)a->global_debugcon : 0xE9;
-	return spec_net_finish(a, e) ? e->code : spec_check(a, e);
+	return spec_net_finish(a, e) || spec_sound_finish(a, e) ? e->code : spec_check(a, e);
 }
 
 /* "-name" or "--name", and a value in the next word or behind '=' (the latter after two dashes only). */

@@ -4,12 +4,14 @@
 #ifndef FRONTEND_ARGS_H
 #define FRONTEND_ARGS_H
 
+#include "frontend/audio.h"
 #include "frontend/block_queue.h"
 #include "frontend/machine/config.h"
 #include "frontend/net/netdev.h"
 
 #define ARGS_MAX_DRIVES 8
 #define ARGS_MAX_CHARDEVS 16
+#define ARGS_MAX_AUDIODEVS 4
 #define ARGS_MAX_WARNINGS 8
 
 enum args_bus { ARGS_IDE, ARGS_FLOPPY, ARGS_VIRTIO, ARGS_PFLASH, ARGS_UNPLUGGED /* if=none, until a -device names it */ };
@@ -51,6 +53,12 @@ struct args_nic {
 	uint8_t irq;
 };
 
+struct args_sound {
+	struct config_sound card; /* but for its audio */
+	char audiodev[32];	  /* id; empty: the first -audiodev */
+	unsigned at;		  /* which that is */
+};
+
 struct args_dump { /* -object filter-dump */
 	char netdev[32];
 	const char *file;
@@ -80,6 +88,13 @@ struct args {
 	struct net *net[CONFIG_MAX_NIC]; /* once opened (backends.c) */
 	struct args_nic nic[CONFIG_MAX_NIC];
 	unsigned nnics;
+	struct audio_options audiodev[ARGS_MAX_AUDIODEVS];
+	unsigned naudiodevs;
+	struct audio *audio[ARGS_MAX_AUDIODEVS]; /* once opened (args_sound.c) */
+	struct args_sound sound[CONFIG_MAX_SOUND];
+	unsigned nsounds;
+	const char *pcspk_audiodev; /* id, or NULL */
+	unsigned pcspk_at;
 	struct args_dump dump[CONFIG_MAX_NIC];
 	unsigned ndumps;
 	bool net_chosen; /* no default card */

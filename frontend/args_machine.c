@@ -120,9 +120,9 @@ static enum vm_err machine_type(const char *v, struct err *e)
 enum vm_err spec_machine(struct args *a, const char *v, struct err *e)
 {
 	static const char *const keys[] = {"type", "accel", "acpi", "kernel", "initrd", "append", "firmware", "usb",
-		"vmport", "graphics", "hpet", "smm", "dump-guest-core", "mem-merge", "kernel-irqchip", "nvdimm"};
+		"vmport", "graphics", "hpet", "pcspk-audiodev", "smm", "dump-guest-core", "mem-merge", "kernel-irqchip", "nvdimm"};
 	enum { KEY_TYPE, KEY_ACCEL, KEY_ACPI, KEY_KERNEL, KEY_INITRD, KEY_APPEND, KEY_FIRMWARE, KEY_USB, KEY_VMPORT,
-		KEY_GRAPHICS, KEY_HPET };
+		KEY_GRAPHICS, KEY_HPET, KEY_PCSPK };
 	struct items it;
 	enum vm_err r = VM_OK;
 
@@ -168,6 +168,9 @@ enum vm_err spec_machine(struct args *a, const char *v, struct err *e)
 			r = strcmp(it.val, "auto") ? spec_switch("machine", it.key, it.val, &on, e) : VM_OK;
 			if (!r && on && strcmp(it.val, "auto"))
 				r = err_set(e, VM_ERR_USAGE, "-machine: %s=on is not supported", it.key);
+			break;
+		case KEY_PCSPK:
+			a->pcspk_audiodev = it.val;
 			break;
 		default: /* smm, dump-guest-core ...: nothing a guest sees */
 			break;

@@ -12,6 +12,9 @@ static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pv
 #define NIC(word, name, ...) name,
 #include "frontend/machine/nics.def"
 #undef NIC
+#define SOUND(word, name, help) name,
+#include "frontend/machine/sounds.def"
+#undef SOUND
 };
 static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2): a write ends the emulator",
 	"chardev=ID, iobase=PORT (0xe9): every byte written goes to the backend",
@@ -25,6 +28,9 @@ static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2):
 #define NIC(word, name, vendor, device, rom, help) "netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: " help,
 #include "frontend/machine/nics.def"
 #undef NIC
+#define SOUND(word, name, help) "audiodev=ID: " help,
+#include "frontend/machine/sounds.def"
+#undef SOUND
 };
 enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_PVPANIC, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY, DEV_VIRTIO_BLK, DEV_VIRTIO_RNG,
 	DEV_UHCI, DEV_USB_TABLET };
@@ -285,6 +291,8 @@ enum vm_err spec_device(struct args *a, const char *v, struct err *e)
 		return err_set(e, VM_ERR_USAGE, "-device: '%s' does not begin with a device's name", v);
 	if (spec_is_nic(it.val))
 		return spec_nic_device(a, it.val, &it, e);
+	if (spec_is_sound(it.val))
+		return spec_sound_device(a, it.val, &it, e);
 	r = spec_choice("device", "device", it.val, device_names, ARRAY_SIZE(device_names), &kind, e);
 	while (!r && items_next(&it))
 		r = device_key(a, kind, &d, &it, e);

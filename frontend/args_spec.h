@@ -57,6 +57,12 @@ enum vm_err spec_nic_device(struct args *a, const char *driver, struct items *it
 /* spec_net_finish() - the default card, addresses, and whether every netdev named exists */
 enum vm_err spec_net_finish(struct args *a, struct err *e);
 
+/* args_sound.c */
+enum vm_err spec_audiodev(struct args *a, const char *v, struct err *e);
+bool spec_is_sound(const char *driver);
+enum vm_err spec_sound_device(struct args *a, const char *driver, struct items *it, struct err *e);
+enum vm_err spec_sound_finish(struct args *a, struct err *e); /* does every audiodev named exist? */
+
 /* args_machine.c: the board and its surroundings */
 enum vm_err spec_machine(struct args *a, const char *v, struct err *e);
 enum vm_err spec_smp(struct args *a, const char *v, struct err *e);

@@ -347,3 +347,27 @@ void nets_close(struct args *a)
 		if (a->net[i])
 			a->net[i]->close(a->net[i]);
 }
+
+/* ---- sound ---- */
+
+enum vm_err sounds_open(struct args *a, struct err *e)
+{
+	enum vm_err r = VM_OK;
+
+	for (unsigned i = 0; i < a->naudiodevs && !r; i++)
+		r = audio_open(&a->audio[i], &a->audiodev[i], e);
+	for (unsigned i = 0; i < a->nsounds && !r; i++) {
+		a->cfg.sound[i] = a->sound[i].card;
+		a->cfg.sound[i].audio = a->audio[a->sound[i].at]; /* without audiodev=: the first one, or none */
+	}
+	a->cfg.nsounds = a->nsounds;
+	if (!r && a->pcspk_audiodev)
+		a->cfg.pcspk_audio = a->audio[a->pcspk_at];
+	return r;
+}
+
+void sounds_close(struct args *a)
+{
+	for (unsigned i = 0; i < a->naudiodevs; i++)
+		audio_close(a->audio[i]);
+}

@@ -39,6 +39,10 @@ enum vm_err nets_open(struct args *a, struct loop *l, struct err *e);
 void nets_stop(struct args *a);  /* their threads end: before the loop does */
 void nets_close(struct args *a); /* after the machine */
 
+/* sounds_open() - the files and devices of -audiodev; a->cfg gets the cards. They are closed after the machine. */
+enum vm_err sounds_open(struct args *a, struct err *e);
+void sounds_close(struct args *a);
+
 /* drives_queue() - @image with the given policy; @sync: requests are done in submit (counted time) */
 struct blk *drives_queue(struct loop *l, struct blk *image, const struct blk_policy *p, bool sync);
 

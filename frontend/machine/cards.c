@@ -1,5 +1,6 @@
 /* cards.c - cards that the configuration adds to the PCI bus: network cards with their boot ROMs, virtio devices. */
 #include "frontend/machine/board.h"
+#include "devices/ac97.h"
 #include "devices/net/e1000.h"
 #include "devices/net/ne2000.h"
 #include "devices/net/rtl8139.h"
@@ -106,6 +107,17 @@ static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct
 	return VM_OK;
 }
 
+static enum vm_err add_sound(struct machine *m, const struct config_sound *s, struct err *e)
+{
+	int slot = s->slot >= 0 ? s->slot : pci_free_slot(m->pci, FIRST_SLOT);
+	struct ac97 *d = slot < 0 ? NULL : ac97_create(m->log, &m->clock, m->pci, PCI_DEVFN(slot, 0), s->audio);
+
+	if (!d)
+		return err_set(e, VM_ERR_USAGE, "no PCI slot %d is left for a sound card", slot);
+	pc_add(m, d);
+	return VM_OK;
+}
+
 static void fixed_sequence(void *opaque, uint8_t *buf, uint32_t len)
 {
 	uint64_t *x = opaque;
@@ -160,5 +172,7 @@ enum vm_err pc_cards(struct machine *m, struct err *e)
 
 	for (unsigned i = 0; i < m->cfg.nnics && !r; i++)
 		r = add_nic(m, &m->cfg.nic[i], e);
+	for (unsigned i = 0; i < m->cfg.nsounds && !r; i++)
+		r = add_sound(m, &m->cfg.sound[i], e);
 	return r ? r : add_virtio(m, e);
 }

@@ -7,6 +7,7 @@
 #ifndef FRONTEND_MACHINE_CONFIG_H
 #define FRONTEND_MACHINE_CONFIG_H
 
+#include "devices/host/audio.h"
 #include "devices/host/block.h"
 #include "devices/host/char.h"
 #include "devices/host/net.h"
@@ -40,6 +41,19 @@ struct config_nic {
 	uint8_t irq;
 };
 
+#define CONFIG_MAX_SOUND 4
+
+enum config_sound_model {
+#define SOUND(word, name, help) SOUND_##word,
+#include "frontend/machine/sounds.def"
+#undef SOUND
+};
+struct config_sound {
+	enum config_sound_model model;
+	struct audio *audio; /* borrowed; NULL: nobody listens */
+	int slot;	     /* PCI device number, or -1: the next free one */
+};
+
 struct machine_config {
 	const char *name, *cpu_model;
 	uint64_t ram_size; /* bytes; 1 MiB .. 1 TiB, multiple of 4 KiB */
@@ -52,6 +66,9 @@ struct machine_config {
 	void (*random)(void *opaque, uint8_t *buf, uint32_t len); /* for it; NULL: a fixed sequence */
 	struct config_nic nic[CONFIG_MAX_NIC];
 	unsigned nnics;
+	struct config_sound sound[CONFIG_MAX_SOUND];
+	unsigned nsounds;
+	struct audio *pcspk_audio; /* of the speaker; borrowed, may be NULL */
 	const char *data_dir[6]; /* -L, then the defaults; NULL ends */
 	const char *kernel, *initrd, *append;
 	struct blk *ide[CONFIG_MAX_IDE]; /* primary master, slave, secondary master, slave */

@@ -329,7 +329,7 @@ static void build_legacy(struct machine *m)
 
 	m->pit = i8254_create(m->log, &m->clock, &m->io, gsi_irq(m, 0, "i8254"));
 	pc_add(m, m->pit);
-	pc_add(m, pcspk_create(m->log, &m->clock, &m->io, m->pit));
+	pc_add(m, pcspk_create(m->log, &m->clock, &m->io, m->pit, m->cfg.pcspk_audio));
 	m->rtc = mc146818_create(m->log, &m->clock, &m->io, gsi_irq(m, 8, "mc146818"), m->cfg.rtc_base);
 	pc_add(m, m->rtc);
 	m->kbc = i8042_create(m->log, &m->clock, &m->io, &w);

@@ -7,23 +7,14 @@ struct fix {
 	struct board b;
 	struct i8254 *p;
 	struct pcspk *k;
-	uint32_t period;
 };
-
-static void tone(void *opaque, uint32_t period)
-{
-	struct fix *f = opaque;
-	f->period = period;
-}
 
 static void setup(struct fix *f)
 {
 	memset(f, 0, sizeof(*f));
 	board_init(&f->b);
 	f->p = i8254_create(&f->b.log, &f->b.clock, &f->b.io, wire(&f->b, 0));
-	f->k = pcspk_create(&f->b.log, &f->b.clock, &f->b.io, f->p);
-	f->k->tone = tone;
-	f->k->tone_opaque = f;
+	f->k = pcspk_create(&f->b.log, &f->b.clock, &f->b.io, f->p, NULL);
 }
 
 static void teardown(struct fix *f)

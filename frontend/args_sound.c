@@ -1,0 +1,102 @@
+/* args_sound.c - sound of the command line: -audiodev, sound cards, -machine pcspk-audiodev= (args_spec.h). */
+#include "frontend/args_spec.h"
+#include <string.h>
+
+static const char *const models[] = {
+#define SOUND(word, name, help) name,
+#include "frontend/machine/sounds.def"
+#undef SOUND
+};
+
+enum vm_err spec_audiodev(struct args *a, const char *v, struct err *e)
+{
+	static const char *const drivers[] = {"none", "wav", "sdl"};
+	static const char *const keys[] = {"driver", "id", "path", "out.frequency"};
+	struct audio_options *o = &a->audiodev[a->naudiodevs];
+	struct items it;
+	unsigned k, n;
+	uint64_t rate;
+	enum vm_err r = VM_OK;
+
+	if (a->naudiodevs == ARGS_MAX_AUDIODEVS)
+		return err_set(e, VM_ERR_USAGE, "-audiodev: at most %u", ARGS_MAX_AUDIODEVS);
+	*o = (struct audio_options){.path = "dragoman.wav", .rate = 44100};
+	items_begin(&it, a, v, "driver");
+	while (!r && items_next(&it)) {
+		r = spec_choice("audiodev", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		if (!r && k == 0) {
+			r = spec_choice("audiodev", "driver", it.val, drivers, ARRAY_SIZE(drivers), &n, e);
+			o->driver = r ? AUDIO_NONE : (enum audio_driver)n;
+		} else if (!r && k == 1) {
+			snprintf(o->id, sizeof(o->id), "%s", it.val);
+		} else if (!r && k == 2) {
+			o->path = it.val;
+		} else if (!r) {
+			r = spec_number("audiodev", it.val, 192000, &rate, e);
+			o->rate = (unsigned)rate;
+			if (!r && rate < 8000)
+				r = err_set(e, VM_ERR_USAGE, "-audiodev: out.frequency=%s is not 8000..192000", it.val);
+		}
+	}
+	if (!r && !o->id[0])
+		return err_set(e, VM_ERR_USAGE, "-audiodev: '%s' has no id=", v);
+	for (unsigned i = 0; i < a->naudiodevs && !r; i++)
+		if (!strcmp(a->audiodev[i].id, o->id))
+			return err_set(e, VM_ERR_USAGE, "-audiodev: the id '%s' is taken", o->id);
+	a->naudiodevs += !r;
+	return r;
+}
+
+bool spec_is_sound(const char *driver)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
+		if (!strcmp(driver, models[i]))
+			return true;
+	return false;
+}
+
+enum vm_err spec_sound_device(struct args *a, const char *driver, struct items *it, struct err *e)
+{
+	static const char *const keys[] = {"audiodev", "id", "bus", "addr"};
+	struct args_sound *s = &a->sound[a->nsounds];
+	unsigned k = 0;
+	uint64_t n;
+	enum vm_err r;
+
+	if (a->nsounds == CONFIG_MAX_SOUND)
+		return err_set(e, VM_ERR_USAGE, "-device: at most %u sound cards", CONFIG_MAX_SOUND);
+	*s = (struct args_sound){.card.slot = -1};
+	r = spec_choice("device", "sound card", driver, models, ARRAY_SIZE(models), &k, e);
+	s->card.model = (enum config_sound_model)k;
+	while (!r && items_next(it)) {
+		r = spec_choice("device", "property", it->key, keys, ARRAY_SIZE(keys), &k, e);
+		if (!r && k == 0) {
+			snprintf(s->audiodev, sizeof(s->audiodev), "%s", it->val);
+		} else if (!r && k == 3) {
+			r = spec_number("device", it->val, 31, &n, e);
+			s->card.slot = (int)n;
+		}
+	}
+	a->nsounds += !r;
+	return r;
+}
+
+static enum vm_err find(const struct args *a, const char *opt, const char *id, unsigned *at, struct err *e)
+{
+	for (*at = 0; *at < a->naudiodevs; ++*at)
+		if (!strcmp(a->audiodev[*at].id, id))
+			return VM_OK;
+	return err_set(e, VM_ERR_USAGE, "-%s: no -audiodev has the id '%s'", opt, id);
+}
+
+enum vm_err spec_sound_finish(struct args *a, struct err *e)
+{
+	enum vm_err r = VM_OK;
+
+	for (unsigned i = 0; i < a->nsounds && !r; i++)
+		if (a->sound[i].audiodev[0])
+			r = find(a, "device", a->sound[i].audiodev, &a->sound[i].at, e);
+	if (!r && a->pcspk_audiodev)
+		r = find(a, "machine", a->pcspk_audiodev, &a->pcspk_at, e);
+	return r;
+}
