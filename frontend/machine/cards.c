@@ -172,7 +172,9 @@ enum vm_err pc_cards(struct machine *m, struct err *e)
 
 	for (unsigned i = 0; i < m->cfg.nnics && !r; i++)
 		r = add_nic(m, &m->cfg.nic[i], e);
+	if (!r)
+		r = add_virtio(m, e);
 	for (unsigned i = 0; i < m->cfg.nsounds && !r; i++)
 		r = add_sound(m, &m->cfg.sound[i], e);
-	return r ? r : add_virtio(m, e);
+	return r;
 }

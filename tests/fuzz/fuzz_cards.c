@@ -1,5 +1,5 @@
 /*
- * fuzz_cards.c - the input as what a driver does to network cards and virtio devices: their registers, their rings in memory (the
+ * fuzz_cards.c - the input as what a driver does to network cards, virtio devices and sound cards: their registers, their rings in memory (the
  * memory holds the input, over and over), frames from outside, time passing. No guest and no frame may take the host down.
  *
  * An operation is 8 bytes: what, card and size, offset, value. Half of the values are made addresses of memory or of a card's own
@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #define FIRST_SLOT 3
-#define SLOTS 6 /* four network cards, a disk, random bytes */
+#define SLOTS 7 /* four network cards, a disk, random bytes, sound */
+#define SOUND_SLOT (FIRST_SLOT + 6) /* with two ranges of ports, 100h apart */
 #define ISA_PORTS 0x300
 #define IO_AT(slot) (0xD000u + (slot) * 0x200u)
 #define MEM_AT(slot, bar) (0xE0000000u + (slot) * 0x100000u + (bar) * 0x20000u)
@@ -27,12 +28,12 @@ static void config(struct machine *m, unsigned slot, unsigned off, uint32_t v, u
 /* What a firmware does: every BAR has a place. */
 static void place(struct machine *m, unsigned slot)
 {
-	for (unsigned bar = 0; bar < 6; bar++) {
+	for (unsigned bar = 0, ports = 0; bar < 6; bar++) {
 		uint32_t was;
 
 		space_write(machine_ports(m), 0xCF8, 0x80000000u | slot << 11 | (0x10 + bar * 4), 4);
 		was = (uint32_t)space_read(machine_ports(m), 0xCFC, 4);
-		config(m, slot, 0x10 + bar * 4, was & 1 ? IO_AT(slot) : MEM_AT(slot, bar), 4);
+		config(m, slot, 0x10 + bar * 4, was & 1 ? IO_AT(slot) + 0x100 * ports++ : MEM_AT(slot, bar), 4);
 		if ((was & 7) == 4)
 			config(m, slot, 0x10 + ++bar * 4, 0, 4);
 	}
@@ -47,7 +48,8 @@ static const struct { uint8_t slot, bar /* 6: ports */; uint16_t at; uint8_t siz
 	{0, 0, 0x2818, 4, 15}, {0, 0, 0x100, 4, 0x803E}, {0, 0, 0xD0, 4, 0xFF}, {2, 6, 0x37, 1, 0x0C}, {2, 6, 0x30, 4, 0x3000},
 	{2, 6, 0x44, 4, 0xF}, {2, 6, 0x3C, 2, 0xFFFF}, {3, 6, 0, 1, 0x21}, {3, 6, 0x0E, 1, 0x49}, {3, 6, 0x0C, 1, 0x1F},
 	{3, 6, 1, 1, 0x46}, {3, 6, 2, 1, 0x80}, {3, 6, 3, 1, 0x7F}, {3, 6, 0x0F, 1, 0x3F}, {3, 6, 0, 1, 0x61}, {3, 6, 7, 1, 0x46},
-	{3, 6, 0, 1, 0x22}};
+	{3, 6, 0, 1, 0x22}, {6, 6, 0x12C, 4, 2}, {6, 6, 0x02, 2, 0}, {6, 6, 0x18, 2, 0x0808}, {6, 6, 0x110, 4, 0x1000}, {6, 6, 0x115, 1, 31},
+	{6, 6, 0x11B, 1, 0x1D}, {6, 6, 0x100, 4, 0x1080}, {6, 6, 0x105, 1, 7}, {6, 6, 0x10B, 1, 0x1D}};
 
 static void start_virtio(struct machine *m, unsigned slot, unsigned first_ring, unsigned queues)
 {
@@ -133,6 +135,13 @@ static void no_send(struct net *n, const uint8_t *frame, unsigned len)
 	(void)last;
 }
 
+static void no_play(struct audio *a, struct audio_voice *v, const int16_t *lr, unsigned frames, unsigned rate, uint64_t ns)
+{
+	volatile int16_t last = lr[2 * frames - 1];
+
+	(void)last;
+}
+
 static uint32_t value(const uint8_t *p, unsigned slot)
 {
 	uint32_t v = p[4] | p[5] << 8 | p[6] << 16 | (uint32_t)p[7] << 24;
@@ -150,7 +159,7 @@ static void operation(struct machine *m, struct net *nets, const uint8_t *data, 
 {
 	struct space *io = machine_ports(m), *mem = machine_memory(m);
 	unsigned n = 1u << (p[1] & 3) % 3, slot = FIRST_SLOT + (p[1] >> 2) % SLOTS, at = p[2] | p[3] << 8;
-	uint32_t v = value(p, slot);
+	uint32_t v = value(p, slot), ports = slot == SOUND_SLOT ? 0x1FF : 0xFF;
 	uint8_t frame[2048];
 
 	switch (p[0] % 12) {
@@ -160,8 +169,8 @@ static void operation(struct machine *m, struct net *nets, const uint8_t *data, 
 	case 3: space_write(mem, MEM_AT(slot, 4) + (at & 0x3FFF), v, n); break;
 	case 4: (void)space_read(mem, MEM_AT(slot, 4) + (at & 0x303F), n); break;
 	case 5:
-	case 6: space_write(io, IO_AT(slot) + (at & 0xFF), v, n); break;
-	case 7: (void)space_read(io, IO_AT(slot) + (at & 0xFF), n); break;
+	case 6: space_write(io, IO_AT(slot) + (at & ports), v, n); break;
+	case 7: (void)space_read(io, IO_AT(slot) + (at & ports), n); break;
 	case 8: space_write(io, ISA_PORTS + (at & 0x1F), v, n); break;
 	case 9:
 		for (unsigned i = 0; i < sizeof(frame); i++)
@@ -204,7 +213,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum config_nic_model models[] = {NIC_E1000, NIC_VIRTIO, NIC_RTL8139, NIC_NE2K_PCI, NIC_NE2K_ISA};
 	struct net nets[8] = {{.send = no_send}};
-	struct machine_config cfg = {.virtio = {disk()}, .rng = true, .random = fill};
+	struct audio audio = {.play = no_play};
+	struct machine_config cfg = {.virtio = {disk()}, .rng = true, .random = fill, .pcspk_audio = &audio,
+		.sound = {{SOUND_AC97, &audio, -1}}, .nsounds = 1};
 	struct machine *m;
 
 	for (unsigned i = 0; i < sizeof(models) / sizeof(*models); i++) {
