@@ -160,11 +160,13 @@ enum vm_err spec_machine(struct args *a, const char *v, struct err *e)
 			r = spec_switch("machine", it.key, it.val, &on, e);
 			a->cfg.nographic |= !on;
 			break;
+		case KEY_HPET:
+			r = spec_switch("machine", it.key, it.val, &a->cfg.hpet, e);
+			break;
 		case KEY_USB:
 			r = spec_switch("machine", it.key, it.val, &a->cfg.usb, e);
 			break;
 		case KEY_VMPORT:
-		case KEY_HPET:
 			r = strcmp(it.val, "auto") ? spec_switch("machine", it.key, it.val, &on, e) : VM_OK;
 			if (!r && on && strcmp(it.val, "auto"))
 				r = err_set(e, VM_ERR_USAGE, "-machine: %s=on is not supported", it.key);

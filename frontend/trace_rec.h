@@ -93,6 +93,8 @@ static inline void *trace_queue_rec(struct trace_queue *q, unsigned n)
 		trace_queue_give(q, false);
 	r = q->at;
 	q->at += n;
+	__builtin_prefetch(q->at + 64, 1);
+	__builtin_prefetch(q->at + 128, 1);
 	return r;
 }
 

@@ -153,11 +153,25 @@ static void build_madt(struct aml *t, struct aml *s)
 	end_table(t, s, at);
 }
 
+/* IA-PC HPET Specification 1.0a, 3.2.4 */
+static void build_hpet(struct aml *t, struct aml *s)
+{
+	size_t at = begin_table(t, "HPET", 1);
+
+	aml_le(t, hpet_id() & 0xFFFFFFFF, 4);
+	aml_bytes(t, "\x00\x40\x00\x00", 4); /* memory, 64 bits */
+	aml_le(t, HPET_BASE, 8);
+	aml_byte(t, 0); /* the first one */
+	aml_le(t, 100, 2); /* shortest period, in ticks: a microsecond */
+	aml_byte(t, 0);
+	end_table(t, s, at);
+}
+
 bool pc_acpi_tables(struct machine *m)
 {
 	struct aml t = {0}, s = {0}, rsdp = {0}, dsdt = {0};
 	const uint8_t port[2] = {(uint8_t)m->cfg.pvpanic_ioport, (uint8_t)(m->cfg.pvpanic_ioport >> 8)};
-	size_t facs = 0, dsdt_at, fadt, madt, rsdt;
+	size_t facs = 0, dsdt_at, fadt, madt, hpet, rsdt;
 	bool ok;
 
 	cmd_allocate(&s, TABLES, 64, 1);
@@ -174,9 +188,16 @@ bool pc_acpi_tables(struct machine *m)
 	build_fadt(&t, &s, facs, dsdt_at, m->pm_base);
 	madt = t.n;
 	build_madt(&t, &s);
+	hpet = t.n;
+	if (m->cfg.hpet)
+		build_hpet(&t, &s);
 	rsdt = begin_table(&t, "RSDT", 1);
 	aml_le(&t, fadt, 4);
 	aml_le(&t, madt, 4);
+	if (m->cfg.hpet) {
+		aml_le(&t, hpet, 4);
+		cmd_pointer(&s, TABLES, (unsigned)rsdt + 44, 4);
+	}
 	cmd_pointer(&s, TABLES, (unsigned)rsdt + 36, 4);
 	cmd_pointer(&s, TABLES, (unsigned)rsdt + 40, 4);
 	end_table(&t, &s, rsdt);

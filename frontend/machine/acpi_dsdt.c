@@ -157,6 +157,19 @@ static void isa_device(struct aml *a, const char *name, const char *id, unsigned
 	aml_device(a, name, &d);
 }
 
+static void hpet_device(struct aml *a)
+{
+	struct aml d = {0}, r = {0};
+
+	hid(&d, "PNP0103");
+	aml_name(&d, "_CRS");
+	aml_bytes(&r, "\x86\x09\x00\x00", 4); /* 32-bit fixed memory, read-only */
+	aml_le(&r, HPET_BASE, 4);
+	aml_le(&r, 0x400, 4);
+	aml_resources(&d, &r);
+	aml_device(a, "HPET", &d);
+}
+
 static void floppy_device(struct aml *a)
 {
 	struct aml d = {0}, r = {0};
@@ -238,6 +251,8 @@ static void isa_bridge(struct machine *m, struct aml *a)
 		if (m->cfg.serial[i])
 			isa_device(&d, n, "PNP0501", i + 1, com_port[i], 8, 0, i & 1 ? 3 : 4);
 	}
+	if (m->cfg.hpet)
+		hpet_device(&d);
 	if (m->cfg.floppy[0] || m->cfg.floppy[1])
 		floppy_device(&d);
 	if (m->cfg.parallel)

@@ -12,6 +12,7 @@
 #include "devices/pvpanic.h"
 #include "devices/fdc.h"
 #include "devices/fw_cfg.h"
+#include "devices/hpet.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
 #include "devices/i8254.h"
@@ -68,6 +69,8 @@ struct machine {
 	struct i8259 *pic;
 	struct i8254 *pit;
 	struct mc146818 *rtc;
+	struct irq rtc_irq;
+	bool rtc_level, rtc_cut; /* its wire: as it pulls; taken over by the HPET */
 	struct i8042 *kbc;
 	struct port92 *port92;
 	struct ioapic *ioapic;

@@ -82,6 +82,7 @@ struct machine_config {
 	bool debug_exit;
 	uint16_t debug_exit_iobase;
 	unsigned debug_exit_iosize;
+	bool hpet;
 	bool vga;	   /* -vga std (default) or none */
 	bool nographic;	   /* told to the firmware: it then writes to serial too */
 	const char *boot;  /* -boot order=, letters a c d n; NULL: "cad" */

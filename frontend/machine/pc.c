@@ -319,6 +319,34 @@ static void build_cpu_wires(struct machine *m)
 	m->mem.changed_opaque = m;
 }
 
+/* The clock chip's wire, which the HPET's legacy replacement takes away from it */
+static void rtc_set(void *opaque, int n, int level)
+{
+	struct machine *m = opaque;
+
+	m->rtc_level = level;
+	irq_set(&m->rtc_irq, level && !m->rtc_cut);
+}
+
+static void hpet_legacy(void *opaque, bool on)
+{
+	struct machine *m = opaque;
+
+	i8254_enable_irq(m->pit, !on);
+	m->rtc_cut = on;
+	rtc_set(m, 0, m->rtc_level);
+}
+
+static void build_hpet(struct machine *m)
+{
+	struct hpet_wires w = {.pit = gsi_irq(m, 0, "hpet"), .rtc = gsi_irq(m, 8, "hpet"), .legacy = hpet_legacy, .opaque = m};
+
+	for (int n = 0; n < HPET_GSIS; n++)
+		if (HPET_ROUTES >> n & 1)
+			w.gsi[n] = gsi_irq(m, n, "hpet");
+	pc_add(m, hpet_create(m->log, &m->clock, &m->mem, &w));
+}
+
 static void build_legacy(struct machine *m)
 {
 	struct irq a20 = {a20_set, m, 0}, reset = {reset_set, m, 0};
@@ -330,8 +358,11 @@ static void build_legacy(struct machine *m)
 	m->pit = i8254_create(m->log, &m->clock, &m->io, gsi_irq(m, 0, "i8254"));
 	pc_add(m, m->pit);
 	pc_add(m, pcspk_create(m->log, &m->clock, &m->io, m->pit, m->cfg.pcspk_audio));
-	m->rtc = mc146818_create(m->log, &m->clock, &m->io, gsi_irq(m, 8, "mc146818"), m->cfg.rtc_base);
+	m->rtc_irq = gsi_irq(m, 8, "mc146818");
+	m->rtc = mc146818_create(m->log, &m->clock, &m->io, (struct irq){rtc_set, m, 0}, m->cfg.rtc_base);
 	pc_add(m, m->rtc);
+	if (m->cfg.hpet)
+		build_hpet(m);
 	m->kbc = i8042_create(m->log, &m->clock, &m->io, &w);
 	pc_add(m, m->kbc);
 	kbd = ps2kbd_create(m->log, &m->clock, i8042_ready(m->kbc, 0), &m->input);

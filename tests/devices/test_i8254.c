@@ -209,13 +209,13 @@ START_TEST(port61)
 	struct fix f;
 	setup(&f);
 	load(&f, 2, 3, 1193);
-	ck_assert_uint_eq(f.period, 0);
+	ck_assert_uint_eq(f.k->period, 0);
 	out(&f.b, 0x61, 3);
-	ck_assert_uint_eq(f.period, 1193);
+	ck_assert_uint_eq(f.k->period, 1193);
 	load(&f, 2, 3, 2000);
-	ck_assert_uint_eq(f.period, 2000);
+	ck_assert_uint_eq(f.k->period, 2000);
 	out(&f.b, 0x61, 0);
-	ck_assert_uint_eq(f.period, 0);
+	ck_assert_uint_eq(f.k->period, 0);
 	unsigned toggles = 0;
 	uint8_t last = in(&f.b, 0x61) & 0x10;
 	for (unsigned i = 0; i < 1000; i++) {
