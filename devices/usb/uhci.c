@@ -481,7 +481,7 @@ static void dump(struct device *d, FILE *out)
 }
 
 static const struct device_ops ops = {.name = "piix3-usb-uhci", .version = 1, .state_off = offsetof(struct uhci, s),
-	.state_size = sizeof(struct uhci_state), .reset = reset, .post_load = post_load, .dump = dump};
+	.state_size = sizeof(struct uhci_state), .timer = {offsetof(struct uhci, timer)}, .reset = reset, .post_load = post_load, .dump = dump};
 
 static void take_input(struct uhci *u, struct input *in)
 {

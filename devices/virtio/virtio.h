@@ -49,7 +49,8 @@ struct virtio_state {
 	uint64_t guest_features;
 	uint32_t feature_sel, guest_feature_sel;
 	uint16_t queue_sel, config_vector;
-	uint8_t status, isr, generation, pad;
+	uint8_t status, isr, generation;
+	uint8_t wce; /* virtio-blk: the write cache is on; the guest may turn it off */
 	struct virtq_state q[VIRTIO_MAX_QUEUES];
 };
 

@@ -88,7 +88,7 @@ static void submit(struct virtio_blk *b, const struct virtq_chain *c, uint32_t t
 	q->c = *c;
 	q->gen = b->gen;
 	q->type = type;
-	q->sync = !b->wce && (op == BLK_WRITE || op == BLK_ZERO);
+	q->sync = !b->v.s.wce && (op == BLK_WRITE || op == BLK_ZERO);
 	if (op == BLK_WRITE)
 		virtio_read(&b->v, c, HEADER, q->data, data);
 	b->in_flight += len;
@@ -199,7 +199,7 @@ static void get_config(struct virtio *v, uint8_t *c)
 	pci_put32(c + 4, (uint32_t)(sectors >> 32));
 	pci_put32(c + 12, SEG_MAX);
 	pci_put32(c + 20, 512);
-	c[32] = b->wce;
+	c[32] = b->v.s.wce;
 	pci_put32(c + 36, ZERO_MAX); /* discard: sectors, segments, alignment */
 	pci_put32(c + 40, 1);
 	pci_put32(c + 44, 8);
@@ -209,7 +209,7 @@ static void get_config(struct virtio *v, uint8_t *c)
 
 static void set_config(struct virtio *v, const uint8_t *c)
 {
-	of(v)->wce = c[32] & 1;
+	v->s.wce = c[32] & 1;
 }
 
 static void blk_reset(struct virtio *v)
@@ -217,7 +217,7 @@ static void blk_reset(struct virtio *v)
 	struct virtio_blk *b = of(v);
 
 	b->gen++;
-	b->wce = !b->blk->writethrough;
+	v->s.wce = !b->blk->writethrough;
 }
 
 static const struct virtio_ops blk_ops = {.name = "virtio-blk-pci", .type = 2, .class_code = 0x010000,

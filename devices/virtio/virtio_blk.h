@@ -15,7 +15,6 @@ struct virtio_blk {
 	uint32_t gen;	    /* of requests: a reset disowns those under way */
 	uint64_t in_flight; /* bytes */
 	unsigned requests;
-	bool wce;	    /* write cache: the guest may turn it off */
 };
 
 /* virtio_blk_create() - @blk borrowed; NULL if the place is taken */

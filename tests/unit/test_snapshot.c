@@ -108,6 +108,9 @@ static struct machine *board(struct machine_config *cfg)
 	cfg->debug_exit_iosize = 2;
 	cfg->pvpanic_ioport = 0x505;
 	cfg->rng = true;
+	cfg->usb = true;
+	cfg->usb_port[0] = CONFIG_USB_TABLET;
+	cfg->usb_port[1] = CONFIG_USB_KBD;
 	if (!cfg->nnics) {
 		static const enum config_nic_model models[] = {NIC_E1000, NIC_VIRTIO, NIC_RTL8139, NIC_NE2K_PCI, NIC_NE2K_ISA};
 
@@ -123,6 +126,12 @@ static struct machine *board(struct machine_config *cfg)
 static void out(struct machine *m, unsigned port, unsigned v)
 {
 	space_write(machine_ports(m), port, v, 1);
+}
+
+static void pci_write(struct machine *m, unsigned reg, uint32_t v)
+{
+	space_write(machine_ports(m), 0xCF8, 0x80000000u | reg, 4);
+	space_write(machine_ports(m), 0xCFC, v, 4);
 }
 
 /* Registers all over moved, timers running, code run */
@@ -144,6 +153,10 @@ static void stir(struct machine *m, uint64_t seed)
 		if (i % 500 == 0)
 			clock_run(c);
 	}
+	/* the USB controller runs: a frame a millisecond */
+	pci_write(m, 1 << 11 | 2 << 8 | 0x20, 0xC001);
+	pci_write(m, 1 << 11 | 2 << 8 | 0x04, 5);
+	out(m, 0xC000, 1);
 	clock_run(c);
 	for (unsigned i = 0; i < 200; i++)
 		space_write(machine_memory(m), 0x3000 + (seed >> i % 40 & 0xFFFF0), seed >> 7, 8);
