@@ -185,6 +185,9 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		return spec_trace(a, v, e);
 	case OPT_TRAPLOG:
 		return spec_trap_log(a, v, e);
+	case OPT_QMP:
+	case OPT_QMPPRETTY:
+		return spec_add_qmp(a, v, id == OPT_QMPPRETTY, e);
 	case OPT_MON:
 		return spec_mon(a, v, e);
 	case OPT_READCONFIG:

@@ -13,6 +13,7 @@
 #define ARGS_MAX_CHARDEVS 16
 #define ARGS_MAX_AUDIODEVS 4
 #define ARGS_MAX_WARNINGS 8
+#define ARGS_MAX_QMP 2
 
 enum args_bus { ARGS_IDE, ARGS_FLOPPY, ARGS_VIRTIO, ARGS_PFLASH, ARGS_UNPLUGGED /* if=none, until a -device names it */ };
 
@@ -77,6 +78,8 @@ struct args {
 	const char *serial[CONFIG_MAX_SERIAL];
 	unsigned nserial;
 	const char *parallel, *monitor;
+	struct { const char *chr; bool pretty; } qmp[ARGS_MAX_QMP];
+	unsigned nqmp;
 	unsigned echr;	  /* the escape key of shared terminals; Ctrl-A */
 	struct { uint16_t iobase; const char *chr; } debugcon[CONFIG_MAX_DEBUGCON];
 	unsigned ndebugcon;

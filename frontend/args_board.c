@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "frontend/args_spec.h"
 #include "devices/fw_cfg.h"
+#include "frontend/qmp.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,4 +145,17 @@ enum vm_err spec_usbdevice(struct args *a, const char *v, struct err *e)
 	enum vm_err r = spec_choice("usbdevice", "device", v, names, ARRAY_SIZE(names), &n, e);
 
 	return r ? r : spec_add_usb(a, (enum config_usb)(CONFIG_USB_TABLET + n), e);
+}
+
+enum vm_err spec_add_qmp(struct args *a, const char *chr, bool pretty, struct err *e)
+{
+	if (!strcmp(chr, "none"))
+		return VM_OK;
+	if (qmp_check(e))
+		return e->code;
+	if (a->nqmp == ARGS_MAX_QMP)
+		return err_set(e, VM_ERR_USAGE, "-qmp: at most %u", ARGS_MAX_QMP);
+	a->qmp[a->nqmp].chr = chr;
+	a->qmp[a->nqmp++].pretty = pretty;
+	return VM_OK;
 }

@@ -48,6 +48,8 @@ static enum vm_err check_backends(const struct args *a, struct err *e)
 		r = check_backend(a, &u, "parallel", a->parallel, e);
 	if (!r && a->monitor)
 		r = check_backend(a, &u, "monitor", a->monitor, e);
+	for (unsigned i = 0; i < a->nqmp && !r; i++)
+		r = check_backend(a, &u, "qmp", a->qmp[i].chr, e);
 	for (unsigned i = 0; i < a->ndebugcon && !r; i++)
 		r = check_backend(a, &u, "debugcon", a->debugcon[i].chr, e);
 	if (!r && a->display == ARGS_CURSES && u.stdio)

@@ -490,10 +490,11 @@ enum vm_err spec_chardev(struct args *a, const char *v, struct err *e)
 
 enum vm_err spec_mon(struct args *a, const char *v, struct err *e)
 {
-	static const char *const keys[] = {"chardev", "mode", "pretty"}, *const modes[] = {"readline"};
+	static const char *const keys[] = {"chardev", "mode", "pretty"}, *const modes[] = {"readline", "control"};
 	char ref[64] = "";
 	struct items it;
-	unsigned k, mode;
+	unsigned k, mode = 0;
+	bool pretty = false;
 	enum vm_err r = VM_OK;
 
 	for (items_begin(&it, a, v, "chardev"); !r && items_next(&it);) {
@@ -501,10 +502,14 @@ enum vm_err spec_mon(struct args *a, const char *v, struct err *e)
 		if (!r && k == 0)
 			snprintf(ref, sizeof(ref), "chardev:%s", it.val);
 		else if (!r && k == 1)
-			r = spec_choice("mon", "mode", it.val, modes, 1, &mode, e);
+			r = spec_choice("mon", "mode", it.val, modes, 2, &mode, e);
+		else if (!r)
+			r = spec_switch("mon", it.key, it.val, &pretty, e);
 	}
 	if (!r && !ref[0])
 		return err_set(e, VM_ERR_USAGE, "-mon: '%s' names no chardev", v);
+	if (!r && mode)
+		return spec_add_qmp(a, spec_keep(a, ref), pretty, e);
 	a->monitor = r ? a->monitor : spec_keep(a, ref);
 	return r;
 }

@@ -38,6 +38,7 @@ enum vm_err spec_add_debugcon(struct args *a, uint16_t iobase, const char *chr, 
 enum vm_err spec_drive(struct args *a, const char *v, struct err *e);
 enum vm_err spec_device(struct args *a, const char *v, struct err *e);
 enum vm_err spec_chardev(struct args *a, const char *v, struct err *e);
+enum vm_err spec_add_qmp(struct args *a, const char *chr, bool pretty, struct err *e);
 enum vm_err spec_mon(struct args *a, const char *v, struct err *e);
 enum vm_err spec_global(struct args *a, const char *v, struct err *e);
 void spec_device_help(const char *v); /* "help" or "NAME,help" on standard output */

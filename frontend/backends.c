@@ -121,6 +121,15 @@ enum vm_err backends_open(struct backends *b, struct args *a, struct loop *l, st
 			add_monitor(b, c, !strcmp(spec_backend(a, a->monitor), "stdio"));
 		note(b, "compat_monitor", 0, a->monitor, r ? NULL : c);
 	}
+	for (unsigned i = 0; i < a->nqmp && !r; i++) {
+		r = backends_open_chr(b, a->qmp[i].chr, &c, e);
+		if (!r && c) {
+			b->qmp[b->nqmp++] = qmp_new(l, c, a->qmp[i].pretty);
+			if (chardev_connected(c))
+				c->shown(c->dev);
+		}
+		note(b, "compat_qmp", i, a->qmp[i].chr, r ? NULL : c);
+	}
 	for (unsigned i = 0; i < a->ndebugcon && !r; i++) {
 		a->cfg.debugcon[i].iobase = a->debugcon[i].iobase;
 		r = backends_open_chr(b, a->debugcon[i].chr, &a->cfg.debugcon[i].chr, e);
@@ -139,6 +148,8 @@ void backends_close(struct backends *b)
 {
 	for (unsigned i = 0; i < b->nmonitors; i++)
 		monitor_free(b->monitor[i]);
+	for (unsigned i = 0; i < b->nqmp; i++)
+		qmp_free(b->qmp[i]);
 	for (unsigned i = 0; i < b->nmux; i++)
 		chr_mux_free(b->mux[i]);
 	for (unsigned i = 0; i < b->nchr; i++)

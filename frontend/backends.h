@@ -7,6 +7,7 @@
 #include "frontend/args.h"
 #include "frontend/chardev.h"
 #include "frontend/monitor.h"
+#include "frontend/qmp.h"
 
 #define BACKENDS_MAX (ARGS_MAX_CHARDEVS + CONFIG_MAX_SERIAL + CONFIG_MAX_DEBUGCON + 4)
 
@@ -20,6 +21,8 @@ struct backends {
 	struct chr_mux *shared[ARGS_MAX_CHARDEVS]; /* of -chardev mux=on, once opened */
 	struct monitor *monitor[CONFIG_MAX_SERIAL + 2];
 	unsigned nmonitors;
+	struct qmp *qmp[ARGS_MAX_QMP];
+	unsigned nqmp;
 };
 
 /* backends_open() - everything but the drives; fills in a->cfg. The machine must be freed before backends_close(). */

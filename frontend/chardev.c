@@ -98,6 +98,11 @@ static void fd_write(struct chr *c, const uint8_t *buf, unsigned len)
 	}
 }
 
+bool chardev_connected(const struct chr *c)
+{
+	return c->write == fd_write && container_of(c, struct chr_fd, chr)->wfd >= 0;
+}
+
 static void drop_client(struct chr_fd *f)
 {
 	loop_unwatch(&f->in);

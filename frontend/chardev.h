@@ -17,6 +17,8 @@
  * @out: NULL for "none". Freed by chr->close().
  */
 enum vm_err chardev_open(struct loop *l, const char *spec, struct chr **out, struct err *e);
+/* chardev_connected() - is somebody at the other end already? Later ones are announced by shown(). */
+bool chardev_connected(const struct chr *c);
 
 /* chardev_check() - would the spec be understood? Opens nothing. */
 enum vm_err chardev_check(const char *spec, struct err *e);

@@ -3,6 +3,7 @@
 #include "frontend/explain.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -301,6 +302,15 @@ void loop_pause(struct loop *l, bool pause)
 	deadline_changed(l, clock_deadline(c));
 	if (l->pause_changed)
 		l->pause_changed(l->pause_opaque, pause);
+	loop_tell(l, pause ? "STOP" : "RESUME");
+}
+
+void loop_tell(struct loop *l, const char *event)
+{
+	for (struct loop_listener *i = l->listeners; i; i = i->next)
+		i->fn(i->opaque, event);
+	if (!strcmp(event, "RESET"))
+		l->asked = false;
 }
 
 /* Sleep until there is mail, the clock is due, or the end. */
@@ -390,16 +400,19 @@ static void tell_magic(struct loop *l)
 
 static void reset_or_leave(struct loop *l)
 {
-	if (l->no_reboot)
+	if (l->no_reboot) {
 		loop_quit(l, 0);
-	else
-		machine_reset(l->m);
+		return;
+	}
+	machine_reset(l->m);
+	loop_tell(l, "RESET");
 }
 
 static void tell_panic(struct loop *l)
 {
 	if (l->panic != LOOP_PANIC_NONE)
 		fprintf(stderr, "dragoman: the guest's kernel has panicked\n");
+	loop_tell(l, "GUEST_PANICKED");
 }
 
 /* -action panic=: what follows. Stopped, the CPU stays as it is; only a reset lets it go on. */
@@ -480,6 +493,7 @@ int loop_run(struct loop *l)
 		}
 		handle_stop(l, machine_run(l->m));
 	}
+	loop_tell(l, "SHUTDOWN");
 	pthread_mutex_lock(&l->mu);
 	l->over = true;
 	pthread_cond_broadcast(&l->wake);

@@ -45,8 +45,18 @@ struct loop_chr { char label[32], spec[128]; const struct chr *chr; /* NULL: non
  */
 enum loop_panic { LOOP_PANIC_DEFAULT, LOOP_PANIC_RESET, LOOP_PANIC_NONE, LOOP_PANIC_PAUSE, LOOP_PANIC_SHUTDOWN, LOOP_PANIC_FAILURE };
 
+/* Told what happens to the machine: STOP, RESUME, RESET, POWERDOWN, SHUTDOWN, GUEST_PANICKED. VM thread. */
+struct loop_listener {
+	void (*fn)(void *opaque, const char *event);
+	void *opaque;
+	struct loop_listener *next;
+};
+
 struct loop {
 	struct machine *m;
+	const char *name;	/* the machine's, or NULL */
+	struct loop_listener *listeners;
+	bool asked;		/* the reset or end that comes was asked for by the user, not by the guest */
 	pthread_mutex_t mu;
 	pthread_cond_t wake; /* VM thread sleeps here; also signalled when a call is done */
 	struct loop_job *head, **tail;
@@ -96,6 +106,7 @@ void loop_post(struct loop *l, void (*fn)(void *), void *arg); /* any thread */
 void loop_cancel(struct loop *l, void (*fn)(void *), void *arg); /* VM thread: such posts are forgotten */
 void loop_call(struct loop *l, void (*fn)(void *), void *arg); /* any but the VM thread: until done, or the loop is over */
 void loop_quit(struct loop *l, int status);			/* any thread */
+void loop_tell(struct loop *l, const char *event);		/* VM thread: to all listeners */
 void loop_pause(struct loop *l, bool pause);			/* VM thread: guest time stops too */
 
 void loop_watch(struct loop *l, struct loop_watch *w, int fd, void (*ready)(void *), void *opaque);

@@ -227,8 +227,10 @@ static void win_quit(void *opaque)
 {
 	struct program *p = opaque;
 
-	if (!p->args.keep_window)
-		loop_quit(&p->loop, 0);
+	if (p->args.keep_window)
+		return;
+	__atomic_store_n(&p->loop.asked, true, __ATOMIC_RELAXED);
+	loop_quit(&p->loop, 0);
 }
 
 static void vm_ended(void *opaque)
@@ -332,6 +334,7 @@ static int run(struct program *p)
 	p->loop.icount_ns = a->icount_shift >= 0 ? 1u << a->icount_shift : 0;
 	p->loop.rtc_host = a->rtc_host;
 	loop_attach(&p->loop, p->m);
+	p->loop.name = a->cfg.name;
 	p->loop.no_reboot = a->no_reboot;
 	p->loop.no_shutdown = a->no_shutdown;
 	p->loop.panic = (enum loop_panic)a->panic;

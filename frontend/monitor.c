@@ -90,6 +90,7 @@ bool mon_number(struct mon *mon, const char *text, uint64_t *v)
 
 static void cmd_quit(struct mon *mon)
 {
+	mon->l->asked = true;
 	loop_quit(mon->l, 0);
 }
 
@@ -105,12 +106,15 @@ static void cmd_cont(struct mon *mon)
 
 static void cmd_reset(struct mon *mon)
 {
+	mon->l->asked = true;
 	machine_reset(mon->m);
+	loop_tell(mon->l, "RESET");
 }
 
 static void cmd_powerdown(struct mon *mon)
 {
 	machine_powerdown(mon->m);
+	loop_tell(mon->l, "POWERDOWN");
 }
 
 static void cmd_nmi(struct mon *mon)

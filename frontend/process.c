@@ -131,6 +131,7 @@ static void *signal_thread(void *arg)
 		if (sig == SIGTSTP)
 			loop_post(l, suspend, l);
 	} while (sig == SIGTSTP);
+	__atomic_store_n(&l->asked, true, __ATOMIC_RELAXED);
 	loop_quit(l, sig == SIGINT ? 0 : 128 + sig);
 	/* a second one ends the process whatever hangs */
 	sigwait(&set, &sig);
