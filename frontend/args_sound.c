@@ -55,23 +55,51 @@ bool spec_is_sound(const char *driver)
 	return false;
 }
 
+/* What the card has jumpers or mixer bits for. @k: iobase, irq, dma, dma16, version */
+static enum vm_err isa_key(struct config_sound *s, unsigned k, const char *key, const char *v, struct err *e)
+{
+	static const uint16_t good[5][5] = {{0x220, 0x240, 0x260, 0x280}, {5, 7, 9, 10}, {1, 3, 0}, {5, 6, 7}, {0x405}};
+	static const uint8_t count[5] = {4, 4, 3, 3, 1};
+	uint64_t n;
+	enum vm_err r = spec_number("device", v, UINT16_MAX, &n, e);
+
+	for (unsigned i = 0; i < count[k] && !r; i++) {
+		if (n != good[k][i])
+			continue;
+		if (k == 0)
+			s->iobase = (uint16_t)n;
+		else if (k < 4)
+			*(k == 1 ? &s->irq : k == 2 ? &s->dma : &s->dma16) = (uint8_t)n;
+		return VM_OK;
+	}
+	return r ? r : err_set(e, VM_ERR_USAGE, "-device: sb16 has no %s=%s", key, v);
+}
+
 enum vm_err spec_sound_device(struct args *a, const char *driver, struct items *it, struct err *e)
 {
-	static const char *const keys[] = {"audiodev", "id", "bus", "addr"};
+	static const char *const pci[] = {"audiodev", "id", "bus", "addr"};
+	static const char *const isa[] = {"audiodev", "id", "iobase", "irq", "dma", "dma16", "version"};
 	struct args_sound *s = &a->sound[a->nsounds];
+	bool is_isa;
 	unsigned k = 0;
 	uint64_t n;
 	enum vm_err r;
 
 	if (a->nsounds == CONFIG_MAX_SOUND)
 		return err_set(e, VM_ERR_USAGE, "-device: at most %u sound cards", CONFIG_MAX_SOUND);
-	*s = (struct args_sound){.card.slot = -1};
+	*s = (struct args_sound){.card = {.slot = -1, .iobase = 0x220, .irq = 5, .dma = 1, .dma16 = 5}};
 	r = spec_choice("device", "sound card", driver, models, ARRAY_SIZE(models), &k, e);
 	s->card.model = (enum config_sound_model)k;
+	is_isa = s->card.model == SOUND_SB16;
+	for (unsigned i = 0; i < a->nsounds && !r && is_isa; i++)
+		if (a->sound[i].card.model == SOUND_SB16)
+			r = err_set(e, VM_ERR_USAGE, "-device: one sb16 is what the machine has room for");
 	while (!r && items_next(it)) {
-		r = spec_choice("device", "property", it->key, keys, ARRAY_SIZE(keys), &k, e);
+		r = spec_choice("device", "property", it->key, is_isa ? isa : pci, is_isa ? ARRAY_SIZE(isa) : ARRAY_SIZE(pci), &k, e);
 		if (!r && k == 0) {
 			snprintf(s->audiodev, sizeof(s->audiodev), "%s", it->val);
+		} else if (!r && is_isa && k > 1) {
+			r = isa_key(&s->card, k - 2, it->key, it->val, e);
 		} else if (!r && k == 3) {
 			r = spec_number("device", it->val, 31, &n, e);
 			s->card.slot = (int)n;

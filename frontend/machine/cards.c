@@ -6,6 +6,7 @@
 #include "devices/net/rtl8139.h"
 #include "devices/usb/hid.h"
 #include "devices/usb/uhci.h"
+#include "devices/sb16.h"
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_net.h"
 #include "devices/virtio/virtio_rng.h"
@@ -107,11 +108,27 @@ static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct
 	return VM_OK;
 }
 
+static void add_sb16(struct machine *m, const struct config_sound *s)
+{
+	static const uint8_t lines[SB16_LINES] = {9, 5, 7, 10};
+	struct sb16_config cfg = {s->iobase, s->irq, s->dma, s->dma16};
+	struct irq irq[SB16_LINES];
+
+	for (unsigned i = 0; i < SB16_LINES; i++)
+		irq[i] = gsi_irq(m, lines[i], "sb16");
+	pc_add(m, sb16_create(m->log, &m->clock, &m->io, m->dma, irq, &cfg, s->audio));
+}
+
 static enum vm_err add_sound(struct machine *m, const struct config_sound *s, struct err *e)
 {
 	int slot = s->slot >= 0 ? s->slot : pci_free_slot(m->pci, FIRST_SLOT);
-	struct ac97 *d = slot < 0 ? NULL : ac97_create(m->log, &m->clock, m->pci, PCI_DEVFN(slot, 0), s->audio);
+	struct ac97 *d;
 
+	if (s->model == SOUND_SB16) {
+		add_sb16(m, s);
+		return VM_OK;
+	}
+	d = slot < 0 ? NULL : ac97_create(m->log, &m->clock, m->pci, PCI_DEVFN(slot, 0), s->audio);
 	if (!d)
 		return err_set(e, VM_ERR_USAGE, "no PCI slot %d is left for a sound card", slot);
 	pc_add(m, d);

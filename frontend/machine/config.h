@@ -52,6 +52,8 @@ struct config_sound {
 	enum config_sound_model model;
 	struct audio *audio; /* borrowed; NULL: nobody listens */
 	int slot;	     /* PCI device number, or -1: the next free one */
+	uint16_t iobase;     /* ISA cards */
+	uint8_t irq, dma, dma16;
 };
 
 struct machine_config {
