@@ -97,6 +97,9 @@ static void inside(void)
 	in.edx = 0x71 + pick(2);
 	in.ecx = pick(3);
 	in.eax = random_selector();
+	/* INS writes there: not into the program, nor into its stack */
+	if ((code[k].bytes[0] == 0x6C || code[k].bytes[1] == 0x6C) && ((in.es >= 0xFF0 && in.es < 0x2000) || (in.es >= 0x8C00 && in.es < 0x9001)))
+		in.es = 0x3000;
 	wide = code[k].bytes[0] == 0x66 ? 4 : 2;
 	put_frame(0x9000 + 0xF80, wide, random_flags());
 	if (code[k].bytes[wide == 4] == (char)0x9D) {

@@ -1,6 +1,6 @@
 # vectors.sh - replays tests/ring0/vectors/ (program and lines), a type at a time; sourced after boot.sh.
 vectors=$root/tests/ring0/vectors
-vector_types=22
+vector_types=24
 command -v xz >/dev/null || skip "no xz"
 xz -dc "$vectors/program.xz" >"$dir/ring0.img" && truncate -s 10321920 "$dir/ring0.img" || fail "cannot unpack the program"
 xz -dc "$vectors/lines.xz" >"$dir/lines" || fail "cannot unpack the vectors"
