@@ -14,13 +14,13 @@
 #define CHUNK_PAGES 512u
 #define CHUNKS (WINDOW_BYTES >> CHUNK_SHIFT)
 #define CANDIDATES 64
-#define HOT_US 40000		/* at CPL 3 before an address space gets a window */
+#define HOT_US 120000		/* at CPL 3 before an address space gets a window */
 #define IDLE_US 1000000		/* a window not entered for as long is given up: its pages count twice as resident */
 #define TICK_US 4000		/* no sample stands for more */
 #define MAX_MAPS 20000		/* of the 65,530 the host allows a process; each may split one into three */
 /* Host faults and changes of mappings cost some 5 us each. What a window may spend: at first, for a millisecond at CPL 3, at most. */
 #define CREDIT_FIRST 1500
-#define CREDIT_MS 10
+#define CREDIT_MS 6
 #define CREDIT_MOST 4000
 #define CREDIT_LOST 2		/* for each page that turns out wrong after a flush: it will be asked for again */
 #define CREDIT_AGAIN 300	/* one that has spent it all is left alone until it has earned this */
