@@ -53,9 +53,14 @@ void code_mem_commit(struct code_mem *m, const struct codebuf *cb)
 	code_mem_changed(m, cb->start, (size_t)(cb->p - cb->start));
 	end = (end + 15) & ~(size_t)15;
 	m->used = end < m->size ? end : m->size;
-	/* links rarely go back to old pages through the writable view: it need not stay resident */
+	/*
+	 * The writable view need not stay resident: each new MiB is given back, and now and then all of it, since links go
+	 * back to old pages (two thirds of them in the end; a fault each that comes again).
+	 */
 	if (m->used >> 20 != m->written >> 20) {
-		host_code_written(m->rw + (m->written & ~MIB_MASK), (m->used & ~MIB_MASK) - (m->written & ~MIB_MASK));
+		size_t from = m->used >> 22 != m->written >> 22 ? 0 : m->written & ~MIB_MASK;
+
+		host_code_written(m->rw + from, (m->used & ~MIB_MASK) - from);
 		m->written = m->used;
 	}
 }
