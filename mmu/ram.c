@@ -26,10 +26,11 @@ static enum vm_err init(struct ram *r, uint64_t size, bool alias, struct err *e)
 		r->host = host_map_huge(size, false, e);
 	r->code = calloc(npages, sizeof(*r->code));
 	r->dirty = calloc(npages, 1);
+	r->writers = calloc(npages, sizeof(*r->writers));
 	r->size = size;
 	if (r->together)
 		r->together[size / HOST_HUGE] = true; /* less than a huge page */
-	if (!r->host || !r->code || !r->dirty) {
+	if (!r->host || !r->code || !r->dirty || !r->writers) {
 		ram_fini(r);
 		return err_set(e, VM_ERR_NOMEM, "cannot get %llu MiB of memory",
 			(unsigned long long)(size >> 20));
@@ -56,6 +57,7 @@ void ram_fini(struct ram *r)
 	free(r->code);
 	free(r->dirty);
 	free(r->together);
+	free(r->writers);
 	memset(r, 0, sizeof(*r));
 	r->fd = -1;
 }

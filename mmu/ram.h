@@ -31,6 +31,7 @@ struct ram {
 	uint8_t *dirty;	 /* per page */
 	int fd;		 /* the memory file, for more mappings of it; -1: the memory is none */
 	bool *together;	 /* per HOST_HUGE bytes: the host has been asked for a huge page; NULL without a file */
+	uint32_t *writers; /* per page, the TLB's note of who may have a write tag for it (mmu/tlb.c) */
 	/* jit's invalidation: drop translations in [ra, ra+len), within one page. Only called if code bits hit. */
 	void (*code_written)(void *opaque, raddr_t ra, unsigned len);
 	void *code_opaque;

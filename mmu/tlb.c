@@ -47,6 +47,23 @@ raddr_t tlb_raddr(const struct mmu *m, gpa_t gpa, bool *rom)
 	return r->reg->ra + (gpa - r->reg->base);
 }
 
+/*
+ * Entry @t gets a write tag for the page at @ra. So that withholding it again (code that is written and run by turns does that
+ * all the time) need not look at the whole table, each page of RAM has a note of the two entries that may have one: their
+ * numbers + 1, or TLB_WRITERS_MANY in the upper half.
+ */
+static void note_writer(struct mmu *m, const struct tlb_entry *t, raddr_t ra)
+{
+	uint32_t *w = &m->ram->writers[ra >> PAGE_SHIFT], n = (uint32_t)(t - &m->tlb[0][0]) + 1;
+
+	if ((*w & 0xFFFF) == n || *w >> 16 == n || *w >> 16 == TLB_WRITERS_MANY)
+		return;
+	if (!(*w & 0xFFFF))
+		*w = n;
+	else
+		*w |= (*w >> 16 ? TLB_WRITERS_MANY : n) << 16;
+}
+
 static void set_tags(struct mmu *m, struct tlb_entry *t, const struct tlb_side *s)
 {
 	bool mem = s->ra != RADDR_NONE;
@@ -56,6 +73,8 @@ static void set_tags(struct mmu *m, struct tlb_entry *t, const struct tlb_side *
 	t->wr = mem && s->may_write && !s->watched && !s->rom && !tlb_write_withheld(m->ram, s->ra)
 			? s->page
 			: TLB_INVALID;
+	if (t->wr != TLB_INVALID)
+		note_writer(m, t, s->ra);
 }
 
 static void note_local(struct mmu *m, unsigned i, enum mmu_idx idx)

@@ -21,6 +21,7 @@
 #define TLB_BITS 12
 #define TLB_SIZE (1u << TLB_BITS)
 #define TLB_LIST 1024
+#define TLB_WRITERS_MANY 0xFFFFu
 #define TLB_INVALID 0xFFFull /* low bits set: equal to no page-aligned value */
 
 struct tlb_entry {

@@ -113,7 +113,19 @@ void tlb_protect_range(struct mmu *m, raddr_t ra, uint64_t len)
 
 void tlb_protect_page(struct mmu *m, raddr_t ra)
 {
-	tlb_protect_range(m, ra & PAGE_MASK, PAGE_SIZE);
+	uint32_t *w = &m->ram->writers[ra >> PAGE_SHIFT];
+
+	if (*w >> 16 == TLB_WRITERS_MANY)
+		tlb_protect_range(m, ra & PAGE_MASK, PAGE_SIZE);
+	else if (m->win)
+		window_protect(m, ra & PAGE_MASK, PAGE_SIZE);
+	for (; *w && *w >> 16 != TLB_WRITERS_MANY; *w >>= 16) {
+		unsigned n = (*w & 0xFFFF) - 1;
+
+		if (m->side[n / TLB_SIZE][n % TLB_SIZE].ra == (ra & PAGE_MASK))
+			m->tlb[n / TLB_SIZE][n % TLB_SIZE].wr = TLB_INVALID;
+	}
+	*w = 0;
 }
 
 static void on_space_changed(void *opaque)

@@ -202,6 +202,34 @@ START_TEST(code_page)
 }
 END_TEST
 
+/* However many entries may write a page, and whatever they hold since: all lose the tag, others keep theirs. */
+START_TEST(many_writers)
+{
+	struct fix *f = fix_new();
+
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned n = 1; n <= 5; n++) {
+			f->ram.code[0x23] = 0;
+			for (unsigned i = 0; i < n; i++) {
+				map(f, 0x5000 + 0x1000 * i, 0x23000 | P | W | U | D);
+				tlb_flush_page(&f->m, 0x5000 + 0x1000 * i);
+				ck_assert_int_eq(tlb_fill(&f->m, 0x5000 + 0x1000 * i, MMU_WRITE, i & 1 ? MMU_SUP : MMU_USER), FILL_OK);
+			}
+			map(f, 0x5000, 0x24000 | P | W | U | D); /* its entry is another page's now */
+			tlb_flush_page(&f->m, 0x5000);
+			ck_assert_int_eq(tlb_fill(&f->m, 0x5000, MMU_WRITE, MMU_USER), FILL_OK);
+			f->ram.code[0x23] = 1;
+			tlb_protect_page(&f->m, 0x23000);
+			TAGS(f, 0x5000, MMU_USER, 1, 1, 1);
+			for (unsigned i = 1; i < n; i++)
+				TAGS(f, 0x5000 + 0x1000 * i, i & 1 ? MMU_SUP : MMU_USER, 1, 0, 1);
+		}
+		tlb_flush(&f->m, true);
+	}
+	fix_free(f);
+}
+END_TEST
+
 START_TEST(display)
 {
 	struct fix *f = fix_new();
@@ -367,6 +395,7 @@ int main(void)
 	tcase_add_test(t, fill_read_only);
 	tcase_add_test(t, fill_rom_and_device);
 	tcase_add_test(t, code_page);
+	tcase_add_test(t, many_writers);
 	tcase_add_test(t, display);
 	tcase_add_test(t, watchpoints);
 	tcase_add_test(t, flushes);
