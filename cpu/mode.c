@@ -17,7 +17,7 @@ static uint32_t flat_bit(const struct vcpu *cpu, unsigned i)
 
 	key |= i == SEG_FS ? nolim * MODE_NOLIM_FS : 0;
 	key |= i == SEG_GS ? nolim * MODE_NOLIM_GS : 0;
-	return i == SEG_GS && cpu->cpl < 3 && (cpu->cr0 & CR0_PE) ? 0 : key;
+	return i == SEG_GS && cpu->cpl < 3 && (cpu->cr0 & CR0_PE) && !(cpu->opts_off & CPU_OPT_KEYGS) ? 0 : key;
 }
 
 /*
@@ -68,6 +68,10 @@ void mode_seg_loaded(struct vcpu *cpu, unsigned seg)
 	uint32_t mask = MODE_FLAT_ES << seg;
 
 	BUG_ON(seg == SEG_CS || seg == SEG_SS);
+	if (UNLIKELY(cpu->opts_off & CPU_OPT_KEYSEG)) {
+		cpu->mode = mode_key(cpu);
+		return;
+	}
 	if (is_code64(cpu))
 		return;
 	mask |= seg == SEG_FS ? MODE_NOLIM_FS : seg == SEG_GS ? MODE_NOLIM_GS : 0;
@@ -79,6 +83,9 @@ uint32_t mode_key(const struct vcpu *cpu)
 	uint32_t key = (uint32_t)cpu->cpl << MODE_CPL_SHIFT;
 
 	key |= is_code64(cpu) ? MODE_CODE64 | FLAT_64 : segment_bits(cpu);
+	/* of no meaning there: each kind of SS has its translations, for comparison */
+	if (UNLIKELY(cpu->opts_off & CPU_OPT_KEY64) && is_code64(cpu) && (cpu->seg[SEG_SS].attr & SEGA_P))
+		key |= MODE_SS32;
 	if (cpu->cr0 & CR0_PE)
 		key |= MODE_PE;
 	if (cpu->eflags & FL_VM) {

@@ -153,6 +153,14 @@ struct cpu_wires {
 	void (*set_cr8)(void *opaque, uint8_t v);
 };
 
+/* Optimisations of this layer that can be switched off (vcpu.opts_off); jit/jit.h has their names. */
+enum {
+	CPU_OPT_KEY64 = 1,   /* the mode key of 64-bit code does not tell a null SS from another */
+	CPU_OPT_KEYGS = 2,   /* GS counts for the mode key in ring 3 only (and outside protected mode) */
+	CPU_OPT_KEYSEG = 4,  /* a load of a data segment changes its own bits of the mode key only */
+	CPU_OPT_STRINGS = 8, /* short MOVS and STOS within a page take a short way */
+};
+
 struct vcpu {
 	/* ---- hot: addressed by short displacements from VCPU_BIAS; keep the order, see jit/x64/regs.def ---- */
 	uint64_t gpr[16];	  /* RAX RCX RDX RBX RSP RBP RSI RDI R8..R15 */
@@ -187,6 +195,7 @@ struct vcpu {
 		uint64_t mc[4][4];
 	} msr;
 	uint8_t cpl;		  /* current privilege level; 3 in virtual-8086 mode, 0 in real mode */
+	uint8_t opts_off;	  /* CPU_OPT_*: before the guest runs */
 	bool intr_line, nmi_line, nmi_blocked, a20;
 	bool whole_strings;	  /* a request does not stop a repeated string instruction (lockstep) */
 	bool triple;		  /* shut down by a triple fault; the run loop resets or stops */

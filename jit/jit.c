@@ -25,7 +25,8 @@ static enum vm_err choose_backend(struct jit *j, struct err *e)
 	return j->be->init(j->cpu, &j->opt, &j->be_priv, e);
 }
 
-const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw", "inline", "window"};
+const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw", "inline", "window", "key64", "keygs",
+	"keyseg", "strings"};
 const unsigned jit_nopts = ARRAY_SIZE(jit_opts);
 
 bool jit_wants_alias(const struct jit_options *opt)
@@ -66,6 +67,9 @@ enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options
 		return err_set(e, VM_ERR_NOMEM, "no memory for the translator");
 	j->cpu = cpu;
 	j->opt = *opt;
+	cpu->opts_off = (uint8_t)(opt->opts_off >> JIT_OPT_CPU_SHIFT);
+	if (cpu->opts_off)
+		vcpu_update(cpu);
 	/* where instructions are the time, all are counted, and the run loop looks at the clock after each block */
 	j->opt.no_link |= opt->opts_off & JIT_OPT_LINK || opt->icount;
 	j->npages = ram->size >> PAGE_SHIFT;

@@ -131,8 +131,8 @@ static uint64_t plain_length(const struct vcpu *cpu, uint64_t packed)
 {
 	uint64_t count = HSTR_REP(packed) ? cpu->gpr[GPR_RCX] & size_mask(HSTR_ASIZE(packed)) : 1;
 
-	if (HSTR_ASIZE(packed) < 4 || (cpu->eflags & (FL_DF | FL_TF)) || cpu->shadow || (cpu->dr[7] & 0xFF) ||
-		(cpu->mode & MODE_AC) || cpu->mmu.tap || count > PAGE_SIZE)
+	if (cpu->opts_off & CPU_OPT_STRINGS || HSTR_ASIZE(packed) < 4 || (cpu->eflags & (FL_DF | FL_TF)) ||
+		cpu->shadow || (cpu->dr[7] & 0xFF) || (cpu->mode & MODE_AC) || cpu->mmu.tap || count > PAGE_SIZE)
 		return 0;
 	return count * HSTR_SIZE(packed);
 }
