@@ -410,6 +410,7 @@ static const struct device_ops ops = {
 	.version = 1,
 	.state_off = offsetof(struct ac97, s),
 	.state_size = sizeof(struct ac97_state),
+	.timer = {offsetof(struct ac97, timer)},
 	.reset = reset,
 	.post_load = post_load,
 	.dump = dump,

@@ -329,6 +329,7 @@ static const struct device_ops ops = {
 	.version = 1,
 	.state_off = offsetof(struct hpet, s),
 	.state_size = sizeof(struct hpet_state),
+	.timer = {offsetof(struct hpet, timer)},
 	.reset = reset,
 	.post_load = post_load,
 	.dump = dump,

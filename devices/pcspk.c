@@ -139,6 +139,7 @@ static const struct device_ops pcspk_ops = {
 	.version = 1,
 	.state_off = offsetof(struct pcspk, s),
 	.state_size = sizeof(struct pcspk_state),
+	.timer = {offsetof(struct pcspk, timer)},
 	.reset = pcspk_reset,
 	.post_load = pcspk_post_load,
 	.dump = pcspk_dump,

@@ -108,7 +108,9 @@ static struct machine *board(struct machine_config *cfg)
 	cfg->debug_exit_iosize = 2;
 	cfg->pvpanic_ioport = 0x505;
 	cfg->rng = true;
-	cfg->usb = true;
+	cfg->usb = cfg->hpet = true;
+	cfg->sound[0] = (struct config_sound){.model = SOUND_AC97, .slot = -1};
+	cfg->nsounds = 1;
 	cfg->usb_port[0] = CONFIG_USB_TABLET;
 	cfg->usb_port[1] = CONFIG_USB_KBD;
 	if (!cfg->nnics) {
@@ -153,6 +155,10 @@ static void stir(struct machine *m, uint64_t seed)
 		if (i % 500 == 0)
 			clock_run(c);
 	}
+	/* the HPET's first timer, periodic */
+	space_write(machine_memory(m), 0xFED00100, 0x4C, 8);
+	space_write(machine_memory(m), 0xFED00108, 1000000, 8);
+	space_write(machine_memory(m), 0xFED00010, 1, 8);
 	/* the USB controller runs: a frame a millisecond */
 	pci_write(m, 1 << 11 | 2 << 8 | 0x20, 0xC001);
 	pci_write(m, 1 << 11 | 2 << 8 | 0x04, 5);
