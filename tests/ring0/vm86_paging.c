@@ -207,6 +207,8 @@ void case_v86_paging(void)
 	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
 	if (out.vec == 14 && (in.level == 0 || far_pointer((char *)STUBS))) /* in which order a frame or a far pointer is read is not said */
 		out.cr2 &= ~0xFFFu;
+	if (((uint8_t *)STUBS)[1] == 0xAB) /* BTS leaves all but CF and ZF open */
+		out.eflags &= ~0x894u;
 	if (in.level) /* else the handler has saved segment registers there, which leaves the upper halves open */
 		sum_words(FRAME, FRAME + 0x4000);
 	sum_words(0x9D00, 0xA000);
