@@ -160,11 +160,20 @@ enum exit x87_store(struct x87 *x, unsigned size, uint64_t v)
 	return lin_write(x->cpu, x->gla, size, vcpu_mmu_idx(x->cpu), v);
 }
 
+/*
+ * FIP, FDP and FOP. Where the host runs most instructions they are known for one that left an unmasked exception, else 0, as
+ * AMD's processors save them; portable code beside it does the same.
+ */
 static void pointers(struct x87 *x)
 {
 	struct vcpu *cpu = x->cpu;
 	const struct insn *in = x->in;
 
+	if (cpu->x87_on_host && !(x->s->fsw & FSW_ES)) {
+		x->s->fip = x->s->fdp = 0;
+		x->s->fop = 0;
+		return;
+	}
 	x->s->fip = cpu->rip;
 	if (in->code != 8)
 		x->s->fip = (uint32_t)cpu->rip | (uint64_t)cpu->seg[SEG_CS].sel << 32;

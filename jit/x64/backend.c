@@ -47,6 +47,7 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	}
 	x->cpu = cpu;
 	x->feat = host_without(host_detect(), opt->host_mask);
+	cpu->x87_on_host = true;
 	x->lockstep = opt->accel == ACCEL_LOCKSTEP;
 	x->opts_off = opt->opts_off;
 	x->eval.cpu = cpu;

@@ -117,6 +117,20 @@ START_TEST(string_changes_next)
 }
 END_TEST
 
+/* An x87 instruction that ran on the host, then FNSTENV: both engines know the same of where it was. */
+START_TEST(x87_environment)
+{
+	static const uint8_t code[] = {0xDB, 0xE3, 0xDD, 0x05, 0x00, 0x00, 0x08, 0x00, /* fninit; fld qword [80000h] */
+		0x83, 0xEC, 0x20, 0xD9, 0x35, 0x00, 0x01, 0x08, 0x00,		       /* sub esp, 32; fnstenv [80100h] */
+		0x9B, 0xDD, 0x1D, 0x08, 0x00, 0x08, 0x00, 0xF4};		       /* fstp qword [80008h]; hlt */
+	struct fix *f = run_code(engines[_i], code, sizeof(code));
+
+	ck_assert_uint_eq(fix_rd(f, 0x80100, 4), 0xFFFF037F);
+	ck_assert_uint_eq(fix_rd(f, 0x80108, 4) & 0xC000, 0x4000); /* register 7 holds a zero */
+	fix_free(f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("lockstep");
@@ -128,6 +142,7 @@ int main(void)
 	tcase_add_loop_test(t, changes_next, 0, ARRAY_SIZE(engines));
 	tcase_add_loop_test(t, jump_becomes_return, 0, ARRAY_SIZE(engines));
 	tcase_add_loop_test(t, string_changes_next, 0, ARRAY_SIZE(engines));
+	tcase_add_loop_test(t, x87_environment, 0, ARRAY_SIZE(engines));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);
