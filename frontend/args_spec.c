@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "ide-hd", "ide-cd", "floppy",
+static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "pc-testdev", "ide-hd", "ide-cd", "floppy",
 	"virtio-blk-pci", "virtio-rng-pci", "piix3-usb-uhci", "usb-tablet", "usb-mouse", "usb-kbd",
 #define NIC(word, name, ...) name,
 #include "frontend/machine/nics.def"
@@ -19,6 +19,7 @@ static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pv
 static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2): a write ends the emulator",
 	"chardev=ID, iobase=PORT (0xe9): every byte written goes to the backend",
 	"ioport=PORT (0x505), events=1..3 (3): the guest's kernel tells its panic here; -action panic= decides what follows",
+	"what test kernels use: ports E0h-EBh, interrupt lines at ports 2000h-2017h, device memory at FF000000h",
 	"drive=ID, bus=ide.0|ide.1, unit=0|1: a disk for -drive if=none,id=ID",
 	"drive=ID, bus=ide.0|ide.1, unit=0|1: a CD-ROM drive for -drive if=none,id=ID",
 	"drive=ID, unit=0|1: a floppy drive for -drive if=none,id=ID",
@@ -32,7 +33,7 @@ static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2):
 #include "frontend/machine/sounds.def"
 #undef SOUND
 };
-enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_PVPANIC, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY, DEV_VIRTIO_BLK, DEV_VIRTIO_RNG,
+enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_PVPANIC, DEV_TESTDEV, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY, DEV_VIRTIO_BLK, DEV_VIRTIO_RNG,
 	DEV_UHCI, DEV_USB_TABLET };
 
 /* ---- drives ---- */
@@ -304,6 +305,10 @@ enum vm_err spec_device(struct args *a, const char *v, struct err *e)
 	}
 	if (kind >= DEV_UHCI)
 		return spec_add_usb(a, kind == DEV_UHCI ? CONFIG_USB_NONE : (enum config_usb)(kind - DEV_UHCI), e);
+	if (kind == DEV_TESTDEV) {
+		a->cfg.testdev = true;
+		return VM_OK;
+	}
 	if (kind >= DEV_IDE_HD)
 		return attach(a, kind, &d, e);
 	if (kind == DEV_DEBUGCON) {
@@ -337,13 +342,25 @@ bool spec_asks_device_help(const char *v)
 	return !strcmp(v, "help") || !strcmp(v, "?") || (comma && !strcmp(comma + 1, "help"));
 }
 
+static const char *bus_of(const char *name)
+{
+	static const struct { const char *begins, *bus; } known[] = {{"isa-", "ISA"}, {"pvpanic", "ISA"}, {"pc-testdev", "ISA"}, {"ne2k_isa", "ISA"},
+		{"sb16", "ISA"}, {"ide-", "IDE"}, {"floppy", "floppy-bus"}, {"usb-", "usb-bus"}};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+		if (!strncmp(name, known[i].begins, strlen(known[i].begins)))
+			return known[i].bus;
+	return "PCI";
+}
+
+/* In QEMU's form, which scripts search for the devices that there are. */
 void spec_device_help(const char *v)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(device_names); i++) {
 		size_t n = strlen(device_names[i]);
 
 		if (!strchr(v, ',') || (!strncmp(v, device_names[i], n) && v[n] == ','))
-			printf("%-15s %s\n", device_names[i], device_help[i]);
+			printf("name \"%s\", bus %s, desc \"%s\"\n", device_names[i], bus_of(device_names[i]), device_help[i]);
 	}
 }
 

@@ -28,6 +28,7 @@
 #include "devices/port92.h"
 #include "devices/ps2kbd.h"
 #include "devices/ps2mouse.h"
+#include "devices/testdev.h"
 #include "devices/uart16550.h"
 #include "devices/vga.h"
 
@@ -39,7 +40,7 @@ struct gsi {
 	unsigned high; /* sources that pull */
 };
 
-#define BOARD_MAX_SOURCES 64
+#define BOARD_MAX_SOURCES 96
 struct gsi_source {
 	struct machine *m;
 	struct gsi *gsi;

@@ -81,6 +81,7 @@ struct machine_config {
 	unsigned ndebugcon;
 	uint16_t pvpanic_ioport; /* 0: no pvpanic device */
 	uint8_t pvpanic_events;	 /* PVPANIC_x that it offers */
+	bool testdev; /* pc-testdev */
 	bool debug_exit;
 	uint16_t debug_exit_iobase;
 	unsigned debug_exit_iosize;

@@ -347,6 +347,15 @@ static void build_hpet(struct machine *m)
 	pc_add(m, hpet_create(m->log, &m->clock, &m->mem, &w));
 }
 
+static void add_testdev(struct machine *m)
+{
+	struct irq line[TESTDEV_LINES];
+
+	for (int n = 0; n < TESTDEV_LINES; n++)
+		line[n] = gsi_irq(m, n, "pc-testdev");
+	pc_add(m, testdev_create(m->log, &m->mem, &m->io, line));
+}
+
 static void build_legacy(struct machine *m)
 {
 	struct irq a20 = {a20_set, m, 0}, reset = {reset_set, m, 0};
@@ -388,6 +397,8 @@ static void build_legacy(struct machine *m)
 			m->cfg.debugcon[i].chr));
 	if (m->cfg.pvpanic_ioport)
 		pc_add(m, pvpanic_create(m->log, &m->io, m->cfg.pvpanic_ioport, m->cfg.pvpanic_events, guest_panic, m));
+	if (m->cfg.testdev)
+		add_testdev(m);
 	if (m->cfg.debug_exit)
 		pc_add(m, debugexit_create(m->log, &m->io, m->cfg.debug_exit_iobase,
 			m->cfg.debug_exit_iosize, debug_exit, m));

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const uint64_t windows[] = {0xFEE00000, 0xFEC00000, 0xA0000, 0xB8000, 0xFED00000, 0xFD000000, 0xFEBF0000, 0xFEB80000, 0xE0000000, 0xC0000, 0xFFFF0000};
+static const uint64_t windows[] = {0xFEE00000, 0xFEC00000, 0xA0000, 0xB8000, 0xFED00000, 0xFD000000, 0xFEBF0000, 0xFEB80000, 0xE0000000, 0xC0000, 0xFFFF0000, 0xFF000000};
 static const uint16_t ports[] = {0x00, 0x20, 0x40, 0x60, 0x70, 0x80, 0x92, 0xA0, 0xC0, 0x1CE, 0x1F0, 0x170, 0x278, 0x2E8, 0x2F8, 0x378,
 	0x3B0, 0x3C0, 0x3D0, 0x3E8, 0x3F0, 0x3F8, 0x4D0, 0x510, 0x600, 0xB000, 0xB100, 0xC000, 0xC020, 0xC040, 0xCF8, 0xCFC};
 
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct chr null[3] = {{0}};
 	struct machine_config cfg = {.ide = {disk(1 << 20), disk(1 << 16), drive_new(true)}, .floppy = {drive_new(false), drive_new(false)}, .pflash = {disk(1 << 16)},
-		.usb = true, .usb_port = {CONFIG_USB_TABLET, CONFIG_USB_KBD},
+		.testdev = true, .usb = true, .usb_port = {CONFIG_USB_TABLET, CONFIG_USB_KBD},
 		.serial = {&null[0], &null[1]}, .parallel = &null[2], .vga = true, .debug_exit = true, .debug_exit_iobase = 0x501,
 		.debug_exit_iosize = 2,
 		.nic = {{.model = NIC_E1000, .slot = -1, .romfile = ""}}, .nnics = 1};

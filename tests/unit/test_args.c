@@ -44,6 +44,7 @@ static const struct {
 	{"-accel kvm:vax", "unknown accelerator 'vax'"},
 	{"-fw_cfg name=opt/x", "one of file= and string="},
 	{"-fw_cfg opt/x,file=a,string=b", "one of file= and string="},
+	{"-device pc-testdev,iobase=1", "no property 'iobase'"},
 	{"-usbdevice tabletop", "did you mean 'tablet'"},
 	{"-device usb-tablet -usbdevice tablet", "of that kind already"},
 	{"-device usb-tablet -device usb-mouse -device usb-kbd", "they are taken"},
