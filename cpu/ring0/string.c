@@ -116,12 +116,10 @@ static uint8_t *run_host(
 /* After a run: stop between runs when something waits or the program is being stepped. */
 static bool must_stop(const struct str *s)
 {
-	if (s->cpu->whole_strings)
-		return false;
 	/* between iterations the instruction is under way: its breakpoint does not hit again (Vol. 3B 17.3.1.1) */
 	if (s->count && s->one)
 		s->cpu->eflags |= FL_RF;
-	return s->count && (s->one || __atomic_load_n(&s->cpu->req, __ATOMIC_RELAXED));
+	return s->count && (s->one || (!s->cpu->whole_strings && __atomic_load_n(&s->cpu->req, __ATOMIC_RELAXED)));
 }
 
 /* ---- the usual case: forwards, through flat segments, all of it in one page that the TLB lets translated code access ---- */

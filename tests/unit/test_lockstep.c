@@ -131,6 +131,33 @@ START_TEST(x87_environment)
 }
 END_TEST
 
+/* A data breakpoint traps behind the iteration that meets it (Vol. 3B 17.3.1.1); without a handler that is the end. */
+START_TEST(breakpoint_in_string)
+{
+	static const uint8_t code[] = {0xB8, 0x08, 0x01, 0x08, 0x00, 0x0F, 0x23, 0xC0, /* dr0 = 80108h */
+		0xB8, 0x01, 0x04, 0x01, 0x00, 0x0F, 0x23, 0xF8,			       /* dr7 = on, writes, a byte */
+		0xBE, 0x00, 0x00, 0x08, 0x00, 0xBF, 0x00, 0x01, 0x08, 0x00,	       /* esi = 80000h, edi = 80100h */
+		0xB9, 0x10, 0, 0, 0, 0xF3, 0xA4, 0xF4};				       /* ecx = 16; rep movsb; hlt */
+	struct jit_options opt = {.accel = engines[_i], .cache_bytes = 1 << 20};
+	struct fix *f = fix_prot(0);
+	enum jit_stop stop;
+	struct jit *j;
+	struct err e;
+
+	for (unsigned i = 0; i < sizeof(code); i++)
+		fix_wr(f, CODE + i, code[i], 1);
+	ck_assert_int_eq(jit_new(&j, f->cpu, &opt, &e), VM_OK);
+	f->cpu->rip = CODE;
+	f->cpu->idtr.limit = 0;
+	while ((stop = jit_run(j)) == JIT_STOPPED)
+		;
+	ck_assert_int_eq(stop, JIT_TRIPLE);
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RCX], 7);
+	jit_free(j);
+	fix_free(f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("lockstep");
@@ -142,6 +169,7 @@ int main(void)
 	tcase_add_loop_test(t, changes_next, 0, ARRAY_SIZE(engines));
 	tcase_add_loop_test(t, jump_becomes_return, 0, ARRAY_SIZE(engines));
 	tcase_add_loop_test(t, string_changes_next, 0, ARRAY_SIZE(engines));
+	tcase_add_loop_test(t, breakpoint_in_string, 0, ARRAY_SIZE(engines));
 	tcase_add_loop_test(t, x87_environment, 0, ARRAY_SIZE(engines));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
