@@ -198,7 +198,6 @@ struct vcpu {
 	uint8_t opts_off;	  /* CPU_OPT_*: before the guest runs */
 	bool intr_line, nmi_line, nmi_blocked, a20;
 	bool whole_strings;	  /* a request does not stop a repeated string instruction (lockstep) */
-	bool x87_on_host;	  /* x87 instructions run on the host, which tells of none but a faulty one where it was */
 	bool triple;		  /* shut down by a triple fault; the run loop resets or stops */
 	struct { bool hit; gla_t gla; } watch; /* a debugger's watchpoint was touched, which one */
 	uint64_t dr6_pending;	  /* debug conditions met by the running instruction: #DB after it */
@@ -206,6 +205,7 @@ struct vcpu {
 	struct event event;
 	struct event chain[6];	  /* events behind a double or triple fault, oldest first */
 	uint8_t nchain;
+	bool x87_on_host;	  /* x87 instructions run on the host, which tells of none but a faulty one where it was */
 	struct place from;	  /* where the transition in progress began */
 	struct history *history; /* trap log (ring0/history.h); NULL: none is kept */
 	struct feature_set features;
