@@ -109,7 +109,10 @@ static void enter_protected(struct rom *r, const struct bootrom *b)
 {
 	unsigned gdt_at, far_at, code32;
 
-	bytes(r, "\x31\xC0\x8E\xD0\xBC\x00\x7C", 7); /* xor ax,ax; mov ss,ax; mov sp,7C00h */
+	byte(r, 0xB8);			     /* mov ax, seg; mov ss, ax; mov sp, sp */
+	le(r, b->seg, 2);
+	bytes(r, "\x8E\xD0\xBC", 3);
+	le(r, b->sp, 2);
 	bytes(r, "\x8C\xC8\x66\x0F\xB7\xC0\x66\xC1\xE0\x04", 10); /* eax = cs << 4 */
 	bytes(r, "\x66\x89\xC3", 3);	   /* mov ebx, eax */
 	bytes(r, "\x66\x05", 2);	   /* add eax, gdt */

@@ -19,7 +19,7 @@ struct bootrom {
 	struct bootrom_copy copy[12];
 	unsigned ncopies;
 	bool protected_mode;
-	uint16_t seg, cs, sp;	 /* real mode: DS=ES=FS=GS=SS, CS (IP 0), SP */
+	uint16_t seg, cs, sp;	 /* real mode: DS=ES=FS=GS=SS, CS (IP 0), SP; protected mode: the ROM's own SS and SP */
 	uint32_t eax, ebx, entry; /* protected mode */
 };
 

@@ -16,8 +16,10 @@
 #define MB_MAGIC 0x1BADB002u
 #define MB_SEARCH 8192
 #define MB_AOUT BIT(16)
-#define INFO_ADDR 0x9000u /* below the boot sector's place: multiboot information, strings, memory map */
-#define INFO_SIZE 4096u
+#define INFO_SIZE 4096u  /* multiboot information, strings, memory map */
+#define STACK_SIZE 4096u /* of the boot ROM, behind them: room to spare */
+#define LOW_FIRST 0x1000u /* below are the firmware's vectors and data */
+#define LOW_END 0x9E000u  /* above are the firmware's extended data */
 #define APPEND_MAX 2048u /* with a name, the map, the modules and the rest it stays within INFO_SIZE */
 #define MODULES_MAX 16u
 #define MODULE_STRINGS 900u /* bytes of all modules' strings */
@@ -57,9 +59,29 @@ struct flat {
 	uint8_t *mem;
 };
 
+/* Where the information lies, with the boot ROM's stack behind it: out of the way of a kernel below 1 MiB. */
+static uint32_t info_place(const struct flat *k)
+{
+	uint32_t first = 0x9000, last = LOW_END - INFO_SIZE - STACK_SIZE;
+
+	if (k->base >= first + INFO_SIZE + STACK_SIZE || k->base + k->len <= first)
+		return first;
+	return k->base + k->len <= last ? last : LOW_FIRST;
+}
+
+/* Modules lie behind the kernel, never below 1 MiB. */
+static uint32_t modules_place(const struct flat *k)
+{
+	uint64_t behind = k->base < 0x100000 ? 0x100000 : k->base + (uint64_t)k->len;
+
+	return (uint32_t)((behind + PAGE_SIZE - 1) & PAGE_MASK);
+}
+
 static bool flat_alloc(struct flat *k, uint64_t base, uint64_t end, const struct machine *m)
 {
-	if (base < 0x100000 || end <= base || end > i440fx_below_4g(m->cfg.ram_size))
+	bool low = base >= LOW_FIRST && end <= LOW_END;
+
+	if ((base < 0x100000 && !low) || end <= base || end > i440fx_below_4g(m->cfg.ram_size))
 		return false;
 	k->base = (uint32_t)base;
 	k->len = (uint32_t)(end - base);
@@ -220,20 +242,20 @@ static enum vm_err modules_load(struct modules *l, const char *list, struct err 
 	return r;
 }
 
-/* Entries at @at of the information @p, strings from @n on. Return: behind them */
-static unsigned put_modules(uint8_t *p, unsigned at, unsigned n, uint32_t mod, const struct modules *l)
+/* Entries at @at of the information @p, which will lie at @info, strings from @n on. Return: behind them */
+static unsigned put_modules(uint8_t *p, uint32_t info, unsigned at, unsigned n, uint32_t mod, const struct modules *l)
 {
 	for (unsigned i = 0; i < l->n; i++, at += MODULE_ENTRY) {
 		put32(p + at, mod + l->m[i].start);
 		put32(p + at + 4, mod + l->m[i].end);
-		put32(p + at + 8, INFO_ADDR + n + l->m[i].string);
+		put32(p + at + 8, info + n + l->m[i].string);
 	}
 	memcpy(p + n, l->strings, l->used);
 	return n + (unsigned)l->used;
 }
 
-/* Multiboot information: flags 0 memory, 2 command line, 3 modules, 6 memory map, 9 loader name. */
-static unsigned build_info(struct machine *m, uint8_t *p, uint32_t mod, const struct modules *l)
+/* Multiboot information for address @info: flags 0 memory, 2 command line, 3 modules, 6 memory map, 9 loader name. */
+static unsigned build_info(struct machine *m, uint8_t *p, uint32_t info, uint32_t mod, const struct modules *l)
 {
 	uint64_t low = i440fx_below_4g(m->cfg.ram_size), high = m->cfg.ram_size - low;
 	const char *cmd = m->cfg.append ? m->cfg.append : "", *name = strrchr(m->cfg.kernel, '/');
@@ -247,8 +269,8 @@ static unsigned build_info(struct machine *m, uint8_t *p, uint32_t mod, const st
 	put32(p + 8, (uint32_t)((low - 0x20000 - 0x100000) >> 10)); /* up to the first hole */
 	if (l->n) {
 		put32(p + 20, l->n);
-		put32(p + 24, INFO_ADDR + 88);
-		n = put_modules(p, 88, n, mod, l);
+		put32(p + 24, info + 88);
+		n = put_modules(p, info, 88, n, mod, l);
 		n = (n + 3) & ~3u;
 	}
 	map = n;
@@ -261,32 +283,34 @@ static unsigned build_info(struct machine *m, uint8_t *p, uint32_t mod, const st
 		put32(p + n + 20, e820[i].type);
 	}
 	put32(p + 44, n - map);
-	put32(p + 48, INFO_ADDR + map);
-	put32(p + 64, INFO_ADDR + n);
+	put32(p + 48, info + map);
+	put32(p + 64, info + n);
 	memcpy(p + n, "dragoman", 9);
 	n += 9;
 	/* Boot loaders put the kernel's name first, and kernels skip it. */
-	put32(p + 16, INFO_ADDR + n);
+	put32(p + 16, info + n);
 	clen = (unsigned)snprintf((char *)p + n, INFO_SIZE - n, "%.255s %s", name ? name + 1 : m->cfg.kernel, cmd);
 	return n + clen + 1;
 }
 
 static bool give_items(struct machine *m, const struct flat *k, const struct modules *l)
 {
-	struct bootrom b = {.protected_mode = true, .eax = 0x2BADB002, .ebx = INFO_ADDR, .entry = k->entry};
-	uint32_t mod_at = (uint32_t)((k->base + (uint64_t)k->len + PAGE_SIZE - 1) & PAGE_MASK);
-	uint8_t info[INFO_SIZE];
+	uint32_t info = info_place(k);
+	struct bootrom b = {.protected_mode = true, .eax = 0x2BADB002, .seg = (uint16_t)(info >> 4),
+		.sp = INFO_SIZE + STACK_SIZE, .ebx = info, .entry = k->entry};
+	uint32_t mod_at = modules_place(k);
+	uint8_t page[INFO_SIZE];
 	unsigned n;
 	bool ok;
 
-	memset(info, 0, sizeof(info));
-	n = build_info(m, info, mod_at, l);
+	memset(page, 0, sizeof(page));
+	n = build_info(m, page, info, mod_at, l);
 	b.copy[b.ncopies++] = (struct bootrom_copy){FW_CFG_KERNEL_DATA, k->len, k->base};
-	b.copy[b.ncopies++] = (struct bootrom_copy){FW_CFG_SETUP_DATA, n, INFO_ADDR};
+	b.copy[b.ncopies++] = (struct bootrom_copy){FW_CFG_SETUP_DATA, n, info};
 	if (l->len)
 		b.copy[b.ncopies++] = (struct bootrom_copy){FW_CFG_INITRD_DATA, (uint32_t)l->len, mod_at};
 	ok = fw_cfg_add_bytes(m->fw, FW_CFG_KERNEL_DATA, k->mem, k->len) &&
-		fw_cfg_add_bytes(m->fw, FW_CFG_SETUP_DATA, info, n) &&
+		fw_cfg_add_bytes(m->fw, FW_CFG_SETUP_DATA, page, n) &&
 		(!l->len || fw_cfg_add_bytes(m->fw, FW_CFG_INITRD_DATA, l->mem, l->len));
 	return ok && bootrom_add(m, &b);
 }
@@ -309,7 +333,7 @@ enum vm_err load_multiboot(struct machine *m, const uint8_t *img, size_t len, st
 	}
 	if (m->cfg.initrd)
 		r = modules_load(&l, m->cfg.initrd, e);
-	if (!r && k.base + (uint64_t)k.len + l.len + (2u << 20) > i440fx_below_4g(m->cfg.ram_size))
+	if (!r && modules_place(&k) + (uint64_t)l.len + (2u << 20) > i440fx_below_4g(m->cfg.ram_size))
 		r = err_set(e, VM_ERR_USAGE, "kernel and initrd do not fit into %llu MiB of memory",
 			(unsigned long long)(m->cfg.ram_size >> 20));
 	if (!r && !give_items(m, &k, &l))
