@@ -1,5 +1,6 @@
 /*
- * entry.c - how blocks begin: one entry for each place the flags may come in, and the one of the jump cache.
+ * entry.c - how blocks begin: one entry for each place the flags may come in, and the one of the jump cache; and what
+ * one instruction that lies across two pages looks at first.
  *
  * Which of them costs nothing depends on what the block does first with the flags (enum x64_flags_in).
  */
@@ -85,4 +86,39 @@ enum x64_flags_in target_flags(const struct emitter *c, int64_t off)
 		return c->xb->in;
 	b = j ? cache_find(j, (c->blk->ra & PAGE_MASK) | (raddr_t)off, c->blk->mode) : NULL;
 	return b && b->priv ? ((struct x64_block *)b->priv)->in : IN_HOST;
+}
+
+/*
+ * Fast where the TLB holds the second page for fetches and it is the RAM page the instruction was made from; else C looks,
+ * faults, or leaves the block. A page that is not canonical has no entry.
+ */
+bool lower_guard(struct emitter *c, const struct ir_op *o)
+{
+	const struct vcpu *cpu = c->x->cpu;
+	unsigned idx = mode_cpl(c->ir->mode) == 3 ? MMU_USER : MMU_SUP, a = scratch(c), b = scratch(c), n = c->ncold;
+	struct x_mem ip = env_mem(ENV(ip_base)), base = env_mem(ENV(seg[SEG_CS].base));
+	struct codebuf *cb = &c->cb;
+	struct cold *k;
+
+	flags_lost(c);
+	x_load(cb, 8, a, &ip);
+	if (c->code64) {
+		x_lea(cb, 8, a, &(struct x_mem){(uint8_t)a, X_NONE, 0, PAGE_SIZE});
+	} else {
+		x_load(cb, 8, X_R11, &base);
+		x_lea(cb, 4, a, &(struct x_mem){(uint8_t)a, X_R11, 0, PAGE_SIZE});
+	}
+	compare_fetch_tag(c, a, b, idx);
+	k = new_cold(c, cold_eval);
+	k->site = eval_site(c, o);
+	k->from = x_jcc_fwd(cb, 5);
+	load_addend(c, b, idx);
+	x_lea(cb, 8, a, &(struct x_mem){(uint8_t)a, (uint8_t)b, 0, 0});
+	x_movi(cb, 8, X_R11, (uintptr_t)cpu->mmu.ram->host + (uint64_t)o->imm);
+	x_alu(cb, X_CMP, 8, a, X_R11);
+	k = new_cold(c, cold_eval);
+	k->site = c->cold[n].site;
+	k->from = x_jcc_fwd(cb, 5);
+	c->cold[n].join = k->join = cb->p;
+	return true;
 }

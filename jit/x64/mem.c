@@ -129,6 +129,18 @@ static int32_t tlb_at(unsigned idx)
 		idx % MMU_IDX_COUNT * sizeof(struct tlb_entry) * TLB_SIZE) - VCPU_BIAS;
 }
 
+/* Into @b the place of the TLB entry for linear address @a. */
+static void entry_at(struct emitter *c, unsigned a, unsigned b)
+{
+	if (c->bmi2) {
+		x_rorx(&c->cb, 4, b, a, 7);
+	} else {
+		x_mov(&c->cb, 4, b, a);
+		x_shifti(&c->cb, X_SHR, 4, b, 7);
+	}
+	x_alui(&c->cb, X_AND, 4, b, (TLB_SIZE - 1) * sizeof(struct tlb_entry));
+}
+
 void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write)
 {
 	struct x_mem m = {X_R15, (uint8_t)b, 0, tlb_at(idx)};
@@ -137,16 +149,18 @@ void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsign
 		x_lea(&c->cb, 8, X_R11, &(struct x_mem){(uint8_t)a, X_NONE, 0, (int32_t)len - 1});
 	else
 		x_mov(&c->cb, 8, X_R11, a);
-	if (c->bmi2) {
-		x_rorx(&c->cb, 4, b, a, 7);
-	} else {
-		x_mov(&c->cb, 4, b, a);
-		x_shifti(&c->cb, X_SHR, 4, b, 7);
-	}
-	x_alui(&c->cb, X_AND, 4, b, (TLB_SIZE - 1) * sizeof(struct tlb_entry));
+	entry_at(c, a, b);
 	x_alui(&c->cb, X_AND, 8, X_R11, -(int32_t)PAGE_SIZE);
 	m.disp += write ? offsetof(struct tlb_entry, wr) : offsetof(struct tlb_entry, rd);
 	x_alu_rm(&c->cb, X_CMP, 8, X_R11, &m);
+}
+
+void compare_fetch_tag(struct emitter *c, unsigned a, unsigned b, unsigned idx)
+{
+	struct x_mem m = {X_R15, (uint8_t)b, 0, tlb_at(idx) + (int32_t)offsetof(struct tlb_entry, ex)};
+
+	entry_at(c, a, b);
+	x_alu_rm(&c->cb, X_CMP, 8, a, &m);
 }
 
 void load_addend(struct emitter *c, unsigned b, unsigned idx)

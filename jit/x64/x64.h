@@ -252,6 +252,7 @@ bool lower_segchk(struct emitter *c, const struct ir_op *o);
 bool lower_canon(struct emitter *c, const struct ir_op *o);
 /* compare the tag of @len bytes at the address in register @a; b: index of the entry, for load_addend(); uses R11 */
 void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write);
+void compare_fetch_tag(struct emitter *c, unsigned a, unsigned b, unsigned idx); /* the same for a fetch at @a, the first byte of a page */
 void load_addend(struct emitter *c, unsigned b, unsigned idx);
 void lower_again(struct emitter *c, const struct cold *at); /* a cold path: the ops of @at, as if each were the first */
 /* window.c */
@@ -294,6 +295,7 @@ void emit_fp_check(struct emitter *c); /* at the entry of a block: the parts it 
 uint8_t x64_fp_needs(const struct ir_block *ir); /* bit per part */
 void x64_make_fp_stubs(struct x64 *x, struct codebuf *cb);
 /* entry.c */
+lower_fn lower_guard;
 void emit_entries(struct emitter *c);
 enum x64_flags_in target_flags(const struct emitter *c, int64_t off); /* of the block at page offset @off, a guess */
 /* term.c */
