@@ -132,9 +132,18 @@ static void note_fault(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_i
 	m->fault.idx = idx;
 }
 
+/* Is it known that @gla lies in a device's page, and that it may be accessed so? All tags are withheld: no walk would change that. */
+static bool known_device(const struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx)
+{
+	const struct tlb_side *s = &m->side[idx][tlb_index(gla)];
+
+	return s->page == (gla & PAGE_MASK) && s->ra == RADDR_NONE &&
+		(acc == MMU_READ ? s->may_read : acc == MMU_WRITE ? s->may_write : s->may_exec);
+}
+
 enum mmu_fill tlb_fill(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx)
 {
-	if (log_on(m->log, LOG_MMU))
+	if (log_on(m->log, LOG_MMU) || known_device(m, gla, acc, idx))
 		return FILL_SLOW;
 	if (walk_fast(&m->pg, m->mem, gla, acc, idx, &m->scratch))
 		return load(m, gla, acc, idx, &m->scratch);

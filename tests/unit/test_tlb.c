@@ -157,6 +157,7 @@ END_TEST
 START_TEST(fill_rom_and_device)
 {
 	struct fix *f = fix_new();
+	uint64_t fills;
 
 	map(f, 0x5000, ROM_GPA | P | W | D);
 	map(f, 0x6000, DEV_GPA | P | W | D);
@@ -167,6 +168,12 @@ START_TEST(fill_rom_and_device)
 	TAGS(f, 0x6000, MMU_SUP, 0, 0, 0);
 	ck_assert_uint_eq(f->m.side[MMU_SUP][6].ra, RADDR_NONE);
 	ck_assert(f->m.side[MMU_SUP][6].may_write);
+	/* what is known of a device's page is not walked for again; who may not write learns it */
+	fills = f->m.fills;
+	ck_assert_int_eq(tlb_fill(&f->m, 0x6008, MMU_READ, MMU_SUP), FILL_SLOW);
+	ck_assert_int_eq(tlb_fill(&f->m, 0x6008, MMU_WRITE, MMU_SUP), FILL_SLOW);
+	ck_assert_uint_eq(f->m.fills, fills);
+	ck_assert_int_eq(tlb_fill(&f->m, 0x6008, MMU_READ, MMU_USER), FILL_FAULT);
 	/* half RAM, half nothing: not for the fast path either */
 	f->reg.len = 0xDF800;
 	space_move(&f->mem, &f->reg, 0, false);
