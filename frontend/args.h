@@ -25,6 +25,7 @@ struct args_drive {
 	unsigned format; /* enum blk_format (block.h) */
 	bool direct;	 /* cache=none, directsync */
 	struct blk_policy policy;
+	unsigned lazy; /* enum blk_lazy (block.h) */
 	char id[32];
 };
 

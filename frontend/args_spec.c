@@ -141,10 +141,11 @@ static enum vm_err drive_key(struct args *a, struct args_drive *d, const struct 
 	struct err *e)
 {
 	static const char *const keys[] = {"file", "if", "index", "bus", "unit", "media", "format", "readonly",
-		"read-only", "snapshot", "id", "cache", "aio", "werror", "rerror", "discard", "detect-zeroes"};
+		"read-only", "snapshot", "id", "cache", "aio", "werror", "rerror", "discard", "detect-zeroes", "lazy-refcounts"};
 	enum { KEY_FILE, KEY_IF, KEY_INDEX, KEY_BUS, KEY_UNIT, KEY_MEDIA, KEY_FORMAT, KEY_RO, KEY_RO2, KEY_SNAPSHOT,
-		KEY_ID, KEY_CACHE };
+		KEY_ID, KEY_CACHE, KEY_LAZY = ARRAY_SIZE(keys) - 1 };
 	unsigned k;
+	bool on = false;
 	enum vm_err r = spec_choice("drive", "key", it->key, keys, ARRAY_SIZE(keys), &k, e);
 
 	if (r)
@@ -162,6 +163,10 @@ static enum vm_err drive_key(struct args *a, struct args_drive *d, const struct 
 	case KEY_FORMAT:
 	case KEY_CACHE:
 		return drive_word(d, it->key, it->val, e);
+	case KEY_LAZY:
+		r = spec_switch("drive", it->key, it->val, &on, e);
+		d->lazy = on ? BLK_LAZY_ON : BLK_LAZY_OFF;
+		return r;
 	case KEY_RO:
 	case KEY_RO2:
 		return spec_switch("drive", it->key, it->val, &d->readonly, e);

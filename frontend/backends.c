@@ -216,7 +216,7 @@ static void warn_guessed(const struct args_drive *d, const struct blk *b)
 static enum vm_err open_image(struct args *a, const struct args_drive *d, struct loop *l, struct blk **out, struct err *e)
 {
 	struct blk_options o = {.raw = {d->readonly, d->snapshot || a->snapshot, d->cdrom, .direct = d->direct,
-		.unsafe = d->policy.unsafe}, .format = d->format};
+		.unsafe = d->policy.unsafe}, .format = d->format, .lazy = (enum blk_lazy)d->lazy};
 	enum vm_err r = blk_open(d->file, &o, out, e);
 
 	if (r)
@@ -227,6 +227,8 @@ static enum vm_err open_image(struct args *a, const struct args_drive *d, struct
 		return r;
 	}
 	warn_guessed(d, *out);
+	if ((*out)->repaired)
+		fprintf(stderr, "dragoman: '%s' was not closed by its last user; its reference counts have been repaired\n", d->file);
 	*out = drives_queue(l, *out, &d->policy, a->cfg.jit.icount || d->bus == ARGS_PFLASH);
 	return VM_OK;
 }

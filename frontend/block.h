@@ -25,9 +25,11 @@ struct blk_raw_options {
 enum vm_err blk_open_raw(const char *path, const struct blk_raw_options *opt, struct blk **out, struct err *e);
 
 enum blk_format { BLK_FORMAT_PROBE, BLK_FORMAT_RAW, BLK_FORMAT_QCOW2 };
+enum blk_lazy { BLK_LAZY_IMAGE /* as the image says */, BLK_LAZY_OFF, BLK_LAZY_ON };
 struct blk_options {
 	struct blk_raw_options raw;
 	enum blk_format format;
+	enum blk_lazy lazy; /* reference counts of a qcow2 image */
 	unsigned depth; /* how many images stand above this one */
 };
 

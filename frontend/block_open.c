@@ -40,9 +40,11 @@ enum vm_err blk_open(const char *path, const struct blk_options *opt, struct blk
 	enum vm_err r;
 
 	raw.guessed = opt->format == BLK_FORMAT_PROBE;
+	*out = NULL;
+	if (f == BLK_FORMAT_RAW && opt->lazy)
+		return err_set(e, VM_ERR_USAGE, "'%s' is a raw image, which has no reference counts to be lazy with", path);
 	if (f == BLK_FORMAT_RAW)
 		return blk_open_raw(path, &raw, out, e);
-	*out = NULL;
 	r = blk_open_qcow2(path, opt, &base, e);
 	if (!r && opt->raw.snapshot && !opt->raw.readonly && !opt->raw.cdrom)
 		return blk_put_overlay(base, out, e);

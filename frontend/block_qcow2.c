@@ -1,7 +1,7 @@
 /*
  * block_qcow2.c - qcow2 images: header, tables, reading (qcow2.h). Not emulated, and refused: encryption, external data
- * files, extended L2 entries, zstd. An image left dirty or corrupt is read, but not written before qemu-img has
- * repaired it.
+ * files, extended L2 entries, zstd. An image left corrupt is read, but not written before qemu-img has repaired it; one left dirty is
+ * repaired when it is opened for writing (block_qcow2_repair.c).
  */
 #define _GNU_SOURCE
 #include "frontend/qcow2.h"
@@ -11,10 +11,10 @@
 #include <string.h>
 #include <zlib.h>
 
-#define INCOMPAT_DIRTY	 BIT(0)
-#define INCOMPAT_CORRUPT BIT(1)
+#define COMPAT_LAZY	 BIT(0)
 #define HEADER_V3	 104u
 #define EXT_BACKING	 0xe2792acau
+#define EXT_BITMAPS	 0x23852875u
 
 uint64_t qcow2_be(const uint8_t *p, unsigned bytes)
 {
@@ -213,7 +213,7 @@ static void qcow2_close(struct blk *b)
 	struct qcow2 *q = container_of(b, struct qcow2, blk);
 
 	if (q->file.fd >= 0 && !b->readonly)
-		flush(q);
+		qcow2_clean(q);
 	host_file_close(&q->file);
 	if (q->backing)
 		q->backing->ops->close(q->backing);
@@ -244,7 +244,7 @@ static int qcow2_reopen(struct blk *b, bool write)
 	if (!write) {
 		int back;
 
-		err = flush(q);
+		err = qcow2_clean(q);
 		back = host_file_reopen(&q->file, false);
 		b->readonly = true;
 		return err ? err : back;
@@ -280,13 +280,13 @@ static enum vm_err check_features(struct qcow2 *q, const char *path, const uint8
 		return err_set(e, VM_ERR_FORMAT, "qcow2 image '%s' has an external data file, which is not supported", path);
 	if (bits & BIT(3))
 		return err_set(e, VM_ERR_FORMAT, "qcow2 image '%s' is compressed by zstd, which is not supported", path);
-	if (bits & ~(INCOMPAT_DIRTY | INCOMPAT_CORRUPT))
+	if (bits & ~(QCOW2_DIRTY | QCOW2_CORRUPT))
 		return err_set(e, VM_ERR_FORMAT, "qcow2 image '%s' has unknown features %#llx", path,
 			(unsigned long long)bits);
 	q->features = bits;
-	if (bits && !q->blk.readonly)
-		return err_set(e, VM_ERR_FORMAT, "qcow2 image '%s' is %s: repair it with qemu-img check -r all", path,
-			bits & INCOMPAT_CORRUPT ? "corrupt" : "dirty");
+	q->lazy = q->version >= 3 && qcow2_be(h + 80, 8) & COMPAT_LAZY;
+	if (bits & QCOW2_CORRUPT && !q->blk.readonly)
+		return err_set(e, VM_ERR_FORMAT, "qcow2 image '%s' is corrupt: repair it with qemu-img check -r all", path);
 	return VM_OK;
 }
 
@@ -369,6 +369,7 @@ static enum vm_err backing_format(struct qcow2 *q, const char *path, const uint8
 			break;
 		if (len > q->csize - at - sizeof(x))
 			return corrupt(e, path, "header extension");
+		q->bitmaps |= type == EXT_BITMAPS;
 		if (type == EXT_BACKING) {
 			if (len > 15 || qcow2_pread(q, name, at + 8, len))
 				return corrupt(e, path, "backing format");
@@ -435,8 +436,14 @@ enum vm_err blk_open_qcow2(const char *path, const struct blk_options *opt, stru
 		r = read_tables(q, path, e);
 	if (!r)
 		r = open_backing(q, path, h, opt->depth, e);
+	if (!r && opt->lazy && q->version < 3 && opt->lazy == BLK_LAZY_ON)
+		r = err_set(e, VM_ERR_USAGE, "qcow2 image '%s' is of version 2, which has no lazy reference counts", path);
+	if (!r && opt->lazy)
+		q->lazy = opt->lazy == BLK_LAZY_ON;
 	if (!r && write && clear_auto(q))
 		r = err_errno(e, "cannot write '%s'", path);
+	if (!r && write && q->features & QCOW2_DIRTY)
+		r = qcow2_repair(q, path, e);
 	if (r) {
 		q->blk.readonly = true; /* nothing was written: nothing to sync */
 		qcow2_close(&q->blk);

@@ -1,7 +1,7 @@
 /*
  * block_qcow2_refs.c - which host clusters of a qcow2 image are in use (qcow2.h).
  *
- * Counts are written at once; qcow2.h tells when relative to what refers to the clusters. A table of counts is on stable
+ * Counts are written at once, unless the image is marked dirty; qcow2.h tells when relative to what refers to the clusters. A table of counts is on stable
  * storage before its first level names it. The image's own tables are checked against each cluster handed out, so that an
  * image whose counts lie is not overwritten in its vitals.
  */
@@ -38,13 +38,41 @@ static void set_count(const struct qcow2 *q, uint8_t *block, uint64_t i, uint64_
 	block[i / per] = (uint8_t)((block[i / per] & ~mask) | (v << shift & mask));
 }
 
-/* The count of cluster @c in the loaded block, into the file, too. */
+int qcow2_put_counts(struct qcow2 *q)
+{
+	int err = q->refb_late ? qcow2_pwrite(q, q->refb.data, q->refb.at, q->csize) : 0;
+
+	if (!err)
+		q->refb_late = false;
+	return err;
+}
+
+int qcow2_set_counts(struct qcow2 *q, uint32_t k, const uint32_t *count, uint64_t n)
+{
+	int err = qcow2_put_counts(q);
+
+	if (!err)
+		err = qcow2_load(q, &q->refb, q->reft[k] & QCOW2_OFFSET);
+	for (uint64_t i = 0; i < BIT(block_bits(q)) && !err; i++) {
+		uint64_t v = i < n ? count[i] : 0;
+
+		q->refb_late |= count_of(q, q->refb.data, i) != v;
+		set_count(q, q->refb.data, i, v);
+	}
+	return err ? err : qcow2_put_counts(q);
+}
+
+/* The count of cluster @c in the loaded block, into the file, too, unless that may wait. */
 static int store_count(struct qcow2 *q, uint64_t c, uint64_t v)
 {
 	uint64_t i = c & (BIT(block_bits(q)) - 1), byte = i << q->rbits >> 3;
 	uint32_t n = q->rbits > 3 ? 1u << (q->rbits - 3) : 1;
 
 	set_count(q, q->refb.data, i, v);
+	if (q->lazy && q->features & QCOW2_DIRTY) {
+		q->refb_late = true;
+		return 0;
+	}
 	return qcow2_pwrite(q, q->refb.data + byte, q->refb.at + byte, n);
 }
 
@@ -82,6 +110,9 @@ static int new_block(struct qcow2 *q, uint64_t k)
 
 	if (is_vital(q, at))
 		return broken(q);
+	err = qcow2_put_counts(q);
+	if (err)
+		return err;
 	memset(q->refb.data, 0, q->csize);
 	q->refb.at = at;
 	set_count(q, q->refb.data, 0, 1);
@@ -134,6 +165,12 @@ static int grow(struct qcow2 *q)
 	t[q->reft_n] = blk_at;
 	for (uint64_t i = 0; i < n; i++)
 		qcow2_put(be + i * 8, t[i], 8);
+	err = qcow2_put_counts(q);
+	if (err) {
+		free(t);
+		free(be);
+		return err;
+	}
 	memset(q->refb.data, 0, q->csize);
 	for (uint64_t i = 0; i <= clusters; i++)
 		set_count(q, q->refb.data, i, 1);
@@ -167,8 +204,12 @@ static int load_block(struct qcow2 *q, uint64_t c)
 {
 	uint64_t k = c >> block_bits(q), at;
 
+	int err = 0;
+
 	at = k < q->reft_n ? q->reft[k] & QCOW2_OFFSET : 0;
-	return at ? qcow2_load(q, &q->refb, at) : ENOENT;
+	if (at != q->refb.at)
+		err = qcow2_put_counts(q);
+	return err ? err : at ? qcow2_load(q, &q->refb, at) : ENOENT;
 }
 
 int qcow2_alloc(struct qcow2 *q, uint64_t *at)

@@ -43,11 +43,10 @@ bool blk_snapshot_able(struct blk *b)
 	return q && !q->blk.readonly && !q->broken && q->rbits > 0;
 }
 
+/* From here on counts are written at once: only the guest's writes make an image dirty. */
 static int settle(struct qcow2 *q)
 {
-	int err = qcow2_barrier(q);
-
-	return err ? err : host_file_sync(&q->file);
+	return qcow2_clean(q);
 }
 
 /* ---- the table of snapshots ---- */
@@ -121,6 +120,17 @@ static int table_read(struct qcow2 *q, struct table *t)
 		err = len ? 0 : EIO;
 	}
 	t->from[t->n] = t->len = used;
+	return err;
+}
+
+int qcow2_snapshot_table(struct qcow2 *q, uint64_t *at, uint32_t *len)
+{
+	struct table t;
+	int err = table_read(q, &t);
+
+	*at = t.at;
+	*len = t.n ? t.len : 0;
+	table_free(&t);
 	return err;
 }
 

@@ -57,6 +57,14 @@ static int drop_later(struct qcow2 *q, uint64_t at)
 	return err;
 }
 
+/* What is counted from now on may wait. */
+static int alloc(struct qcow2 *q, uint64_t *at)
+{
+	int err = q->lazy ? qcow2_mark(q, true) : 0;
+
+	return err ? err : qcow2_alloc(q, at);
+}
+
 /* The L2 table of guest cluster @n, ours alone. */
 static int own_table(struct qcow2 *q, uint64_t n, struct qcow2_l2 **out)
 {
@@ -66,7 +74,7 @@ static int own_table(struct qcow2 *q, uint64_t n, struct qcow2_l2 **out)
 
 	if (old & QCOW2_OFFSET && old & QCOW2_COPIED)
 		return qcow2_l2(q, old & QCOW2_OFFSET, out);
-	err = qcow2_alloc(q, &at);
+	err = alloc(q, &at);
 	if (err)
 		return err;
 	memset(q->bounce, 0, q->csize);
@@ -143,7 +151,7 @@ static int write_cluster(struct qcow2 *q, uint64_t n, uint32_t in, const uint8_t
 		buf = q->bounce;
 	}
 	if (!err)
-		err = qcow2_alloc(q, &at);
+		err = alloc(q, &at);
 	if (!err)
 		err = qcow2_pwrite(q, buf, at, q->csize);
 	if (!err)

@@ -8,7 +8,8 @@
  * What a host's power failure can leave: references (L1 and L2 entries) wait in memory until qcow2_barrier(), which a flush
  * begins with. It makes data and reference counts stable, then writes the references, then makes those stable before
  * counts fall. So the file never refers to a cluster that is not counted or not written; clusters that are counted and not
- * referred to (leaks, as qemu-img check calls them) are all that is lost.
+ * referred to (leaks, as qemu-img check calls them) are all that is lost. With lazy counts (an image's feature, or lazy-refcounts=on)
+ * counts wait in memory until the image is closed; it is marked dirty meanwhile (block_qcow2_repair.c).
  */
 #ifndef FRONTEND_QCOW2_H
 #define FRONTEND_QCOW2_H
@@ -17,6 +18,8 @@
 #include "frontend/block_file.h"
 
 #define QCOW2_MAGIC	 0x514649fbu
+#define QCOW2_DIRTY	 BIT(0) /* incompatible features */
+#define QCOW2_CORRUPT	 BIT(1)
 #define QCOW2_OFFSET	 0x00fffffffffffe00ull /* host offset in an L1, L2 entry */
 #define QCOW2_COPIED	 BIT(63)	       /* the reference count is exactly 1 */
 #define QCOW2_COMPRESSED BIT(62)
@@ -42,7 +45,9 @@ struct qcow2 {
 	struct blk blk;
 	struct blk *backing; /* or NULL */
 	struct host_file file;
-	uint64_t features;   /* incompatible ones: dirty, corrupt */
+	uint64_t features;   /* incompatible ones in the file: QCOW2_DIRTY, QCOW2_CORRUPT */
+	bool lazy;	     /* counts wait, with QCOW2_DIRTY set */
+	bool bitmaps;	     /* the image has some, which are not looked at */
 	bool broken; /* metadata contradicts itself: reads go on, writes are refused */
 	unsigned version, cbits, rbits; /* log2 of bytes a cluster, of bits a reference count */
 	uint32_t csize;
@@ -54,6 +59,7 @@ struct qcow2 {
 	struct qcow2_l2 l2[QCOW2_L2S];
 	uint64_t now;
 	struct qcow2_table refb;
+	bool refb_late; /* the file does not have all of it */
 	uint64_t gone[QCOW2_GONE];
 	unsigned ngone;
 	uint64_t next_free; /* host cluster: none below it is free */
@@ -89,6 +95,20 @@ int qcow2_alloc(struct qcow2 *q, uint64_t *at);
 int qcow2_unref(struct qcow2 *q, uint64_t at);
 int qcow2_ref(struct qcow2 *q, uint64_t at); /* ERANGE: the count can be no higher */
 int qcow2_count(struct qcow2 *q, uint64_t at, uint64_t *n); /* *n: 0 if the cluster is free */
+
+/* qcow2_put_counts() - what waits of the counts, into the file */
+int qcow2_put_counts(struct qcow2 *q);
+/* qcow2_set_counts() - block @k of the counts: the first @n of them are @count's, the others 0 */
+int qcow2_set_counts(struct qcow2 *q, uint32_t k, const uint32_t *count, uint64_t n);
+
+/* block_qcow2_repair.c */
+int qcow2_mark(struct qcow2 *q, bool dirty); /* in the file, at once */
+int qcow2_clean(struct qcow2 *q); /* a barrier, and all counts are in the file: it is not dirty */
+/* qcow2_repair() - the counts of a dirty image anew. VM_ERR_FORMAT if they cannot be had so easily. */
+enum vm_err qcow2_repair(struct qcow2 *q, const char *path, struct err *e);
+
+/* block_qcow2_snapshot.c: place and bytes of the table of snapshots */
+int qcow2_snapshot_table(struct qcow2 *q, uint64_t *at, uint32_t *len);
 
 /* block_qcow2_tree.c; nothing may be waiting for a barrier */
 /* qcow2_tree_add() - one more (@delta 1) or one less (-1) tree, with first level @l1, refers to what it refers to */

@@ -46,6 +46,7 @@ struct blk {
 	bool want_eject;  /* the user asked for the medium; the controller tells the guest if it can, and clears it */
 	bool is_cdrom;	  /* media=cdrom */
 	bool known_format; /* the image says what it is: nothing was guessed */
+	bool repaired;	  /* the image had not been closed; its tables are in order again */
 	bool stalled;	  /* requests failed and wait for the user */
 	bool writethrough; /* a completed write is on stable storage: the drive's write cache is off at power on */
 	char id[32];	  /* the -drive id, "ide0-hd0" style by default */

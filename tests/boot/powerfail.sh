@@ -1,6 +1,6 @@
 #!/bin/sh
 # Power failures: the program is killed at random moments while the guest keeps records on ext4 as a data base does; what the guest had
-# flushed is in the image, whose tables and file system are in order (tests/tools/powerfail.py). 10 kills; --long: 200, over
+# flushed is in the image, whose tables and file system are in order (tests/tools/powerfail.py). 10 kills; --long: 240, over
 # formats, controllers and cache modes. What a disk may lose that the host's page cache keeps: tests/devices/test_qcow2.c.
 # accel: jit
 . "$(dirname "$0")/../tools/boot.sh"
@@ -15,8 +15,9 @@ kills() { # N CONTROLLER IMAGE CACHE
 		-m 64 -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' || fail "power failure: $2 $3 $4"
 }
 if [ -z "${DRAGOMAN_LONG:-}" ]; then
-	kills 5 ide small none
-	kills 5 virtio backed writeback
+	kills 4 ide small none
+	kills 3 ide lazy writeback
+	kills 3 virtio backed writeback
 	exit 0
 fi
 kills 20 ide raw writeback
@@ -29,3 +30,5 @@ kills 20 virtio raw writethrough
 kills 20 virtio qcow2 writeback
 kills 20 virtio backed none
 kills 20 virtio small directsync
+kills 20 ide lazy writeback
+kills 20 virtio lazy none

@@ -262,7 +262,11 @@ static const char *const power_images[] = {
 	"qemu-img create -q -f qcow2 -o cluster_size=512 start.qcow2 4M",
 	"qemu-img convert -q -c -O qcow2 -o cluster_size=4k base.raw start.qcow2",
 	"qemu-img convert -q -O qcow2 base.raw start.qcow2 && qemu-img snapshot -c s start.qcow2",
+	"qemu-img create -q -f qcow2 -o cluster_size=4k,lazy_refcounts=on start.qcow2 4M",
+	"qemu-img convert -q -c -O qcow2 -o cluster_size=1k,lazy_refcounts=on base.raw start.qcow2 && qemu-img snapshot -c s start.qcow2",
+	"qemu-img create -q -f qcow2 -o cluster_size=512,lazy_refcounts=on,refcount_bits=64 -b base.raw -F raw start.qcow2",
 };
+#define FIRST_LAZY 4
 
 #define FLUSHES 40
 START_TEST(power_failure)
@@ -297,6 +301,11 @@ START_TEST(power_failure)
 		unsigned cut = next(&seed) % (ndiary + 1);
 
 		fail_at(cut, &seed);
+		if (_i >= FIRST_LAZY) { /* opening it for writing repairs it: not even leaks are left, but where it was not dirty */
+			b = must_open("after.qcow2", false, false);
+			ck_assert_int_eq(io(b, BLK_WRITE, SIZE - 4096, buf, 512), 0);
+			b->ops->close(b);
+		}
 		/* 0: clean, 3: leaks */
 		sh("qemu-img check -q after.qcow2 >check.txt 2>&1; r=$?; [ $r = 0 ] || [ $r = 3 ] || { cat check.txt; false; }");
 		b = must_open("after.qcow2", true, false);
@@ -308,6 +317,59 @@ START_TEST(power_failure)
 	}
 	for (unsigned i = 0; i < ndiary; i++)
 		free(diary[i].data);
+}
+END_TEST
+
+/* Byte 79 of the header */
+static int dirty_mark(const char *name)
+{
+	FILE *f = fopen(name, "r");
+	int c;
+
+	ck_assert_int_eq(fseek(f, 79, SEEK_SET), 0);
+	c = fgetc(f);
+	fclose(f);
+	return c;
+}
+
+/* Lazy counts wait in memory, the image is marked meanwhile; QEMU repairs what we leave dirty, and we what QEMU leaves. */
+START_TEST(lazy)
+{
+	struct blk_options o = {.lazy = _i ? BLK_LAZY_ON : BLK_LAZY_IMAGE};
+	struct err e = {0};
+	struct blk *b;
+
+	memset(model, 0, SIZE);
+	sh(_i ? "qemu-img create -q -f qcow2 a.qcow2 4M" : "qemu-img create -q -f qcow2 -o lazy_refcounts=on a.qcow2 4M");
+	ck_assert_int_eq(blk_open("a.qcow2", &o, &b, &e), 0);
+	ck_assert_int_eq(dirty_mark("a.qcow2"), 0);
+	scribble(b, 1, 50);
+	ck_assert_int_eq(dirty_mark("a.qcow2"), 1);
+	sh("! qemu-img check -U -q a.qcow2 >check.txt 2>&1"); /* the counts are not there */
+	sh("cp a.qcow2 theirs.qcow2; cp a.qcow2 ours.qcow2; qemu-img check -q -r all theirs.qcow2 >check.txt 2>&1");
+	judge("theirs.qcow2");
+	b->ops->close(b);
+	ck_assert_int_eq(dirty_mark("a.qcow2"), 0);
+	judge("a.qcow2");
+	b = must_open("ours.qcow2", false, false);
+	ck_assert(b->repaired);
+	same(b);
+	b->ops->close(b);
+	judge("ours.qcow2");
+	sh("qemu-img create -q -f qcow2 -o lazy_refcounts=on q.qcow2 4M; ! qemu-io -c 'write -P 7 64k 1M' -c 'flush' -c 'abort' q.qcow2 >/dev/null 2>&1");
+	ck_assert_int_eq(dirty_mark("q.qcow2"), 1);
+	b = must_open("q.qcow2", false, false);
+	ck_assert(b->repaired);
+	memset(model, 0, SIZE);
+	memset(model + 65536, 7, 1u << 20);
+	same(b);
+	b->ops->close(b);
+	judge("q.qcow2");
+	sh("qemu-img create -q -f qcow2 -o compat=0.10 old.qcow2 4M");
+	o.lazy = BLK_LAZY_ON;
+	ck_assert_int_eq(blk_open("old.qcow2", &o, &b, &e), VM_ERR_USAGE);
+	sh("truncate -s 4M a.raw");
+	ck_assert_int_eq(blk_open("a.raw", &o, &b, &e), VM_ERR_USAGE);
 }
 END_TEST
 
@@ -326,7 +388,7 @@ static const struct bad {
 	const char *says;
 } bad[] = {{7, 9, "version"}, {23, 40, "cluster size"}, {23, 3, "cluster size"}, {24, 0xff, "disk size"}, {39, 0, "L1"},
 	{36, 0xff, "L1"}, {47, 1, "L1"}, {55, 3, "reference count table"}, {56, 9, "reference count table"},
-	{35, 1, "encrypted"}, {79, 1, "dirty"}, {79, 2, "corrupt"}, {79, 4, "external"}, {79, 8, "zstd"}, {72, 1, "unknown"},
+	{35, 1, "encrypted"}, {79, 2, "corrupt"}, {79, 4, "external"}, {79, 8, "zstd"}, {72, 1, "unknown"},
 	{99, 7, "width"}, {100, 1, "header length"}};
 
 START_TEST(refused)
@@ -430,6 +492,7 @@ int main(void)
 	tcase_add_test(t, temporary);
 	tcase_add_test(t, commit);
 	tcase_add_loop_test(t, power_failure, 0, sizeof(power_images) / sizeof(power_images[0]));
+	tcase_add_loop_test(t, lazy, 0, 2);
 	tcase_add_loop_test(t, refused, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(t, disguise);
 	tcase_add_test(t, endless);
