@@ -3,7 +3,7 @@
  *
  * A page of code loads a prepared FXSAVE image, executes one instruction (registers or [rbx] memory) and saves
  * the image; fpu_exec() gets the same. All of ST, FSW, FCW, tags, EFLAGS and the memory operand must be the same.
- * Environment FPU_CASES: cases per row (default 200; 60,000 with DRAGOMAN_LONG). What may differ is in allowed[].
+ * Environment FPU_CASES: cases per row (default 200; 70,000 with DRAGOMAN_LONG). What may differ is in allowed[].
  */
 #include "tests/unit/ring0_fix.h"
 #include "cpu/fpu/fpu.h"
@@ -254,7 +254,7 @@ static bool environment(const struct insn_row *row)
 START_TEST(rows_agree)
 {
 	const char *arg = getenv("FPU_CASES");
-	unsigned cases = arg ? atoi(arg) : getenv("DRAGOMAN_LONG") ? 60000 : 200, rows = 0, failed = 0;
+	unsigned cases = arg ? atoi(arg) : getenv("DRAGOMAN_LONG") ? 70000 : 200, rows = 0, failed = 0;
 	unsigned long total = 0;
 	uint8_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct fix *f = fix_new("max");
