@@ -37,6 +37,7 @@ static void pam_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 
 	if (off + size > p->len)
 		return;
+	ram_will_write(ram, ra, size);
 	memcpy(ram->host + ra, &val, size);
 	ram_written(ram, ra, size);
 }

@@ -1,11 +1,11 @@
 /*
  * lockstep.c - two engines, one guest: each block runs in the interpreter and then in the host backend.
  *
- * From one snapshot of the CPU the interpreter runs the block for real: its device accesses (ports, MMIO), time
- * reads and the old bytes of all RAM it writes are recorded. Then RAM and CPU are put back, the backend
- * runs the same block with device accesses replayed from the record, and everything is compared: registers, flags
- * (but those the last writer leaves undefined), segments, control registers, FPU, event, and every byte
- * that either side's C code was seen to write. The guest goes on from the backend's state.
+ * From one snapshot of the CPU the interpreter runs the block for real: its device accesses (ports, MMIO), time reads, the old
+ * bytes of all RAM it writes, and what devices write to RAM while it accesses them (DMA) are recorded. Then RAM and CPU are put
+ * back, the backend runs the same block with device accesses and their DMA replayed from the record, and everything is
+ * compared: registers, flags (but those the last writer leaves undefined), segments, control registers, FPU, event, and every
+ * byte that either side's C code was seen to write. The guest goes on from the backend's state.
  */
 #include "jit/priv.h"
 #include "cpu/ring0/ring0.h"
@@ -26,7 +26,9 @@ struct ram_write {
 	raddr_t ra;
 	uint32_t len;
 	uint32_t at; /* of the old bytes in old[] and the new ones in new[] */
+	uint32_t io; /* the access in io[] during which a device wrote this; BY_CPU: no device did */
 };
+#define BY_CPU UINT32_MAX
 
 struct lockstep {
 	struct jit *j;
@@ -39,10 +41,11 @@ struct lockstep {
 	bool replay;
 	bool mismatch;
 	bool changed_self;	 /* the block has changed its own bytes */
+	bool in_device;		 /* a device access is being recorded: what is written now is DMA */
 	struct io_event io[MAX_IO];
 	unsigned nio, next_io;
 	struct ram_write *w;
-	unsigned nw, cap_w;
+	unsigned nw, cap_w, next_dma;
 	uint8_t *old, *new;
 	size_t bytes, cap;
 	struct vcpu *before, *after; /* the part of struct vcpu before mmu */
@@ -67,8 +70,69 @@ static void report(struct lockstep *k, const char *what, uint64_t interp, uint64
 	k->mismatch = true;
 }
 
+/* Keep the old bytes of [ra, ra+len), which are about to be written: by the CPU, or by a device during access @io. */
+static void note_write(struct lockstep *k, raddr_t ra, unsigned len, uint32_t io)
+{
+	struct ram_write *last = k->nw ? &k->w[k->nw - 1] : NULL;
+
+	while (k->bytes + len > k->cap) {
+		k->cap = (k->cap + len) * 2;
+		k->old = realloc(k->old, k->cap);
+		k->new = realloc(k->new, k->cap);
+		BUG_ON(!k->old || !k->new);
+	}
+	memcpy(k->old + k->bytes, k->j->cpu->mmu.ram->host + ra, len);
+	/* a string instruction's elements, one behind the other, are one write */
+	if (last && last->io == io && last->ra + last->len == ra) {
+		last->len += len;
+	} else {
+		if (k->nw == k->cap_w) {
+			k->cap_w = k->cap_w ? k->cap_w * 2 : 256;
+			k->w = realloc(k->w, k->cap_w * sizeof(*k->w));
+			BUG_ON(!k->w);
+		}
+		k->w[k->nw++] = (struct ram_write){ra, len, (uint32_t)k->bytes, io};
+	}
+	k->bytes += len;
+}
+
+static void ram_write(void *opaque, raddr_t ra, unsigned len)
+{
+	struct lockstep *k = opaque;
+
+	if (!k->replay)
+		note_write(k, ra, len, BY_CPU);
+}
+
+/* A device writes memory. Outside of a block's accesses (a timer's work, a disk's) it is no business of ours. */
+static void device_will_write(void *opaque, raddr_t ra, uint64_t len)
+{
+	struct lockstep *k = opaque;
+
+	if (k->in_device)
+		note_write(k, ra, (unsigned)len, k->nio);
+}
+
+/* The backend has come to access @io: what a device wrote then is written now. */
+static void replay_dma(struct lockstep *k, uint32_t io)
+{
+	struct ram *ram = k->j->cpu->mmu.ram;
+
+	for (; k->next_dma < k->nw; k->next_dma++) {
+		const struct ram_write *w = &k->w[k->next_dma];
+
+		if (w->io == BY_CPU)
+			continue;
+		if (w->io > io)
+			break;
+		memcpy(ram->host + w->ra, k->new + w->at, w->len);
+		ram_written(ram, w->ra, w->len);
+	}
+}
+
 static uint64_t do_io(struct lockstep *k, enum io_kind kind, uint64_t addr, uint64_t val, unsigned size)
 {
+	unsigned dma = k->nw;
 	struct io_event *e;
 
 	if (k->replay) {
@@ -77,11 +141,12 @@ static uint64_t do_io(struct lockstep *k, enum io_kind kind, uint64_t addr, uint
 			report(k, "device access not made by the interpreter, address", 0, addr);
 			return 0;
 		}
-		k->next_io++;
+		replay_dma(k, k->next_io++);
 		if ((kind == IO_PORT_WRITE || kind == IO_MEM_WRITE) && e->val != val)
 			report(k, "value written to a device", e->val, val);
 		return e->val;
 	}
+	k->in_device = true;
 	switch (kind) {
 	case IO_PORT_READ:
 		val = space_read(k->real_ports, addr, size);
@@ -98,6 +163,11 @@ static uint64_t do_io(struct lockstep *k, enum io_kind kind, uint64_t addr, uint
 	case IO_TSC:
 		val = k->real_tsc(k->real_opaque);
 		break;
+	}
+	k->in_device = false;
+	while (dma < k->nw) {
+		memcpy(k->new + k->w[dma].at, k->j->cpu->mmu.ram->host + k->w[dma].ra, k->w[dma].len);
+		dma++;
 	}
 	BUG_ON(k->nio == MAX_IO);
 	k->io[k->nio++] = (struct io_event){addr, val, kind, (uint8_t)size};
@@ -132,33 +202,6 @@ static uint64_t read_tsc(void *opaque)
 	return do_io(opaque, IO_TSC, 0, 0, 8);
 }
 
-static void ram_write(void *opaque, raddr_t ra, unsigned len)
-{
-	struct lockstep *k = opaque;
-
-	if (k->replay)
-		return;
-	if (k->bytes + len > k->cap) {
-		k->cap = (k->cap + len) * 2;
-		k->old = realloc(k->old, k->cap);
-		k->new = realloc(k->new, k->cap);
-		BUG_ON(!k->old || !k->new);
-	}
-	memcpy(k->old + k->bytes, k->j->cpu->mmu.ram->host + ra, len);
-	/* a string instruction's elements, one behind the other, are one write */
-	if (k->nw && k->w[k->nw - 1].ra + k->w[k->nw - 1].len == ra) {
-		k->w[k->nw - 1].len += len;
-	} else {
-		if (k->nw == k->cap_w) {
-			k->cap_w = k->cap_w ? k->cap_w * 2 : 256;
-			k->w = realloc(k->w, k->cap_w * sizeof(*k->w));
-			BUG_ON(!k->w);
-		}
-		k->w[k->nw++] = (struct ram_write){ra, len, (uint32_t)k->bytes};
-	}
-	k->bytes += len;
-}
-
 /* ---- set-up ---- */
 
 enum vm_err lockstep_new(struct jit *j, struct err *e)
@@ -175,6 +218,8 @@ enum vm_err lockstep_new(struct jit *j, struct err *e)
 	BUG_ON(!k->before || !k->after);
 	k->tap = (struct mmu_tap){k, ram_write, mem_read, mem_write};
 	j->cpu->mmu.tap = &k->tap;
+	j->cpu->mmu.ram->will_write = device_will_write;
+	j->cpu->mmu.ram->will_write_opaque = k;
 	k->real_ports = j->cpu->ports;
 	space_init(&k->ports, "lockstep", 0xFFFF, NULL, j->cpu->log);
 	space_add_io(&k->ports, &k->all_ports, "lockstep", 0, 0x10000, &port_ops, k);
@@ -199,6 +244,7 @@ void lockstep_free(struct jit *j)
 	if (!k)
 		return;
 	j->cpu->mmu.tap = NULL;
+	j->cpu->mmu.ram->will_write = NULL;
 	j->cpu->ports = k->real_ports;
 	j->cpu->wires.tsc = k->real_tsc;
 	j->cpu->wires.tsc_opaque = k->real_opaque;
@@ -284,7 +330,8 @@ static void undo(struct lockstep *k)
 	struct ram *ram = k->j->cpu->mmu.ram;
 
 	for (unsigned i = 0; i < k->nw; i++)
-		memcpy(k->new + k->w[i].at, ram->host + k->w[i].ra, k->w[i].len);
+		if (k->w[i].io == BY_CPU)
+			memcpy(k->new + k->w[i].at, ram->host + k->w[i].ra, k->w[i].len);
 	for (unsigned i = k->nw; i-- > 0;) {
 		memcpy(ram->host + k->w[i].ra, k->old + k->w[i].at, k->w[i].len);
 		ram_written(ram, k->w[i].ra, k->w[i].len);
@@ -436,7 +483,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 
 	k->blocks++;
 	k->replay = k->mismatch = false;
-	k->nio = k->next_io = k->nw = 0;
+	k->nio = k->next_io = k->nw = k->next_dma = 0;
 	k->bytes = 0;
 	pending = __atomic_exchange_n(&cpu->req, 0, __ATOMIC_ACQ_REL);
 	light = twin->light;

@@ -35,6 +35,9 @@ struct ram {
 	/* jit's invalidation: drop translations in [ra, ra+len), within one page. Only called if code bits hit. */
 	void (*code_written)(void *opaque, raddr_t ra, unsigned len);
 	void *code_opaque;
+	/* lockstep's: a device is about to write [ra, ra+len); NULL: nobody wants to know */
+	void (*will_write)(void *opaque, raddr_t ra, uint64_t len);
+	void *will_write_opaque;
 	/* clean tracked pages lie in [ra, ra+len): withhold write tags again. Set by mmu_init(). */
 	void (*protect)(void *opaque, raddr_t ra, uint64_t len);
 	void *protect_opaque;
@@ -55,6 +58,13 @@ static inline uint64_t ram_code_mask(unsigned off, unsigned len)
 	unsigned lo = off >> 6, hi = (off + len - 1) >> 6;
 
 	return (~0ull >> (63 - hi)) & (~0ull << lo);
+}
+
+/* ram_will_write() - before a device writes [ra, ra+len): lockstep keeps the old bytes */
+static inline void ram_will_write(struct ram *r, raddr_t ra, uint64_t len)
+{
+	if (r->will_write)
+		r->will_write(r->will_write_opaque, ra, len);
 }
 
 /* ram_written() - note that [ra, ra+len) was written: display dirty bits and exact code invalidation. */

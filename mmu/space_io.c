@@ -187,6 +187,7 @@ static void mem_write(struct space *s, const struct range *r, uint64_t addr, con
 {
 	raddr_t ra = r->reg->ra + (addr - r->reg->base);
 
+	ram_will_write(s->ram, ra, len);
 	memcpy(s->ram->host + ra, buf, len);
 	ram_written(s->ram, ra, len);
 }

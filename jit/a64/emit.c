@@ -225,6 +225,7 @@ struct a64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kin
 	s->kind = (uint8_t)kind;
 	s->inv = c->inv;
 	s->imm = o->imm;
+	s->last = o + 1 < c->ir->op + c->ir->nops && o[1].op == IR_INSN && o[1].aux;
 	return s;
 }
 
@@ -233,7 +234,6 @@ struct a64_site *eval_site(struct emitter *c, const struct ir_op *o)
 	struct a64_site *s = new_site(c, o, 0);
 
 	c->site_op[s - c->site] = (uint16_t)(o - c->ir->op);
-	s->last = o + 1 < c->ir->op + c->ir->nops && o[1].op == IR_INSN && o[1].aux;
 	return s;
 }
 

@@ -103,6 +103,11 @@ static unsigned access_in_c(struct vcpu *cpu, struct a64_frame *f, gla_t gla)
 			return 1 + RUN_ONE;
 		if (mmu_write(&cpu->mmu, gla, s->w, s->idx, value(f) & (~0ull >> (64 - 8 * s->w))))
 			return page_fault(cpu);
+		/* A device has been written, and its DMA has changed this block. */
+		if (s->last && s->blk->dead) {
+			set_rip(cpu, s, s->next_off);
+			return 1 + RUN_LOOKUP;
+		}
 		break;
 	case SITE_VLD:
 		if (mmu_read_buf(&cpu->mmu, gla, f->bounce, s->w, s->idx))

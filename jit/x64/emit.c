@@ -294,6 +294,7 @@ struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kin
 	s->sreg = o->m.sreg;
 	s->kind = kind;
 	s->imm = o->imm;
+	s->last = o + 1 < c->ir->op + c->ir->nops && o[1].op == IR_INSN && o[1].aux;
 	return s;
 }
 
@@ -302,7 +303,6 @@ struct x64_site *eval_site(struct emitter *c, const struct ir_op *o)
 	struct x64_site *s = new_site(c, o, 0);
 
 	c->site_op[s - c->site] = (uint16_t)(o - c->ir->op);
-	s->last = o + 1 < c->ir->op + c->ir->nops && o[1].op == IR_INSN && o[1].aux;
 	return s;
 }
 

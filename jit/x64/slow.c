@@ -2,7 +2,8 @@
  * slow.c - what translated code calls when the inline probe misses, or for an op without host code.
  *
  * x64_slow() runs with guest FP state possibly live in host registers: this file is compiled for general registers only.
- * Both return 0 to go on, else 1 + enum run_exit with the exact state of an instruction's start in struct vcpu.
+ * Both return 0 to go on, else 1 + enum run_exit with the exact state of an instruction's start (for RUN_LOOKUP: the next
+ * one's) in struct vcpu.
  */
 #include "jit/x64/x64.h"
 #include "jit/profile.h"
@@ -124,6 +125,11 @@ static unsigned access_in_c(struct vcpu *cpu, struct x64_frame *f, gla_t gla)
 			return 1 + RUN_ONE;
 		if (mmu_write(&cpu->mmu, gla, s->w, s->idx, value(cpu, f) & (~0ull >> (64 - 8 * s->w))))
 			return page_fault(cpu);
+		/* A device has been written, and its DMA has changed this block. */
+		if (s->last && s->blk->dead) {
+			set_rip(cpu, s, s->next_off);
+			return 1 + RUN_LOOKUP;
+		}
 		break;
 	case SITE_NLD:
 		if (mmu_read_buf(&cpu->mmu, gla, f->bounce, s->w, s->idx))
