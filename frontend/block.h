@@ -33,7 +33,13 @@ struct blk_options {
 	unsigned depth; /* how many images stand above this one */
 };
 
-/* blk_open() - an image of the given format; BLK_FORMAT_PROBE: qcow2 by its first bytes, raw otherwise */
+/* blk_is_nbd() - is it an NBD server's export (nbd://HOST[:PORT]/NAME, nbd+unix:///NAME?socket=PATH, nbd:HOST:PORT, nbd:unix:PATH)? */
+bool blk_is_nbd(const char *path);
+enum vm_err blk_open_nbd(const char *path, const struct blk_options *opt, struct blk **out, struct err *e);
+/* blk_disguise() - does the request make a qcow2 image of one whose format was guessed (blk_raw_options.guessed)? */
+bool blk_disguise(const struct blk_req *q);
+
+/* blk_open() - an image or export of the given format; BLK_FORMAT_PROBE: qcow2 by its first bytes, raw otherwise */
 enum vm_err blk_open(const char *path, const struct blk_options *opt, struct blk **out, struct err *e);
 
 /* blk_open_qcow2() - a qcow2 image and its backing files; @opt->raw.snapshot: for reading only, below an overlay */

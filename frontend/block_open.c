@@ -34,11 +34,14 @@ static enum blk_format probe(const char *path)
 
 enum vm_err blk_open(const char *path, const struct blk_options *opt, struct blk **out, struct err *e)
 {
-	enum blk_format f = opt->format == BLK_FORMAT_PROBE ? probe(path) : opt->format;
+	enum blk_format f;
 	struct blk_raw_options raw = opt->raw;
 	struct blk *base;
 	enum vm_err r;
 
+	if (blk_is_nbd(path))
+		return blk_open_nbd(path, opt, out, e);
+	f = opt->format == BLK_FORMAT_PROBE ? probe(path) : opt->format;
 	raw.guessed = opt->format == BLK_FORMAT_PROBE;
 	*out = NULL;
 	if (f == BLK_FORMAT_RAW && opt->lazy)

@@ -20,9 +20,9 @@ struct blk_raw {
 };
 
 /* A qcow2 header in an image whose format is guessed would name any file of the host as the guest's disk at the next start. */
-static bool disguise(const struct blk_raw *r, const struct blk_req *q)
+bool blk_disguise(const struct blk_req *q)
 {
-	return r->guessed && q->off == 0 && q->len >= 4 && !memcmp(q->buf, "QFI\xfb", 4);
+	return q->op == BLK_WRITE && q->off == 0 && q->len >= 4 && !memcmp(q->buf, "QFI\xfb", 4);
 }
 
 /* A guest's write may fill up the file's last sector; a commit of whole sectors leaves the file's length alone. */
@@ -41,7 +41,7 @@ static int execute(struct blk_raw *r, struct blk_req *q)
 	case BLK_READ:
 		return host_file_read(&r->file, q->buf, q->off, q->len);
 	case BLK_WRITE:
-		return disguise(r, q) ? EPERM : host_file_write(&r->file, q->buf, q->off, len);
+		return r->guessed && blk_disguise(q) ? EPERM : host_file_write(&r->file, q->buf, q->off, len);
 	case BLK_ZERO:
 		return host_file_zero(&r->file, q->off, len, true);
 	case BLK_DISCARD:

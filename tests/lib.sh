@@ -51,7 +51,7 @@ apt_install() {
 }
 
 need_build() {
-	need cmake ninja-build gcc libc6-dev pkg-config libcapstone-dev libffi-dev libsdl2-dev libpng-dev zlib1g-dev libslirp-dev libncurses-dev libvncserver-dev libjansson-dev check seabios ipxe-qemu
+	need cmake ninja-build gcc libc6-dev pkg-config libcapstone-dev libffi-dev libsdl2-dev libpng-dev zlib1g-dev libslirp-dev libncurses-dev libvncserver-dev libjansson-dev libnbd-dev check seabios ipxe-qemu
 }
 need_guests() { # what tests/tools/guest.sh uses
 	need cpio gzip xz-utils e2fsprogs xorriso isolinux syslinux-common fdisk kmod grub-pc-bin grub-efi-amd64-bin mtools ovmf grub-common dpkg mmdebstrap arch-test openssl
