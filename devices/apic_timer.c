@@ -131,6 +131,11 @@ void apic_set_tsc_deadline(struct apic *a, uint64_t tsc)
 		uint64_t ns = a->cpu.tsc_to_ns(a->cpu.opaque, tsc);
 
 		a->s.timer_next = ns ? ns : 1;
+		/* A deadline that has passed: the interrupt comes with the write, not when the clock is next looked at. */
+		if (ns <= clock_now(a->clock)) {
+			timer_fired(a);
+			return;
+		}
 	}
 	apic_timer_rearm(a);
 }

@@ -210,6 +210,11 @@ START_TEST(timer_modes)
 	pass(&f.b, 1);
 	ck_assert_int_eq(apic_ack(f.a[0]), 0x42);
 	ck_assert_uint_eq(apic_tsc_deadline(f.a[0]), 0);
+	wr(&f, 0xB0, 0);
+	apic_set_tsc_deadline(f.a[0], when); /* has passed: the interrupt is there with the write */
+	ck_assert_int_eq(f.b.level[0], 1);
+	ck_assert_int_eq(apic_ack(f.a[0]), 0x42);
+	ck_assert_uint_eq(apic_tsc_deadline(f.a[0]), 0);
 	teardown(&f);
 }
 END_TEST
