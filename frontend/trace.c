@@ -28,6 +28,10 @@ struct trace {
 	int fd;
 	char *path;
 	struct linux_procs *procs; /* os=linux, or NULL */
+	struct hist_rec call, back; /* the last SYSCALL and SYSRET (or SYSENTER, SYSEXIT) that were put down in full */
+	const uint8_t *plain; /* by number: 0 for a system call like @call that tells it nothing, or NULL: all of them */
+	struct rec_call *open; /* the last record, if it is a call that has not come back */
+	uint64_t stamped;     /* instructions at the last reading of the clock */
 	bool line_up;	      /* an edge of the interrupt line that no handler has answered yet */
 	uint64_t counted;     /* time of the last counters */
 };
@@ -37,14 +41,41 @@ static uint64_t space_of(const struct hist_rec *r)
 	return r->cr3 & (r->to.mode & MODE_LMA ? 0x000FFFFFFFFFF000ull : 0xFFFFFFE0ull);
 }
 
+/* Rates are of guest time. */
+static void counters(struct trace *t, uint64_t ns)
+{
+	struct rec_count *x;
+
+	t->counted = ns;
+	x = trace_queue_rec(&t->q, sizeof(*x));
+	*x = (struct rec_count){.kind = REC_COUNT, .traps = t->cpu->history->ntraps, .fills = t->cpu->mmu.fills,
+		.insns = t->cpu->insns, .exits = jit_exits(machine_jit(t->m))};
+}
+
+/* What follows is of this moment. */
+static void stamp(struct trace *t)
+{
+	struct rec_time *x = trace_queue_rec(&t->q, sizeof(*x));
+	uint64_t ns = trace_time_now(&t->time);
+
+	*x = (struct rec_time){.kind = REC_TIME, .ns = ns, .insns = t->cpu->insns};
+	t->stamped = t->cpu->insns;
+	if (ns - t->counted >= COUNTER_NS)
+		counters(t, ns);
+}
+
 static void put_move(struct trace *t, const struct hist_rec *r, int64_t more)
 {
 	struct rec_move *m = trace_queue_rec(&t->q, sizeof(*m));
 
 	*m = (struct rec_move){.kind = REC_MOVE, .what = r->what, .from_cpl = r->from.cpl, .to_cpl = r->to.cpl,
-		.from_cs = r->from.cs, .to_cs = r->to.cs, .time = r->time, .cr3 = r->cr3, .a = r->a, .b = r->b,
+		.from_cs = r->from.cs, .to_cs = r->to.cs, .insns = r->insns, .cr3 = r->cr3, .a = r->a, .b = r->b,
 		.from = r->from.rip, .to = r->to.rip, .from_mode = r->from.mode, .to_mode = r->to.mode,
 		.from_base = r->from.base, .to_base = r->to.base, .more = more};
+	if (r->what == TR_SYSCALL)
+		t->call = *r;
+	else if (r->what == TR_SYSRET)
+		t->back = *r;
 }
 
 static void put_trap(struct trace *t, const struct hist_rec *r)
@@ -75,6 +106,8 @@ static void linux_move(struct trace *t, const struct hist_rec *r)
 	struct rec_path *x;
 	char path[REC_TEXT];
 
+	if (r->what == TR_SYSCALL)
+		t->plain = linux_call_kinds(t->procs, wide);
 	if (linux_call_path(t->procs, t->cpu, wide, r->b, path, sizeof(path))) {
 		x = trace_queue_rec(&t->q, sizeof(*x));
 		x->kind = REC_PATH;
@@ -85,15 +118,47 @@ static void linux_move(struct trace *t, const struct hist_rec *r)
 		put_program(t, space_of(r), false);
 }
 
-/* Rates are of guest time. */
-static void counters(struct trace *t, uint64_t ns)
+static bool same_kind(const struct place *a, const struct place *b)
 {
-	struct rec_count *x;
+	return a->mode == b->mode && a->base == b->base && a->cs == b->cs && a->cpl == b->cpl;
+}
 
-	t->counted = ns;
+static bool same_way(const struct hist_rec *a, const struct hist_rec *b)
+{
+	return a->cr3 == b->cr3 && same_kind(&a->from, &b->from) && same_kind(&a->to, &b->to);
+}
+
+/* A system call that differs from the last one in what struct rec_call has place for */
+static bool call_again(struct trace *t, const struct hist_rec *r)
+{
+	struct rec_call *x;
+
+	if (!same_way(r, &t->call) || r->to.rip != t->call.to.rip || r->b >= LINUX_CALLS || (t->plain && t->plain[r->b]))
+		return false;
 	x = trace_queue_rec(&t->q, sizeof(*x));
-	*x = (struct rec_count){.kind = REC_COUNT, .time = ns, .traps = t->cpu->history->ntraps, .fills = t->cpu->mmu.fills,
-		.insns = t->cpu->insns, .exits = jit_exits(machine_jit(t->m))};
+	*x = (struct rec_call){.kind = REC_CALL, .back = CALL_OPEN, .number = (uint16_t)r->b, .insns = r->insns, .from = r->from.rip};
+	t->open = x;
+	return true;
+}
+
+/*
+ * Its way back, unless something has been put down since, or the clock is to be read again. It returns to the program that made it:
+ * linux_procs would learn nothing.
+ */
+static bool back_again(struct trace *t, const struct hist_rec *r)
+{
+	struct rec_call *x = t->open;
+
+	if (!x || (uint8_t *)(x + 1) != t->q.at || !same_way(r, &t->back) || r->from.rip != t->back.from.rip ||
+		r->insns - x->insns >= SPAN_INSNS)
+		return false;
+	if (r->to.rip != x->from + 2 && r->to.rip != t->back.to.rip)
+		return false;
+	x->back = r->to.rip == x->from + 2 ? CALL_NEXT : CALL_LIKE;
+	x->took = (uint32_t)(r->insns - x->insns);
+	x->result = r->b;
+	t->open = NULL;
+	return true;
 }
 
 static void seen(void *opaque, struct vcpu *cpu, const struct hist_rec *r)
@@ -101,6 +166,12 @@ static void seen(void *opaque, struct vcpu *cpu, const struct hist_rec *r)
 	struct trace *t = opaque;
 	int64_t more = (int64_t)cpu->gpr[GPR_RAX];
 
+	if (r->what == TR_SYSRET && back_again(t, r))
+		return;
+	if (r->insns - t->stamped >= SPAN_INSNS || r->what == TR_INTERRUPT)
+		stamp(t);
+	if (r->what == TR_SYSCALL && call_again(t, r))
+		return;
 	if (t->procs && r->to.cpl == 3 && r->from.cpl != 3 &&
 		linux_user(t->procs, cpu, mode_code_size(r->to.mode) == 8, space_of(r), r->to.rip))
 		put_program(t, space_of(r), true);
@@ -125,13 +196,6 @@ static void seen(void *opaque, struct vcpu *cpu, const struct hist_rec *r)
 		put_move(t, r, more);
 		break;
 	}
-	if (r->time - t->counted >= COUNTER_NS)
-		counters(t, r->time);
-}
-
-static uint64_t now(void *opaque)
-{
-	return trace_time_now(&((struct trace *)opaque)->time);
 }
 
 static void line(void *opaque, struct vcpu *cpu, int level)
@@ -142,26 +206,29 @@ static void line(void *opaque, struct vcpu *cpu, int level)
 	if (!level || t->line_up)
 		return;
 	t->line_up = true;
+	stamp(t);
 	x = trace_queue_rec(&t->q, sizeof(*x));
-	*x = (struct rec_line){.kind = REC_LINE, .time = trace_time_now(&t->time)};
+	*x = (struct rec_line){.kind = REC_LINE};
 }
 
 static void requested(void *opaque, int gsi, unsigned vector, const char *source)
 {
 	struct trace *t = opaque;
-	struct rec_line *x = trace_queue_rec(&t->q, sizeof(*x));
+	struct rec_line *x;
 
-	*x = (struct rec_line){.kind = REC_REQUEST, .gsi = (int8_t)gsi, .a = vector, .time = trace_time_now(&t->time),
-		.name = source};
+	stamp(t);
+	x = trace_queue_rec(&t->q, sizeof(*x));
+	*x = (struct rec_line){.kind = REC_REQUEST, .gsi = (int8_t)gsi, .a = vector, .name = source};
 }
 
 static void accessed(void *opaque, const char *device, uint64_t addr, uint64_t v, unsigned size, bool write)
 {
 	struct trace *t = opaque;
-	struct rec_access *x = trace_queue_rec(&t->q, sizeof(*x));
+	struct rec_access *x;
 
-	*x = (struct rec_access){.kind = REC_ACCESS, .size = (uint8_t)size, .write = write, .addr = addr, .value = v, .device = device,
-		.time = trace_time_now(&t->time)};
+	stamp(t);
+	x = trace_queue_rec(&t->q, sizeof(*x));
+	*x = (struct rec_access){.kind = REC_ACCESS, .size = (uint8_t)size, .write = write, .addr = addr, .value = v, .device = device};
 }
 
 static void *writer(void *opaque)
@@ -243,10 +310,10 @@ enum vm_err trace_new(struct trace **out, struct machine *m, const char *arg, bo
 	t->procs = linux_names ? linux_procs_new() : NULL;
 	t->encode = trace_encode_new(t->fd, h->opaque, linux_names);
 	BUG_ON(!t->path || (linux_names && !t->procs) || !trace_queue_init(&t->q));
-	put_move(t, &(struct hist_rec){.time = trace_time_now(&t->time), .cr3 = t->cpu->cr3, .to = place_now(t->cpu), .what = TR_MODE}, 0);
+	stamp(t);
+	put_move(t, &(struct hist_rec){.insns = t->cpu->insns, .cr3 = t->cpu->cr3, .to = place_now(t->cpu), .what = TR_MODE}, 0);
 	start_writer(t);
 	h->seen = seen;
-	h->now = now;
 	h->line = line;
 	h->seen_opaque = t;
 	machine_watch_irqs(m, requested, t);
@@ -265,7 +332,6 @@ void trace_free(struct trace *t)
 		return;
 	h = machine_cpu(t->m)->history;
 	h->seen = NULL;
-	h->now = NULL;
 	h->line = NULL;
 	machine_watch_irqs(t->m, NULL, NULL);
 	jit_count_insns(machine_jit(t->m), false);

@@ -43,6 +43,13 @@ struct program {
 	char name[sizeof(((struct rec_program *)0)->name)];
 };
 
+/* Time between two readings of the clock; a rate is ns an instruction, 32.32 */
+struct pace {
+	uint64_t ns, insns, end; /* the reading before, and ns of the one after */
+	uint64_t rate, usual;
+	uint64_t last;		 /* handed out: time never runs backwards */
+};
+
 struct trace_encode {
 	bool linux_names;
 	const struct symbols *symbols;
@@ -65,6 +72,10 @@ struct trace_encode {
 	uint64_t irq_flow[MACHINE_GSIS], msi_flow[MAX_VECTORS]; /* of a device's request, likewise */
 	const char *irq_name[MACHINE_GSIS], *msi_name[MAX_VECTORS]; /* who pulled or sent last */
 	struct rec_count counted;
+	uint64_t counted_at;
+	uint64_t now;	      /* time of the record in hand */
+	struct pace pace;
+	struct rec_move call, back; /* the last of each kind, for struct rec_call */
 	/* of the next move */
 	struct rec_trap trap;
 	bool has_trap, fresh;
@@ -136,9 +147,9 @@ static void new_mode(struct trace_encode *t, const struct rec_move *r)
 	if (t->mode && !strcmp(t->mode, mode))
 		return;
 	if (t->mode)
-		end(t, r->time, T_MODE);
+		end(t, t->now, T_MODE);
 	t->mode = mode;
-	begin(t, r->time, T_MODE, mode);
+	begin(t, t->now, T_MODE, mode);
 }
 
 static void new_space(struct trace_encode *t, const struct rec_move *r)
@@ -146,11 +157,11 @@ static void new_space(struct trace_encode *t, const struct rec_move *r)
 	char name[80];
 
 	if (t->has_space)
-		end(t, r->time, T_SPACE);
+		end(t, t->now, T_SPACE);
 	t->has_space = true;
 	t->space = space_of(r);
 	space_name(t, t->space, name, sizeof(name));
-	begin(t, r->time, T_SPACE, name);
+	begin(t, t->now, T_SPACE, name);
 }
 
 static void states(struct trace_encode *t, const struct rec_move *r)
@@ -160,12 +171,12 @@ static void states(struct trace_encode *t, const struct rec_move *r)
 	if (t->ring != r->to_cpl) {
 		/* the others lie within ring 0's, which halves the packets of a system call */
 		if (t->ring > 0)
-			end(t, r->time, T_RING);
+			end(t, t->now, T_RING);
 		if (t->ring < 0)
-			begin(t, r->time, T_RING, rings[0]);
+			begin(t, t->now, T_RING, rings[0]);
 		t->ring = r->to_cpl;
 		if (t->ring)
-			begin(t, r->time, T_RING, rings[t->ring & 3]);
+			begin(t, t->now, T_RING, rings[t->ring & 3]);
 	}
 	if (!t->mode || t->mode_bits != r->to_mode)
 		new_mode(t, r);
@@ -221,12 +232,12 @@ static void enter(struct trace_encode *t, const struct rec_move *r)
 	char name[80];
 
 	if (t->nopen == MAX_OPEN)
-		close_down_to(t, r->time, 0);
+		close_down_to(t, t->now, 0);
 	if (t->has_trap)
 		snprintf(name, sizeof(name), "%s %s", explain_vector(vec), check_rows[t->trap.check].id);
 	else
 		interrupt_name(t, vec, exception ? -1 : r->more, name, sizeof(name));
-	pb_event(&t->pb, r->time, EV_BEGIN, track, name);
+	pb_event(&t->pb, t->now, EV_BEGIN, track, name);
 	note_code(t, "from", r->from_base + r->from);
 	note_code(t, "handler", r->to_base + r->to);
 	if (t->has_trap && t->trap.has_code)
@@ -248,7 +259,7 @@ static void leave(struct trace_encode *t, const struct rec_move *r)
 	while (i && (t->open[i - 1].rip != r->to || (t->open[i - 1].cs & ~3) != (r->to_cs & ~3)))
 		i--;
 	if (i)
-		close_down_to(t, r->time, i - 1);
+		close_down_to(t, t->now, i - 1);
 }
 
 /* ---- system calls ---- */
@@ -316,7 +327,7 @@ static void call(struct trace_encode *t, const struct rec_move *r)
 		return;
 	s->calls++;
 	s->back = r->from + 2; /* SYSCALL, INT n; SYSENTER's way back is the guest's secret */
-	pb_event(&t->pb, r->time, EV_BEGIN, s->uuid, known ? known : name);
+	pb_event(&t->pb, t->now, EV_BEGIN, s->uuid, known ? known : name);
 	note_code(t, "from", r->from_base + r->from);
 	if (known && t->path[0])
 		pb_note_text(&t->pb, "file", t->path);
@@ -328,7 +339,7 @@ static void call(struct trace_encode *t, const struct rec_move *r)
 /* @s's innermost call is over; if it came back to where it was made from, AX has its result. */
 static void call_ends(struct trace_encode *t, const struct rec_move *r, struct space_track *s)
 {
-	pb_event(&t->pb, r->time, EV_END, s->uuid, NULL);
+	pb_event(&t->pb, t->now, EV_END, s->uuid, NULL);
 	if (t->linux_names && s->back && s->back == r->to)
 		pb_note_int(&t->pb, "result", mode_code_size(r->to_mode) == 8 ? r->more : (int32_t)r->more);
 	pb_done(&t->pb);
@@ -340,14 +351,14 @@ static void ring3_runs(struct trace_encode *t, const struct rec_move *r)
 {
 	struct space_track *s;
 
-	close_down_to(t, r->time, 0);
+	close_down_to(t, t->now, 0);
 	for (unsigned i = 0; t->exiting && i < t->nspaces; i++)
 		if (t->spaces[i].used && t->spaces[i].exiting)
-			retire(t, r->time, &t->spaces[i]);
+			retire(t, t->now, &t->spaces[i]);
 	t->exiting = false;
 	s = find_track(t, space_of(r));
 	if (s && t->fresh)
-		retire(t, r->time, s);
+		retire(t, t->now, s);
 	while (s && s->used && s->calls)
 		call_ends(t, r, s);
 	if (t->fresh) /* now it has a name */
@@ -398,23 +409,24 @@ static void counter(struct trace_encode *t, uint64_t ns, uint64_t track, uint64_
 /* Rates are of guest time. */
 static void counters(struct trace_encode *t, const struct rec_count *r)
 {
-	double gone = (double)(r->time - t->counted.time);
+	double gone = (double)(t->now - t->counted_at);
 
-	counter(t, r->time, T_COUNT_EXC, r->traps);
-	counter(t, r->time, T_COUNT_TLB, r->fills);
-	counter(t, r->time, T_COUNT_INSNS, r->insns);
-	counter(t, r->time, T_COUNT_EXITS, (uint64_t)((double)(r->exits - t->counted.exits) * 1e9 / gone));
-	pb_event(&t->pb, r->time, EV_COUNTER, T_COUNT_MIPS, NULL);
+	counter(t, t->now, T_COUNT_EXC, r->traps);
+	counter(t, t->now, T_COUNT_TLB, r->fills);
+	counter(t, t->now, T_COUNT_INSNS, r->insns);
+	counter(t, t->now, T_COUNT_EXITS, (uint64_t)((double)(r->exits - t->counted.exits) * 1e9 / gone));
+	pb_event(&t->pb, t->now, EV_COUNTER, T_COUNT_MIPS, NULL);
 	pb_counter_double(&t->pb, (double)(r->insns - t->counted.insns) * 1e3 / gone);
 	pb_done(&t->pb);
 	t->counted = *r;
+	t->counted_at = t->now;
 }
 
 static void begin_flow(struct trace_encode *t, const struct rec_line *r, uint64_t track, const char *name, uint64_t *flow)
 {
 	if (!*flow)
 		*flow = ++t->flows;
-	pb_event(&t->pb, r->time, EV_INSTANT, track, name);
+	pb_event(&t->pb, t->now, EV_INSTANT, track, name);
 	pb_flow(&t->pb, *flow);
 	pb_done(&t->pb);
 }
@@ -439,51 +451,160 @@ static void device(struct trace_encode *t, const struct rec_access *r)
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s %s", r->device, r->write ? "write" : "read");
-	pb_event(&t->pb, r->time, EV_INSTANT, T_DEVICES, name);
+	pb_event(&t->pb, t->now, EV_INSTANT, T_DEVICES, name);
 	pb_note(&t->pb, "register", r->addr);
 	pb_note(&t->pb, "value", r->value);
 	pb_note(&t->pb, "bytes", r->size);
 	pb_done(&t->pb);
 }
 
+/* ---- time ---- */
+
+/*
+ * Between two readings time goes on with the instructions. Where it took far longer than they usually do, the guest was waiting, most likely
+ * for an interrupt and thus at the end, because an interrupt has the clock read.
+ */
+static void new_pace(struct pace *p, const struct rec_time *from, const struct rec_time *to)
+{
+	uint64_t insns = to->insns - from->insns, ns = to->ns - from->ns, rate;
+
+	p->end = to->ns;
+	p->rate = 0;
+	if (to->insns <= from->insns || to->ns < from->ns || ns >> 32) /* a snapshot was loaded, or the guest slept for seconds */
+		return;
+	rate = (ns << 32) / insns;
+	p->rate = rate < 4 * p->usual ? rate : p->usual;
+	if (rate < 4 * p->usual)
+		p->usual += ((int64_t)rate - (int64_t)p->usual) / 8;
+	else
+		p->usual += p->usual / 64 + 1;
+}
+
+static void be_at(struct trace_encode *t, uint64_t insns)
+{
+	struct pace *p = &t->pace;
+	uint64_t ns = p->ns;
+
+	if (insns > p->insns)
+		ns += (uint64_t)((unsigned __int128)(insns - p->insns) * p->rate >> 32);
+	ns = ns < p->end ? ns : p->end;
+	p->last = ns > p->last ? ns : p->last;
+	t->now = p->last;
+}
+
+static void clock_read(struct trace_encode *t, const struct rec_time *r, const struct rec_time *next)
+{
+	t->pace.ns = r->ns;
+	t->pace.insns = r->insns;
+	if (next) {
+		new_pace(&t->pace, r, next);
+	} else { /* it is in another chunk */
+		t->pace.rate = t->pace.usual;
+		t->pace.end = UINT64_MAX;
+	}
+	be_at(t, r->insns);
+}
+
 /* ---- the records ---- */
 
-static unsigned one(struct trace_encode *t, const void *r)
+static const uint8_t rec_size[] = {
+	[REC_TIME] = sizeof(struct rec_time),
+	[REC_MOVE] = sizeof(struct rec_move),
+	[REC_CALL] = sizeof(struct rec_call),
+	[REC_TRAP] = sizeof(struct rec_trap),
+	[REC_PATH] = sizeof(struct rec_path),
+	[REC_PROGRAM] = sizeof(struct rec_program),
+	[REC_LINE] = sizeof(struct rec_line),
+	[REC_REQUEST] = sizeof(struct rec_line),
+	[REC_ACCESS] = sizeof(struct rec_access),
+	[REC_COUNT] = sizeof(struct rec_count),
+};
+
+static unsigned next_rec(const struct chunk *c, unsigned at)
 {
-	switch (*(const uint8_t *)r) {
+	BUG_ON(c->data[at] >= ARRAY_SIZE(rec_size));
+	return at + ((rec_size[c->data[at]] + 7u) & ~7u);
+}
+
+static const struct rec_time *next_reading(const struct chunk *c, unsigned at)
+{
+	for (at = next_rec(c, at); at < c->len; at = next_rec(c, at))
+		if (c->data[at] == REC_TIME)
+			return (const void *)(c->data + at);
+	return NULL;
+}
+
+static void full_move(struct trace_encode *t, const struct rec_move *r)
+{
+	be_at(t, r->insns);
+	move(t, r);
+	if (r->what == TR_SYSCALL)
+		t->call = *r;
+	else if (r->what == TR_SYSRET)
+		t->back = *r;
+}
+
+static void call_and_back(struct trace_encode *t, const struct rec_call *r)
+{
+	struct rec_move back;
+
+	t->call.b = r->number;
+	t->call.from = r->from;
+	be_at(t, r->insns);
+	move(t, &t->call);
+	if (r->back == CALL_OPEN)
+		return;
+	back = t->back;
+	if (r->back == CALL_NEXT)
+		back.to = r->from + 2;
+	back.more = (int64_t)r->result;
+	be_at(t, r->insns + r->took);
+	move(t, &back);
+}
+
+static void one(struct trace_encode *t, const struct chunk *c, unsigned at)
+{
+	const void *r = c->data + at;
+
+	switch (c->data[at]) {
+	case REC_TIME:
+		clock_read(t, r, next_reading(c, at));
+		break;
 	case REC_MOVE:
-		move(t, r);
-		return sizeof(struct rec_move);
+		full_move(t, r);
+		break;
+	case REC_CALL:
+		call_and_back(t, r);
+		break;
 	case REC_TRAP:
 		t->trap = *(const struct rec_trap *)r;
 		t->has_trap = true;
-		return sizeof(struct rec_trap);
+		break;
 	case REC_PATH:
 		memcpy(t->path, ((const struct rec_path *)r)->text, REC_TEXT);
-		return sizeof(struct rec_path);
+		break;
 	case REC_PROGRAM:
 		program(t, r);
-		return sizeof(struct rec_program);
+		break;
 	case REC_LINE:
 		begin_flow(t, r, T_LINE, "INTR rises", &t->flow);
-		return sizeof(struct rec_line);
+		break;
 	case REC_REQUEST:
 		request(t, r);
-		return sizeof(struct rec_line);
+		break;
 	case REC_ACCESS:
 		device(t, r);
-		return sizeof(struct rec_access);
+		break;
 	case REC_COUNT:
 		counters(t, r);
-		return sizeof(struct rec_count);
+		break;
 	}
-	BUG_ON(true);
 }
 
 void trace_encode_chunk(struct trace_encode *t, const struct chunk *c)
 {
-	for (unsigned at = 0; at < c->len;)
-		at += (one(t, c->data + at) + 7) & ~7u;
+	for (unsigned at = 0; at < c->len; at = next_rec(c, at))
+		one(t, c, at);
 }
 
 static void tracks(struct trace_encode *t)
@@ -512,6 +633,7 @@ struct trace_encode *trace_encode_new(int fd, const struct symbols *symbols, boo
 	t->symbols = symbols;
 	t->linux_names = linux_names;
 	t->ring = -1;
+	t->pace.usual = BIT(32);
 	tracks(t);
 	return t;
 }

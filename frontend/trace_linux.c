@@ -23,10 +23,9 @@ struct proc {
 
 /* What a system call is to us; a path's argument follows */
 enum kind { PLAIN, FORK, EXEC, EXIT, KIND = 3, PATH = 4 /* + 8 * argument */ };
-#define MAX_CALLS 512
 
 struct linux_procs {
-	uint8_t kind[2][MAX_CALLS]; /* by number: 32-bit, 64-bit calls */
+	uint8_t kind[2][LINUX_CALLS]; /* by number: 32-bit, 64-bit calls */
 	uint8_t hint[MAX_PROCS]; /* by hash of the space: where it was found last */
 	struct proc proc[MAX_PROCS];
 	unsigned next; /* is overwritten next */
@@ -82,7 +81,7 @@ struct linux_procs *linux_procs_new(void)
 {
 	struct linux_procs *p = calloc(1, sizeof(*p));
 
-	for (unsigned n = 0; p && n < MAX_CALLS; n++)
+	for (unsigned n = 0; p && n < LINUX_CALLS; n++)
 		for (unsigned wide = 0; wide < 2; wide++)
 			if (linux_call_name(wide, n))
 				p->kind[wide][n] = kind_of(linux_call_name(wide, n));
@@ -97,7 +96,7 @@ void linux_procs_free(struct linux_procs *p)
 bool linux_call_path(const struct linux_procs *p, struct vcpu *cpu, bool wide, uint64_t nr, char *buf, size_t n)
 {
 	static const uint8_t args64[] = {GPR_RDI, GPR_RSI}, args32[] = {GPR_RBX, GPR_RCX};
-	uint8_t kind = (uint32_t)nr < MAX_CALLS ? p->kind[wide][(uint32_t)nr] : PLAIN;
+	uint8_t kind = (uint32_t)nr < LINUX_CALLS ? p->kind[wide][(uint32_t)nr] : PLAIN;
 	unsigned got;
 	uint64_t at;
 
@@ -124,6 +123,11 @@ static struct proc *find(struct linux_procs *p, uint64_t space)
 	return NULL;
 }
 
+const uint8_t *linux_call_kinds(const struct linux_procs *p, bool wide)
+{
+	return p->kind[wide];
+}
+
 const char *linux_process(const struct linux_procs *p, uint64_t space)
 {
 	const struct proc *q = find((struct linux_procs *)p, space);
@@ -133,7 +137,7 @@ const char *linux_process(const struct linux_procs *p, uint64_t space)
 
 bool linux_call(struct linux_procs *p, bool wide, uint64_t nr, uint64_t space, uint64_t back)
 {
-	unsigned kind = (uint32_t)nr < MAX_CALLS ? p->kind[wide][(uint32_t)nr] & KIND : PLAIN;
+	unsigned kind = (uint32_t)nr < LINUX_CALLS ? p->kind[wide][(uint32_t)nr] & KIND : PLAIN;
 	struct proc *q;
 
 	if (kind == PLAIN)

@@ -11,6 +11,7 @@
 #include "cpu/ring0/history.h"
 
 #define LINUX_NAME 32
+#define LINUX_CALLS 512 /* numbers of system calls are less */
 
 struct linux_procs;
 
@@ -19,6 +20,8 @@ void linux_procs_free(struct linux_procs *p);
 
 /* linux_call_name() - of system call @n by SYSCALL in 64-bit code (@wide), or by int 80h or SYSENTER; NULL: not known */
 const char *linux_call_name(bool wide, uint64_t n);
+/* linux_call_kinds() - by number: 0 if neither linux_call_path() nor linux_call() has any use for the call */
+const uint8_t *linux_call_kinds(const struct linux_procs *p, bool wide);
 /* linux_call_path() - the file that call @nr, about to be entered, has been given; false: it takes none, or it is not in memory */
 bool linux_call_path(const struct linux_procs *p, struct vcpu *cpu, bool wide, uint64_t nr, char *buf, size_t n);
 /*

@@ -4,6 +4,10 @@
  * The machine's thread notes what only it can see (registers, guest memory, interrupt controllers) and formats nothing; the
  * writer's thread makes packets of it (trace_encode.c). A full chunk goes to the writer under a lock, so that a record costs
  * its stores only. When the writer is CHUNKS behind, the machine waits for it: nothing is ever lost.
+ *
+ * Reading the clock would be most of what a system call costs here. A reading is a record of its own (REC_TIME), made once in
+ * SPAN_INSNS instructions and at what comes from outside: interrupts, requests, accesses to devices. Other records are of its
+ * moment; transitions carry a count of instructions instead of a time, and the writer shares out the time between two readings.
  */
 #ifndef FRONTEND_TRACE_REC_H
 #define FRONTEND_TRACE_REC_H
@@ -11,16 +15,35 @@
 #include "cpu/ring0/history.h"
 #include <pthread.h>
 
-enum rec_kind { REC_MOVE, REC_TRAP, REC_PATH, REC_PROGRAM, REC_LINE, REC_REQUEST, REC_ACCESS, REC_COUNT };
+enum rec_kind { REC_TIME, REC_MOVE, REC_CALL, REC_TRAP, REC_PATH, REC_PROGRAM, REC_LINE, REC_REQUEST, REC_ACCESS, REC_COUNT };
+
+#define SPAN_INSNS 1000
+
+struct rec_time {
+	uint8_t kind;
+	uint64_t ns, insns; /* virtual time, instructions executed */
+};
 
 /* A transition. Preceded by what belongs to it: REC_TRAP, REC_PATH, REC_PROGRAM */
 struct rec_move {
 	uint8_t kind, what, from_cpl, to_cpl;
 	uint16_t from_cs, to_cs;
-	uint64_t time, cr3, a, b;
+	uint64_t insns, cr3, a, b;
 	uint64_t from, to; /* offsets in their code segments */
 	uint32_t from_mode, to_mode, from_base, to_base;
 	int64_t more;	   /* an interrupt's source, machine_vector_source(); else AX */
+};
+
+/*
+ * A system call and its way back in one, by SYSCALL or SYSENTER and their returns: all else is as in the last move of each kind,
+ * and nothing happened between the two.
+ */
+enum call_back { CALL_OPEN, CALL_NEXT, CALL_LIKE }; /* not back yet; to what follows the call; to where the last full one did */
+struct rec_call {
+	uint8_t kind, back; /* enum call_back */
+	uint16_t number;
+	uint32_t took;	    /* instructions */
+	uint64_t insns, from, result;
 };
 
 /* The exception that the next move is about */
@@ -45,17 +68,17 @@ struct rec_program { /* @space runs a program that it did not run before, called
 struct rec_line { /* the INTR wire rises; a device pulls @gsi (-1: sends a message of vector @a) */
 	uint8_t kind;
 	int8_t gsi;
-	uint64_t time, a;
+	uint64_t a;
 	const char *name;
 };
 struct rec_access { /* of a device's register */
 	uint8_t kind, size, write;
-	uint64_t time, addr, value;
+	uint64_t addr, value;
 	const char *device;
 };
 struct rec_count { /* totals */
 	uint8_t kind;
-	uint64_t time, traps, fills, insns, exits;
+	uint64_t traps, fills, insns, exits;
 };
 
 #define CHUNK_BYTES (32 * 1024)

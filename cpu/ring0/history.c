@@ -49,14 +49,12 @@ const struct trap *history_trap(const struct history *h, uint64_t no)
 
 /*
  * Asking the host for the time would cost more than a system call does: calls and returns are put down at the time the
- * clock was last asked (by a device, a timer, an interrupt, an exception) unless somebody follows the trace.
+ * clock was last asked (by a device, a timer, an interrupt, an exception).
  */
-static uint64_t rec_time(const struct vcpu *cpu, const struct history *h, enum transition what)
+static uint64_t rec_time(const struct vcpu *cpu, enum transition what)
 {
 	if (!cpu->clock)
 		return 0;
-	if (UNLIKELY(h->now != NULL))
-		return h->now(h->seen_opaque);
 	return what == TR_INTERRUPT ? clock_now(cpu->clock) : clock_last(cpu->clock);
 }
 
@@ -68,7 +66,7 @@ void history_add(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b)
 	if (!h || h->off)
 		return;
 	r = &h->rec[++h->nrecs & (HISTORY_RECS - 1)];
-	r->time = rec_time(cpu, h, what);
+	r->time = rec_time(cpu, what);
 	r->insns = cpu->insns;
 	r->cr3 = cpu->cr3;
 	r->a = a;

@@ -54,10 +54,9 @@ struct history {
 	/* -d trap: each exception once its delivery has succeeded or failed; may be NULL */
 	void (*told)(void *opaque, struct vcpu *cpu, const struct trap *t);
 	void *opaque; /* of told, and of the readers: the frontend's symbols, or NULL */
-	/* -trace: each transition when it has been noted, each change of the INTR wire, the time of both; may be NULL, all three */
+	/* -trace: each transition when it has been noted, each change of the INTR wire; may be NULL, both */
 	void (*seen)(void *opaque, struct vcpu *cpu, const struct hist_rec *r);
 	void (*line)(void *opaque, struct vcpu *cpu, int level);
-	uint64_t (*now)(void *opaque);
 	void *seen_opaque;
 };
 
