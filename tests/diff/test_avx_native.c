@@ -14,6 +14,7 @@
 #include "tests/unit/ring0_fix.h"
 #include "cpu/insn/rows.h"
 #include "mmu/base/log.h"
+#include "tests/diff/support/fpcase.h"
 #include "tests/diff/support/values.h"
 #include "tests/diff/support/vexgen.h"
 #include <check.h>
@@ -335,8 +336,53 @@ static void record(struct run *t, const struct state *s)
 	t->hash = hash(t->hash, s->mem, sizeof(s->mem));
 }
 
+struct shrinking {
+	struct run *t;
+	const uint8_t *code;
+	const struct insn *in;
+	unsigned off;
+	struct state s;
+};
+
+/* From k->s by the host, whose end is t->n->s then, and by us: @ours is our end already, or NULL. */
+static const char *compare(struct shrinking *k, struct state *ours)
+{
+	struct state emu;
+
+	if (!ours) {
+		ours = &emu;
+		emu = k->s;
+		emulate(k->t, k->in, &emu, k->off);
+	}
+	native_run(k->t, &k->s, k->off, k->code, k->in->len);
+	if (vexgen_is_approximate(&insn_rows[k->in->id]))
+		settle_approximate(&k->t->n->s, ours);
+	return difference(&k->t->n->s, ours);
+}
+
+static bool still_differs(void *opaque)
+{
+	return compare(opaque, NULL) != NULL;
+}
+
+static struct fpcase fpcase_of(struct state *s, unsigned off)
+{
+	return (struct fpcase){&s->f, &s->rax, &s->rcx, &s->rdx, &s->flags, s->mem, sizeof(s->mem), off};
+}
+
+/* A row for fp_cases.def, with as little in it as makes the difference. */
+static void print_row(struct shrinking *k)
+{
+	struct fpcase c = fpcase_of(&k->s, k->off);
+
+	if (!vexgen_is_gather(&insn_rows[k->in->id])) /* indexes must stay within reach */
+		fpcase_shrink(&c, still_differs, k);
+	fpcase_print(stderr, "AVX", k->code, k->in->len, &c);
+}
+
 static void one(struct run *t, const struct insn_row *r, const uint8_t *code, const struct insn *in)
 {
+	struct shrinking k;
 	unsigned off = MEM_MID + (value_rnd() & 1 ? 0 : value_rnd() & 31);
 	struct state in_s, emu;
 	const char *why;
@@ -352,10 +398,8 @@ static void one(struct run *t, const struct insn_row *r, const uint8_t *code, co
 	t->cases++;
 	if (!natively(r))
 		return;
-	native_run(t, &in_s, off, code, in->len);
-	if (vexgen_is_approximate(r))
-		settle_approximate(&t->n->s, &emu);
-	why = difference(&t->n->s, &emu);
+	k = (struct shrinking){t, code, in, off, in_s};
+	why = compare(&k, &emu);
 	if (why && !t->bad++) {
 		char text[128];
 
@@ -367,6 +411,7 @@ static void one(struct run *t, const struct insn_row *r, const uint8_t *code, co
 		show("before", &in_s, in, off);
 		show("native", &t->n->s, in, off);
 		show("ours", &emu, in, off);
+		print_row(&k);
 	}
 }
 
@@ -399,16 +444,62 @@ static bool recorded_is(unsigned id, uint32_t h)
 	return false;
 }
 
+/* Cases that once differed, as this test prints them. */
+static const struct {
+	const char *test, *code;
+	unsigned off;
+	const char *state;
+} known[] = {
+#define FP_CASE(test, code, off, state) {#test, code, off, state},
+#include "tests/diff/fp_cases.def"
+#undef FP_CASE
+};
+
+static void begin(struct run *t)
+{
+	t->fix = fix_prot(0);
+	t->fix->cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+	t->fix->cpu->xcr0 = 7;
+	vcpu_update(t->fix->cpu);
+	native_setup(t);
+}
+
+START_TEST(known_cases)
+{
+	struct run t = {.n = NULL};
+	unsigned n = 0;
+
+	begin(&t);
+	for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
+		uint8_t code[16];
+		struct insn in;
+		struct shrinking k = {&t, code, &in, known[i].off, {.vec = 0}};
+		struct fpcase c = fpcase_of(&k.s, known[i].off);
+
+		if (strcmp(known[i].test, "AVX"))
+			continue;
+		fpcase_code(known[i].code, code);
+		k.s.f.xstate_bv = 7;
+		ck_assert_msg(fpcase_parse(known[i].state, &c) && c.off <= MEM_SIZE - 96 &&
+			insn_decode(t.fix->cpu->index, code, 15, 8, &in) == DECODE_OK, "%s: no case", known[i].code);
+		if (!host_has(insn_rows[in.id].feature))
+			continue;
+		ck_assert_msg(!still_differs(&k), "%s %s differs", known[i].code, known[i].state);
+		n++;
+	}
+	free(t.n);
+	fix_free(t.fix);
+	printf("%u known cases\n", n);
+}
+END_TEST
+
 START_TEST(every_row)
 {
-	struct run t = {.fix = fix_prot(0)};
+	struct run t = {.n = NULL};
 	unsigned rows = 0, failed = 0, total = 0, native = 0;
 	FILE *out = getenv("BLESS") ? fopen("tests/diff/avx_recorded.def", "w") : NULL;
 
-	t.fix->cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
-	t.fix->cpu->xcr0 = 7;
-	vcpu_update(t.fix->cpu);
-	native_setup(&t);
+	begin(&t);
 	if (out)
 		fprintf(out, "/* RECORDED(row, hash of its first outcomes): written by BLESS=1 test_avx_native */\n");
 	for (unsigned id = 0; id < INSN_COUNT; id++) {
@@ -448,6 +539,7 @@ int main(int argc, char **argv)
 	if (argc > 2)
 		only = argv[2];
 	tcase_set_timeout(c, 600);
+	tcase_add_test(c, known_cases);
 	tcase_add_test(c, every_row);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);

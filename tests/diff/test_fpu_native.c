@@ -7,6 +7,7 @@
  */
 #include "tests/unit/ring0_fix.h"
 #include "cpu/fpu/fpu.h"
+#include "tests/diff/support/fpcase.h"
 #include <stdio.h>
 
 #if defined(__x86_64__)
@@ -200,12 +201,72 @@ static void forget_pointers(const struct insn_row *row, bool word, uint8_t *a, c
 		memcpy(a + at, b + at, word ? 8 : 16);
 }
 
+/* One instruction, @len bytes, and the state it begins with. */
+struct one {
+	struct fix *f;
+	uint8_t *page;
+	const uint8_t *code;
+	unsigned len;
+	const struct insn *in;
+	struct run __attribute__((aligned(64))) s, host, ours;
+};
+
+/* From o->s by the host and by us: the same end? */
+static bool same(struct one *o)
+{
+	const struct insn_row *row = &insn_rows[o->in->id];
+	struct vcpu *cpu = o->f->cpu;
+	bool raised;
+
+	o->host = o->ours = o->s;
+	native(o->page, o->code, o->len, &o->host);
+	memcpy(&cpu->fpu, &o->s.fpu, sizeof(o->s.fpu));
+	cpu->eflags = o->s.flags;
+	cpu->gpr[0] = o->s.rax;
+	for (unsigned k = 0; k < 128; k++)
+		fix_wr(o->f, OPERAND_AT + k, o->s.mem[k], 1);
+	raised = fpu_exec(cpu, o->in, OPERAND_AT) != EXIT_NONE;
+	cpu->event.pending = false;
+	memcpy(&o->ours.fpu, &cpu->fpu, sizeof(cpu->fpu));
+	o->ours.flags = cpu->eflags;
+	o->ours.rax = cpu->gpr[0];
+	for (unsigned k = 0; k < 128; k++)
+		o->ours.mem[k] = fix_rd(o->f, OPERAND_AT + k, 1);
+	if (!strncmp(row->mnemonic, "fnst", 4) || !strcmp(row->mnemonic, "fnsave"))
+		forget_pointers(row, o->code[0] == 0x66, o->host.mem, o->ours.mem);
+	return !raised && agree(row, &o->host, &o->ours);
+}
+
+static bool still_differs(void *opaque)
+{
+	return !same(opaque);
+}
+
+static struct fpcase fpcase_of(struct run *r)
+{
+	return (struct fpcase){&r->fpu, &r->rax, NULL, NULL, &r->flags, r->mem, sizeof(r->mem), 0};
+}
+
+/* What differs, and a row for fp_cases.def with as little in it as makes the difference. */
+static void tell(struct one *o)
+{
+	struct fpcase c = fpcase_of(&o->s);
+
+	printf("%s\n", insn_rows[o->in->id].id);
+	show("before", &o->s);
+	show("host  ", &o->host);
+	show("here  ", &o->ours);
+	fpcase_shrink(&c, still_differs, o);
+	fpcase_print(stdout, "X87", o->code, o->len, &c);
+}
+
 static unsigned one_row(struct fix *f, uint8_t *page, const struct insn_row *row, unsigned cases, bool word)
 {
 	uint64_t s = 88172645463325252ull + row->opcode * 77 + (row->match & 0xFFF);
 	unsigned bad = 0, n;
 	uint8_t code[16] = {0};
 	struct insn in;
+	struct one o;
 
 	code[0] = 0x66;
 	n = word + encode(row, code + word);
@@ -213,34 +274,11 @@ static unsigned one_row(struct fix *f, uint8_t *page, const struct insn_row *row
 		printf("%s does not decode\n", row->id);
 		return 1;
 	}
+	o = (struct one){.f = f, .page = page, .code = code, .len = n, .in = &in};
 	for (unsigned i = 0; i < cases; i++) {
-		struct run __attribute__((aligned(64))) a, b, c;
-
-		prepare(&s, &a);
-		b = c = a;
-		native(page, code, n, &a);
-		memcpy(&f->cpu->fpu, &b.fpu, sizeof(b.fpu));
-		f->cpu->eflags = b.flags;
-		f->cpu->gpr[0] = b.rax;
-		for (unsigned k = 0; k < 128; k++)
-			fix_wr(f, OPERAND_AT + k, b.mem[k], 1);
-		if (fpu_exec(f->cpu, &in, OPERAND_AT) != EXIT_NONE)
-			bad++;
-		memcpy(&b.fpu, &f->cpu->fpu, sizeof(b.fpu));
-		b.flags = f->cpu->eflags;
-		b.rax = f->cpu->gpr[0];
-		for (unsigned k = 0; k < 128; k++)
-			b.mem[k] = fix_rd(f, OPERAND_AT + k, 1);
-		if (!strncmp(row->mnemonic, "fnst", 4) || !strcmp(row->mnemonic, "fnsave"))
-			forget_pointers(row, word, a.mem, b.mem);
-		if (agree(row, &a, &b))
-			continue;
-		if (bad++ < 4) {
-			printf("%s\n", row->id);
-			show("before", &c);
-			show("host  ", &a);
-			show("here  ", &b);
-		}
+		prepare(&s, &o.s);
+		if (!same(&o) && bad++ < 4)
+			tell(&o);
 	}
 	return bad;
 }
@@ -250,6 +288,43 @@ static bool environment(const struct insn_row *row)
 {
 	return strstr(row->mnemonic, "env") || !strcmp(row->mnemonic, "fnsave") || !strcmp(row->mnemonic, "frstor");
 }
+
+/* Cases that once differed, as this test prints them. */
+static const struct {
+	const char *test, *code;
+	unsigned off;
+	const char *state;
+} known[] = {
+#define FP_CASE(test, code, off, state) {#test, code, off, state},
+#include "tests/diff/fp_cases.def"
+#undef FP_CASE
+};
+
+START_TEST(known_cases)
+{
+	uint8_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct fix *f = fix_new("max");
+	unsigned n = 0;
+
+	f->cpu->cr0 = (f->cpu->cr0 & ~(CR0_EM | CR0_TS)) | CR0_NE;
+	for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
+		uint8_t code[16];
+		struct insn in;
+		struct one o = {.f = f, .page = page, .code = code, .len = fpcase_code(known[i].code, code), .in = &in};
+		struct fpcase c = fpcase_of(&o.s);
+
+		if (strcmp(known[i].test, "X87"))
+			continue;
+		ck_assert_msg(fpcase_parse(known[i].state, &c) && insn_decode(f->cpu->index, code, 15, 8, &in) == DECODE_OK,
+			"%s: no case", known[i].code);
+		ck_assert_msg(same(&o), "%s %s differs", known[i].code, known[i].state);
+		n++;
+	}
+	printf("%u known cases\n", n);
+	fix_free(f);
+	munmap(page, 4096);
+}
+END_TEST
 
 START_TEST(rows_agree)
 {
@@ -289,6 +364,7 @@ int main(void)
 	int bad;
 
 	tcase_set_timeout(tc, 3600);
+	tcase_add_test(tc, known_cases);
 	tcase_add_test(tc, rows_agree);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

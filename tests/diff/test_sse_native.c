@@ -12,6 +12,7 @@
 #include "cpu/fpu/fpu.h"
 #include "tests/unit/ring0_fix.h"
 #include "cpu/insn/rows.h"
+#include "tests/diff/support/fpcase.h"
 #include "tests/diff/support/values.h"
 #include "mmu/base/log.h"
 #include <check.h>
@@ -243,6 +244,50 @@ static void show(const char *what, const struct state *s)
 		((unsigned long long *)s->mem)[3], ((unsigned long long *)s->mem)[2], s->f.fsw, s->f.ftw);
 }
 
+/* From state @s by the host, whose end is t->n->s then, and by us. NULL: the same */
+static const char *both(struct run *t, const struct insn *in, unsigned off, const struct state *s, struct state *ours)
+{
+	*ours = t->n->s = *s;
+	t->n->s.at = (uintptr_t)t->n->s.mem + off;
+	trap.hit = false;
+	((void (*)(struct native *))(uintptr_t)t->page)(t->n);
+	t->n->s.flags = trap.hit ? XM_FLAGS : t->n->s.flags & FL_ARITH;
+	emulate(t, in, ours, off);
+	if (is_approximate(&insn_rows[in->id]))
+		settle_approximate(&t->n->s, ours);
+	return difference(&t->n->s, ours);
+}
+
+static struct fpcase fpcase_of(struct state *s, unsigned off)
+{
+	return (struct fpcase){&s->f, &s->rax, &s->rcx, &s->rdx, &s->flags, s->mem, sizeof(s->mem), off};
+}
+
+struct shrinking {
+	struct run *t;
+	const struct insn *in;
+	unsigned off;
+	struct state s;
+};
+
+static bool still_differs(void *opaque)
+{
+	struct shrinking *k = opaque;
+	struct state ours;
+
+	return both(k->t, k->in, k->off, &k->s, &ours) != NULL;
+}
+
+/* A row for fp_cases.def, with as little in it as makes the difference. */
+static void print_row(struct run *t, const struct insn *in, const uint8_t *code, unsigned off, const struct state *s)
+{
+	struct shrinking k = {t, in, off, *s};
+	struct fpcase c = fpcase_of(&k.s, off);
+
+	fpcase_shrink(&c, still_differs, &k);
+	fpcase_print(stderr, "SSE", code, in->len, &c);
+}
+
 static void one(struct run *t, const struct insn_row *r, const uint8_t *code, const struct insn *in)
 {
 	bool whole = in->has_mem && (in->op[0].kind == OPND_MEM ? in->op[0].size : in->op[1].size) == 16;
@@ -251,17 +296,8 @@ static void one(struct run *t, const struct insn_row *r, const uint8_t *code, co
 	const char *why;
 
 	prepare(&in_s, value_rnd() & 1, t->unmask);
-	emu = in_s;
-	t->n->s = in_s;
-	t->n->s.at = (uintptr_t)t->n->s.mem + off;
-	trap.hit = false;
-	((void (*)(struct native *))(uintptr_t)t->page)(t->n);
-	t->n->s.flags = trap.hit ? XM_FLAGS : t->n->s.flags & FL_ARITH;
+	why = both(t, in, off, &in_s, &emu);
 	t->faults += trap.hit;
-	emulate(t, in, &emu, off);
-	if (is_approximate(r))
-		settle_approximate(&t->n->s, &emu);
-	why = difference(&t->n->s, &emu);
 	if (why) {
 		if (!t->bad++) {
 			fprintf(stderr, "%s: %s differs; bytes", r->id, why);
@@ -271,6 +307,7 @@ static void one(struct run *t, const struct insn_row *r, const uint8_t *code, co
 			show("before", &in_s);
 			show("native", &t->n->s);
 			show("ours", &emu);
+			print_row(t, in, code, off, &in_s);
 		}
 	}
 	t->cases++;
@@ -325,17 +362,30 @@ static bool is_simd(const struct insn_row *r)
 		!strcmp(r->semantics, "movnti"));
 }
 
+static void begin(struct run *t)
+{
+	t->fix = fix_new("max");
+	t->fix->cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+	t->fix->cpu->cr0 &= ~(uint64_t)(CR0_EM | CR0_TS);
+	t->n = aligned_alloc(64, (sizeof(*t->n) + 63) & ~63ul);
+	t->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert(t->page != MAP_FAILED && t->n);
+}
+
+static void end(struct run *t)
+{
+	munmap(t->page, 4096);
+	free(t->n);
+	fix_free(t->fix);
+}
+
 /* Every row whose id starts with @only. Return: the exceptions met */
 static unsigned all_rows(bool unmask)
 {
-	struct run t = {.fix = fix_new("max"), .unmask = unmask};
+	struct run t = {.unmask = unmask};
 	unsigned rows = 0, failed = 0, total = 0;
 
-	t.fix->cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
-	t.fix->cpu->cr0 &= ~(uint64_t)(CR0_EM | CR0_TS);
-	t.n = aligned_alloc(64, (sizeof(*t.n) + 63) & ~63ul);
-	t.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ck_assert(t.page != MAP_FAILED && t.n);
+	begin(&t);
 	for (unsigned id = 0; id < INSN_COUNT; id++) {
 		const struct insn_row *r = &insn_rows[id];
 
@@ -349,14 +399,54 @@ static unsigned all_rows(bool unmask)
 			fprintf(stderr, "%s: %u of %u cases differ\n", r->id, t.bad, t.cases);
 		failed += t.bad != 0;
 	}
-	munmap(t.page, 4096);
-	free(t.n);
-	fix_free(t.fix);
+	end(&t);
 	printf("%u rows, %u cases, %u exceptions, %u rows differ\n", rows, total, t.faults, failed);
 	ck_assert_uint_gt(rows, 0);
 	ck_assert_uint_eq(failed, 0);
 	return t.faults;
 }
+
+/* Cases that once differed, as this test prints them. */
+static const struct {
+	const char *test, *code;
+	unsigned off;
+	const char *state;
+} known[] = {
+#define FP_CASE(test, code, off, state) {#test, code, off, state},
+#include "tests/diff/fp_cases.def"
+#undef FP_CASE
+};
+
+START_TEST(known_cases)
+{
+	struct sigaction sa = {.sa_sigaction = on_fpe, .sa_flags = SA_SIGINFO}, old;
+	struct run t = {.unmask = true};
+	unsigned n = 0;
+
+	sigaction(SIGFPE, &sa, &old);
+	begin(&t);
+	for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
+		struct state s = {.flags = 0}, ours;
+		struct fpcase c = fpcase_of(&s, known[i].off);
+		uint8_t code[16];
+		struct insn in;
+
+		if (strcmp(known[i].test, "SSE"))
+			continue;
+		fpcase_code(known[i].code, code);
+		ck_assert_msg(fpcase_parse(known[i].state, &c) && c.off <= sizeof(s.mem) - 16 &&
+			insn_decode(t.fix->cpu->index, code, 15, 8, &in) == DECODE_OK, "%s: no case", known[i].code);
+		if (!host_has(insn_rows[in.id].feature))
+			continue;
+		build(t.page, code, in.len);
+		ck_assert_msg(!both(&t, &in, c.off, &s, &ours), "%s %s differs", known[i].code, known[i].state);
+		n++;
+	}
+	end(&t);
+	sigaction(SIGFPE, &old, NULL);
+	printf("%u known cases\n", n);
+}
+END_TEST
 
 START_TEST(every_row)
 {
@@ -390,6 +480,7 @@ int main(int argc, char **argv)
 		only = argv[2];
 #if defined(__x86_64__)
 	tcase_set_timeout(c, 3600);
+	tcase_add_test(c, known_cases);
 	tcase_add_test(c, every_row);
 	tcase_add_test(c, every_row_unmasked);
 #else
