@@ -166,7 +166,7 @@ void live_tell(struct loop *l, FILE *out)
 		if (v->hottest[0])
 			fprintf(out, "hottest: %s, %u %% of the samples\n", v->hottest, v->hot_share);
 	} else {
-		fprintf(out, "%s\n", v->on ? "counting ..." : "instructions are not counted; 'live on' begins");
+		fprintf(out, "%s\n", v->on ? "counting ..." : "MIPS, idle share and hottest place: not measured; 'live on' begins");
 	}
 	interrupt(l, out);
 	disk(l, out);
