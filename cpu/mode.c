@@ -107,8 +107,8 @@ uint32_t mode_key(const struct vcpu *cpu)
 
 bool mode_windowed(const struct vcpu *cpu)
 {
-	return cpu->cpl == 3 && (cpu->cr0 & CR0_PG) && !(cpu->eflags & (FL_VM | FL_AC)) && !is_code64(cpu) &&
-		(cpu->seg[SEG_CS].attr & SEGA_DB);
+	return cpu->cpl == 3 && (cpu->cr0 & CR0_PG) && !(cpu->eflags & (FL_VM | FL_AC)) &&
+		(is_code64(cpu) ? windows_table(&cpu->mmu) != NULL : !!(cpu->seg[SEG_CS].attr & SEGA_DB));
 }
 
 void mode_set(struct vcpu *cpu)
@@ -116,7 +116,7 @@ void mode_set(struct vcpu *cpu)
 	uint32_t key = mode_key(cpu);
 
 	if (UNLIKELY(cpu->mmu.win != NULL)) {
-		if (mode_windowed(cpu) && window_enter(&cpu->mmu))
+		if (mode_windowed(cpu) && window_enter(&cpu->mmu, is_code64(cpu)))
 			key |= MODE_WIN;
 		else
 			window_leave(&cpu->mmu);

@@ -39,11 +39,11 @@
 #define MODE_EDGE BIT(28)	/* 64-bit code from where a direct branch may leave the canonical addresses */
 #define MODE_EDGE_NEAR BIT(29)	/* ... and even one of less than MODE_NEAR_BYTES */
 #define MODE_NEAR_BYTES (16 << 20)
-#define MODE_WIN BIT(30)	/* 32-bit code at CPL 3 whose address space has a window (mmu/window.h) */
+#define MODE_WIN BIT(30)	/* 32- or 64-bit code at CPL 3 whose address space has a window (mmu/window.h) */
 #define MODE_V8086_IOPL3 BIT(25) /* VM=1 and IOPL=3: CLI/PUSHF... are free */
 
 uint32_t mode_key(const struct vcpu *cpu); /* but MODE_WIN */
-/* Is it code that a window is good for? */
+/* Is it code that a window is good for? There must be windows. */
 bool mode_windowed(const struct vcpu *cpu);
 /* mode_set() - cpu->mode anew, with MODE_WIN: a window is entered or left */
 void mode_set(struct vcpu *cpu);

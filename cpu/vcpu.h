@@ -221,7 +221,8 @@ struct vcpu {
 	struct mmu mmu;		  /* large; last */
 };
 
-#define VCPU_BIAS 128 /* the env register points here: gpr[] below, the hot words above, all in disp8 */
+/* The env register points here: gpr[5..15] below, the hot words above, all in disp8; modulo 64 it is what windows shift addresses by */
+#define VCPU_BIAS 168
 
 /* vcpu_new() - zeroed, 64-byte aligned, index built; @model: -cpu argument ("max", "pentium3,-sse", ...). */
 enum vm_err vcpu_new(struct vcpu **out, const char *model, struct space *mem, struct space *ports,

@@ -202,7 +202,7 @@ static void tick(struct vcpu *cpu)
 {
 	if (!mode_windowed(cpu))
 		return;
-	window_tick(&cpu->mmu, processor_us());
+	window_tick(&cpu->mmu, mode_code_size(cpu->mode) == 8, processor_us());
 	mode_set(cpu);
 }
 

@@ -25,7 +25,7 @@ static enum vm_err choose_backend(struct jit *j, struct err *e)
 	return j->be->init(j->cpu, &j->opt, &j->be_priv, e);
 }
 
-const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw", "inline", "window", "key64", "keygs",
+const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw", "inline", "window", "window64", "key64", "keygs",
 	"keyseg", "strings"};
 const unsigned jit_nopts = ARRAY_SIZE(jit_opts);
 

@@ -9,10 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOWS 6
+#define WINDOWS 6 /* of both kinds */
 #define CHUNK_SHIFT 21
 #define CHUNK_PAGES 512u
-#define CHUNKS (WINDOW_BYTES >> CHUNK_SHIFT)
+#define BUCKETS 256u
+#define PARTS 8		/* of a wide window */
+#define PART_SHIFT WINDOW_TABLE_SHIFT
+#define PART_BYTES BIT(PART_SHIFT)
+#define PART_GUARD (4ull << 30) /* on both sides: any displacement from inside that leaves it faults */
+#define TABLE_BYTES (8ull << (64 - PART_SHIFT))
+#define NOWHERE BIT(62)		/* of the table: far from any canonical address */
 #define CANDIDATES 64
 #define HOT_US 120000		/* at CPL 3 before an address space gets a window */
 #define IDLE_US 1000000		/* a window not entered for as long is given up: its pages count twice as resident */
@@ -30,6 +36,9 @@
 
 /* 2 MiB of a window */
 struct chunk {
+	struct chunk *next, *all;	/* in its bucket; of the window */
+	uint64_t no;			/* linear address >> CHUNK_SHIFT */
+	uint8_t *at;			/* where it is in our address space */
 	const uint8_t *leaf;		/* page-table entries of its pages in RAM; NULL: parts of large pages */
 	uint64_t up[4];			/* entries above them as they were (a large page: and its own) */
 	uint8_t nup, esize;		/* bytes of an entry */
@@ -44,8 +53,17 @@ struct regime {
 	uint64_t cr0, cr4, efer, a20_mask, gen;
 };
 
+/* A part of a wide window that is there. */
+struct part {
+	uint64_t no;		/* linear address >> PART_SHIFT */
+	uint8_t *base;		/* NULL: not reserved yet */
+};
+
 struct window {
-	uint8_t *base;		/* of the reservation; NULL: not made yet */
+	uint8_t *base;		/* of the reservation, if not wide; NULL: not made yet */
+	struct part part[PARTS];
+	unsigned nparts;
+	bool wide;
 	uint64_t cr3;
 	struct regime regime;
 	bool live, tired;	/* tired: has spent its credit */
@@ -54,11 +72,13 @@ struct window {
 	uint64_t seen;		/* windows.last_us when it was last entered */
 	int credit;
 	unsigned earned;	/* thousandths of credit */
-	struct chunk *chunk[CHUNKS];
+	bool stale;		/* has been emptied: chunks are to be freed when nobody goes through them */
+	struct chunk *all, *bucket[BUCKETS];
 };
 
 struct candidate {
 	uint64_t cr3, us; /* at CPL 3 */
+	bool wide;
 };
 
 struct windows {
@@ -70,7 +90,8 @@ struct windows {
 	uint64_t clock, last_us;
 	unsigned nmaps;		/* mappings made since all were dropped: a bound of what there is */
 	bool running, broken;
-	uint8_t *base;		/* what @use was told last in this run */
+	struct window *shown;	/* the one @use was told about last in this run */
+	uint64_t *table;	/* of wide windows; NULL: there are none */
 	void (*use)(void *opaque, uint8_t *base);
 	void *opaque;
 	struct window_stats st;
@@ -86,9 +107,19 @@ static void set_bit(uint64_t *map, unsigned i, bool on)
 	map[i / 64] = (map[i / 64] & ~BIT(i % 64)) | (uint64_t)on << i % 64;
 }
 
-static uint8_t *page_at(const struct window *w, unsigned c, unsigned i)
+static struct chunk *chunk_of(const struct window *w, gla_t gla)
 {
-	return w->base + ((uint64_t)c << CHUNK_SHIFT) + (uint64_t)i * PAGE_SIZE;
+	struct chunk *k = w->bucket[gla >> CHUNK_SHIFT & (BUCKETS - 1)];
+
+	while (k && k->no != gla >> CHUNK_SHIFT)
+		k = k->next;
+	return k;
+}
+
+/* Host address - linear address within part @r */
+static uint64_t distance(const struct part *r)
+{
+	return (uintptr_t)r->base - (r->no << PART_SHIFT);
 }
 
 struct windows *windows_new(struct mmu *m, void (*use)(void *opaque, uint8_t *base), void *opaque)
@@ -111,19 +142,68 @@ struct windows *windows_new(struct mmu *m, void (*use)(void *opaque, uint8_t *ba
 	return s;
 }
 
+bool windows_widen(struct mmu *m)
+{
+	struct windows *s = m->win;
+
+	if (sizeof(void *) < 8)
+		return false;
+	s->table = host_map_huge(TABLE_BYTES, true, NULL);
+	if (!s->table)
+		return false;
+	if ((uintptr_t)s->table + TABLE_BYTES > INT32_MAX) { /* not an address an instruction can hold */
+		host_unmap(s->table, TABLE_BYTES);
+		s->table = NULL;
+		return false;
+	}
+	host_map_small((uint8_t *)s->table, TABLE_BYTES);
+	/*
+	 * What lies behind the first entries is 0 and leads to the address itself, which is ours in no case: not canonical, or in
+	 * the half of the host's kernel. Part of its last piece may be readable (vsyscall).
+	 */
+	for (unsigned i = 0; i < BIT(48 - PART_SHIFT); i++)
+		s->table[i] = NOWHERE;
+	s->table[TABLE_BYTES / 8 - 1] = NOWHERE;
+	return true;
+}
+
+const uint64_t *windows_table(const struct mmu *m)
+{
+	return m->win->table;
+}
+
+static void free_chunks(struct window *w)
+{
+	struct chunk *k;
+
+	while ((k = w->all)) {
+		w->all = k->all;
+		free(k);
+	}
+	memset(w->bucket, 0, sizeof(w->bucket));
+	w->stale = false;
+}
+
 /* Forget all pages. */
 static void empty(struct windows *s, struct window *w)
 {
-	bool any = false;
+	bool bad = false;
 
-	for (unsigned c = 0; c < CHUNKS; c++) {
-		any |= w->chunk[c] != NULL;
-		free(w->chunk[c]);
-		w->chunk[c] = NULL;
+	if (!w->all)
+		return;
+	for (struct chunk *k = w->all; k; k = k->all) {
+		k->n = 0;
+		memset(k->mapped, 0, sizeof(k->mapped));
+		memset(k->writable, 0, sizeof(k->writable));
 	}
-	if (any && host_unalias(w->base, WINDOW_BYTES))
+	if (!w->wide)
+		bad = host_unalias(w->base, WINDOW_BYTES);
+	for (unsigned i = 0; w->wide && i < w->nparts; i++)
+		bad |= host_unalias(w->part[i].base, PART_BYTES);
+	if (bad)
 		BUG_ON("a window cannot be emptied");
-	s->st.drops += any;
+	w->stale = true;
+	s->st.drops++;
 }
 
 void windows_free(struct mmu *m)
@@ -134,10 +214,12 @@ void windows_free(struct mmu *m)
 		return;
 	m->win = NULL;
 	for (unsigned i = 0; i < WINDOWS; i++) {
-		for (unsigned c = 0; c < CHUNKS; c++)
-			free(s->w[i].chunk[c]);
+		free_chunks(&s->w[i]);
 		host_unmap(s->w[i].base, WINDOW_BYTES + WINDOW_GUARD);
+		for (unsigned j = 0; j < PARTS && s->w[i].part[j].base; j++)
+			host_unmap(s->w[i].part[j].base - PART_GUARD, PART_BYTES + 2 * PART_GUARD);
 	}
+	host_unmap(s->table, TABLE_BYTES);
 	free(s->written);
 	free(s);
 }
@@ -145,7 +227,7 @@ void windows_free(struct mmu *m)
 void windows_begin(struct mmu *m)
 {
 	m->win->running = true;
-	m->win->base = NULL;
+	m->win->shown = NULL;
 }
 
 void windows_end(struct mmu *m)
@@ -156,6 +238,25 @@ void windows_end(struct mmu *m)
 uint8_t *window_base(const struct mmu *m)
 {
 	return m->win && m->win->now ? m->win->now->base : NULL;
+}
+
+bool window_gla(const struct mmu *m, const void *at, gla_t *gla)
+{
+	const struct window *w = m->win ? m->win->now : NULL;
+	uint64_t a = (uintptr_t)at;
+
+	if (!w)
+		return false;
+	if (!w->wide) {
+		*gla = a - (uintptr_t)w->base;
+		return *gla < WINDOW_BYTES;
+	}
+	for (unsigned i = 0; i < w->nparts; i++)
+		if (a - (uintptr_t)w->part[i].base < PART_BYTES) {
+			*gla = a - distance(&w->part[i]);
+			return true;
+		}
+	return false;
 }
 
 struct window_stats *window_stats(struct mmu *m)
@@ -171,10 +272,10 @@ static struct regime regime_now(const struct mmu *m)
 		p->a20_mask, m->mem->gen};
 }
 
-static struct window *find(struct windows *s, uint64_t cr3)
+static struct window *find(struct windows *s, uint64_t cr3, bool wide)
 {
 	for (unsigned i = 0; i < WINDOWS; i++)
-		if (s->w[i].live && s->w[i].cr3 == cr3)
+		if (s->w[i].live && s->w[i].cr3 == cr3 && s->w[i].wide == wide)
 			return &s->w[i];
 	return NULL;
 }
@@ -186,12 +287,10 @@ static void spend(struct window *w, int n)
 	w->credit -= n;
 }
 
-/* Pages @i..@i+n-1 of chunk @c are mapped no more. */
-static void unmap(struct windows *s, struct window *w, unsigned c, unsigned i, unsigned n)
+/* Pages @i..@i+n-1 of chunk @k are mapped no more. */
+static void unmap(struct windows *s, struct window *w, struct chunk *k, unsigned i, unsigned n)
 {
-	struct chunk *k = w->chunk[c];
-
-	if (host_unalias(page_at(w, c, i), (size_t)n * PAGE_SIZE)) { /* out of mappings */
+	if (host_unalias(k->at + (size_t)i * PAGE_SIZE, (size_t)n * PAGE_SIZE)) { /* out of mappings */
 		empty(s, w);
 		return;
 	}
@@ -204,10 +303,10 @@ static void unmap(struct windows *s, struct window *w, unsigned c, unsigned i, u
 	}
 }
 
-static void unmap_chunk(struct windows *s, struct window *w, unsigned c)
+static void unmap_chunk(struct windows *s, struct window *w, struct chunk *k)
 {
-	if (w->chunk[c] && w->chunk[c]->n)
-		unmap(s, w, c, 0, CHUNK_PAGES);
+	if (k && k->n)
+		unmap(s, w, k, 0, CHUNK_PAGES);
 }
 
 static uint64_t leaf_entry(const struct chunk *k, unsigned i)
@@ -221,12 +320,12 @@ static bool still(uint64_t now, uint64_t then)
 	return now == then || now == (then | PTE_D);
 }
 
-/* Are the tables above chunk @c the same? */
-static bool same_tables(struct mmu *m, const struct chunk *k, unsigned c)
+/* Are the tables above chunk @k the same? */
+static bool same_tables(struct mmu *m, const struct chunk *k)
 {
 	struct walk w;
 
-	walk(&m->pg, m->mem, (gla_t)c << CHUNK_SHIFT, MMU_READ, MMU_USER, true, &w);
+	walk(&m->pg, m->mem, k->no << CHUNK_SHIFT, MMU_READ, MMU_USER, true, &w);
 	if (w.levels < k->nup)
 		return false;
 	for (unsigned i = 0; i < k->nup; i++)
@@ -235,16 +334,15 @@ static bool same_tables(struct mmu *m, const struct chunk *k, unsigned c)
 	return true;
 }
 
-static void check_chunk(struct mmu *m, struct window *w, unsigned c)
+static void check_chunk(struct mmu *m, struct window *w, struct chunk *k)
 {
 	struct windows *s = m->win;
-	struct chunk *k = w->chunk[c];
 	unsigned from = CHUNK_PAGES;
 
-	if (!same_tables(m, k, c)) {
+	if (!same_tables(m, k)) {
 		s->st.lost += k->n;
 		spend(w, (int)k->n * CREDIT_LOST);
-		unmap_chunk(s, w, c);
+		unmap_chunk(s, w, k);
 		return;
 	}
 	if (!k->leaf)
@@ -262,9 +360,7 @@ static void check_chunk(struct mmu *m, struct window *w, unsigned c)
 			continue;
 		s->st.lost += i - from;
 		spend(w, (int)(i - from) * CREDIT_LOST);
-		unmap(s, w, c, from, i - from);
-		if (!w->chunk[c])
-			return;
+		unmap(s, w, k, from, i - from);
 		from = CHUNK_PAGES;
 	}
 }
@@ -282,9 +378,9 @@ static void check(struct mmu *m, struct window *w)
 		w->regime = r;
 		return;
 	}
-	for (unsigned c = 0; c < CHUNKS; c++)
-		if (w->chunk[c] && w->chunk[c]->n)
-			check_chunk(m, w, c);
+	for (struct chunk *k = w->all; k; k = k->all)
+		if (k->n)
+			check_chunk(m, w, k);
 }
 
 void window_flush(struct mmu *m)
@@ -296,32 +392,40 @@ void window_flush(struct mmu *m)
 		empty(s, s->now);
 }
 
+static void flush_page(struct windows *s, struct window *w, gla_t gla)
+{
+	unsigned i = gla >> PAGE_SHIFT & (CHUNK_PAGES - 1);
+	struct chunk *k = chunk_of(w, gla);
+
+	if (k && k->leaf && get_bit(k->mapped, i)) {
+		unmap(s, w, k, i, 1);
+		s->st.unmapped++;
+	}
+	for (k = w->all; k; k = k->all) /* a large page may be larger than a chunk */
+		if (!k->leaf && k->no >> (30 - CHUNK_SHIFT) == gla >> 30)
+			unmap_chunk(s, w, k);
+}
+
 void window_flush_page(struct mmu *m, gla_t gla)
 {
 	struct windows *s = m->win;
-	struct window *w = find(s, m->pg.cr3);
-	unsigned c = (unsigned)(gla >> CHUNK_SHIFT), i = gla >> PAGE_SHIFT & (CHUNK_PAGES - 1);
 
-	if (!w || gla >= WINDOW_BYTES)
-		return;
-	if (w->chunk[c] && w->chunk[c]->leaf && get_bit(w->chunk[c]->mapped, i)) {
-		unmap(s, w, c, i, 1);
-		s->st.unmapped++;
-	}
-	for (unsigned n = 0; n < 2; n++) /* a large page may have 4 MiB */
-		if (w->chunk[c ^ n] && !w->chunk[c ^ n]->leaf)
-			unmap_chunk(s, w, c ^ n);
+	for (unsigned i = 0; i < WINDOWS; i++)
+		if (s->w[i].live && s->w[i].cr3 == m->pg.cr3)
+			flush_page(s, &s->w[i], gla);
 }
 
-/* RAM pages [lo, hi) are not to be written through chunk @c. */
-static void protect_chunk(struct windows *s, struct window *w, unsigned c, uint64_t lo, uint64_t hi)
+/* RAM pages [lo, hi) are not to be written through chunk @k. */
+static void protect_chunk(struct windows *s, struct window *w, struct chunk *k, uint64_t lo, uint64_t hi)
 {
 	for (unsigned i = 0; i < CHUNK_PAGES; i++) {
-		struct chunk *k = w->chunk[c];
-
-		if (!k || !get_bit(k->writable, i) || k->rpage[i] < lo || k->rpage[i] >= hi)
+		if (!k->writable[i / 64]) {
+			i |= 63;
 			continue;
-		unmap(s, w, c, i, 1);
+		}
+		if (!get_bit(k->writable, i) || k->rpage[i] < lo || k->rpage[i] >= hi)
+			continue;
+		unmap(s, w, k, i, 1);
 		s->st.unmapped++;
 	}
 }
@@ -337,19 +441,19 @@ void window_protect(struct mmu *m, raddr_t ra, uint64_t len)
 		s->written[p / 64] &= ~BIT(p % 64);
 	}
 	for (unsigned i = 0; any && i < WINDOWS; i++)
-		for (unsigned c = 0; s->w[i].live && c < CHUNKS; c++)
-			if (s->w[i].chunk[c] && s->w[i].chunk[c]->n)
-				protect_chunk(s, &s->w[i], c, lo, hi);
+		for (struct chunk *k = s->w[i].live ? s->w[i].all : NULL; k; k = k->all)
+			if (k->n)
+				protect_chunk(s, &s->w[i], k, lo, hi);
 }
 
 /* ---- which address spaces have one ---- */
 
-static struct candidate *candidate(struct windows *s, uint64_t cr3)
+static struct candidate *candidate(struct windows *s, uint64_t cr3, bool wide)
 {
 	struct candidate *c = &s->cand[(cr3 >> 5 ^ cr3 >> 12) % CANDIDATES];
 
-	if (c->cr3 != cr3)
-		*c = (struct candidate){.cr3 = cr3};
+	if (c->cr3 != cr3 || c->wide != wide)
+		*c = (struct candidate){.cr3 = cr3, .wide = wide};
 	return c;
 }
 
@@ -367,20 +471,23 @@ static struct window *pick(struct windows *s)
 	return w;
 }
 
-static void promote(struct mmu *m, uint64_t cr3)
+static void promote(struct mmu *m, uint64_t cr3, bool wide)
 {
 	struct windows *s = m->win;
 	struct window *w = pick(s);
 
-	if (!w->base)
+	if (!wide && !w->base)
 		w->base = host_reserve(WINDOW_BYTES + WINDOW_GUARD, NULL);
-	if (!w->base) {
+	if (!wide && !w->base) {
 		s->broken = true;
 		return;
 	}
 	if (w->live)
 		empty(s, w);
+	free_chunks(w);
 	w->live = true;
+	w->wide = wide;
+	w->nparts = 0;
 	w->tired = false;
 	w->cr3 = cr3;
 	w->regime = regime_now(m);
@@ -399,16 +506,17 @@ static void give_up_idle(struct windows *s)
 		if (!w->live || w == s->now || s->last_us - w->seen < IDLE_US)
 			continue;
 		empty(s, w);
+		free_chunks(w);
 		w->live = false;
 	}
 }
 
-void window_tick(struct mmu *m, uint64_t us)
+void window_tick(struct mmu *m, bool wide, uint64_t us)
 {
 	struct windows *s = m->win;
 	uint64_t passed = us - s->last_us < TICK_US ? us - s->last_us : TICK_US;
-	struct candidate *c = candidate(s, m->pg.cr3);
-	struct window *w = find(s, m->pg.cr3);
+	struct candidate *c = candidate(s, m->pg.cr3, wide);
+	struct window *w = find(s, m->pg.cr3, wide);
 
 	s->last_us = us;
 	give_up_idle(s);
@@ -420,7 +528,7 @@ void window_tick(struct mmu *m, uint64_t us)
 		w->credit += (int)(w->earned / 1000);
 		w->earned %= 1000;
 	} else if (c->us >= HOT_US && !s->broken) {
-		promote(m, m->pg.cr3);
+		promote(m, m->pg.cr3, wide);
 	}
 }
 
@@ -429,13 +537,22 @@ bool window_tired(const struct mmu *m)
 	return m->win->now && m->win->now->credit < 0;
 }
 
-bool window_enter(struct mmu *m)
+/* The table is to lead into wide window @w. */
+static void fill_table(struct windows *s, const struct window *w)
+{
+	for (unsigned i = 0; i < BIT(47 - PART_SHIFT); i++)
+		s->table[i] = NOWHERE;
+	for (unsigned i = 0; i < w->nparts; i++)
+		s->table[w->part[i].no] = distance(&w->part[i]);
+}
+
+bool window_enter(struct mmu *m, bool wide)
 {
 	struct windows *s = m->win;
 	struct window *w = s->now;
 
-	if (!w || w->cr3 != m->pg.cr3 || !w->live)
-		w = find(s, m->pg.cr3);
+	if (!w || w->cr3 != m->pg.cr3 || w->wide != wide || !w->live)
+		w = find(s, m->pg.cr3, wide);
 	s->now = NULL;
 	if (!w || w->tired || m->nwatch)
 		return false;
@@ -445,9 +562,11 @@ bool window_enter(struct mmu *m)
 	}
 	s->now = w;
 	w->seen = s->last_us;
-	if (s->running && s->base != w->base) {
-		s->use(s->opaque, w->base);
-		s->base = w->base;
+	if (s->running && s->shown != w) {
+		s->use(s->opaque, w->wide ? NULL : w->base);
+		if (w->wide)
+			fill_table(s, w);
+		s->shown = w;
 	}
 	return true;
 }
@@ -462,30 +581,76 @@ void window_leave(struct mmu *m)
 static void drop_all(struct windows *s)
 {
 	for (unsigned i = 0; i < WINDOWS; i++)
-		if (s->w[i].base)
-			empty(s, &s->w[i]);
+		empty(s, &s->w[i]);
 	s->nmaps = 0;
+}
+
+/* The part with @gla of a wide window; NULL: there are too many, or the host has no room. */
+static struct part *part_for(struct windows *s, struct window *w, gla_t gla)
+{
+	uint64_t no = gla >> PART_SHIFT;
+	struct part *r = w->part;
+	uint8_t *p;
+
+	for (; r < w->part + w->nparts; r++)
+		if (r->no == no)
+			return r;
+	if (w->nparts == PARTS || no >= BIT(47 - PART_SHIFT))
+		return NULL;
+	if (!r->base) {
+		p = host_reserve(PART_BYTES + 2 * PART_GUARD, NULL);
+		if (!p)
+			return NULL;
+		r->base = p + PART_GUARD;
+	}
+	r->no = no;
+	w->nparts++;
+	s->table[no] = distance(r);
+	return r;
+}
+
+/* A new chunk for @gla. */
+static struct chunk *make_chunk(struct windows *s, struct window *w, gla_t gla)
+{
+	gla_t at = gla & ~(BIT(CHUNK_SHIFT) - 1);
+	struct part *r = w->wide ? part_for(s, w, gla) : NULL;
+	struct chunk *k = w->wide && !r ? NULL : calloc(1, sizeof(*k)), **bucket;
+
+	if (!k)
+		return NULL;
+	k->no = gla >> CHUNK_SHIFT;
+	k->at = r ? r->base + (at & (PART_BYTES - 1)) : w->base + at;
+	bucket = &w->bucket[k->no & (BUCKETS - 1)];
+	k->next = *bucket;
+	*bucket = k;
+	k->all = w->all;
+	w->all = k;
+	return k;
 }
 
 /* The chunk of @gla, which @t has just led to; NULL: no memory, or tables a window cannot watch. */
 static struct chunk *chunk_for(struct mmu *m, struct window *w, gla_t gla, const struct walk *t)
 {
-	unsigned c = (unsigned)(gla >> CHUNK_SHIFT), nup = t->levels - (t->page_shift == PAGE_SHIFT);
+	unsigned nup = t->levels - (t->page_shift == PAGE_SHIFT);
 	const struct range *r;
-	struct chunk *k = w->chunk[c];
+	struct chunk *k;
 	gpa_t at;
 
-	if (k && k->n && (k->nup != nup || !same_tables(m, k, c))) {
-		unmap_chunk(m->win, w, c);
-		k = w->chunk[c];
-	}
+	if (w->stale)
+		free_chunks(w);
+	k = chunk_of(w, gla);
+	if (k && k->n && (k->nup != nup || !same_tables(m, k)))
+		unmap_chunk(m->win, w, k);
 	if (k && k->n)
 		return k;
+	if (w->stale) {
+		free_chunks(w);
+		k = NULL;
+	}
 	if (!k)
-		k = calloc(1, sizeof(*k));
+		k = make_chunk(m->win, w, gla);
 	if (!k)
 		return NULL;
-	w->chunk[c] = k;
 	for (unsigned i = 0; i < nup; i++)
 		k->up[i] = t->trace[i].entry;
 	k->nup = (uint8_t)nup;
@@ -522,13 +687,12 @@ static bool continues(const struct mmu *m, const struct chunk *k, const struct r
 	return !r->write || !tlb_write_withheld(m->ram, r->ra + (uint64_t)d);
 }
 
-static bool map_run(struct mmu *m, struct window *w, unsigned c, const struct run *r)
+static bool map_run(struct mmu *m, struct chunk *k, const struct run *r)
 {
 	struct windows *s = m->win;
-	struct chunk *k = w->chunk[c];
 	raddr_t ra = r->ra - (uint64_t)(r->i - r->lo) * PAGE_SIZE;
 
-	if (s->nmaps >= MAX_MAPS || host_alias(page_at(w, c, r->lo), m->ram->fd, ra, (size_t)(r->hi - r->lo) * PAGE_SIZE, r->write)) {
+	if (s->nmaps >= MAX_MAPS || host_alias(k->at + (size_t)r->lo * PAGE_SIZE, m->ram->fd, ra, (size_t)(r->hi - r->lo) * PAGE_SIZE, r->write)) {
 		drop_all(s);
 		return false;
 	}
@@ -557,7 +721,7 @@ enum window_fill window_fill(struct mmu *m, gla_t gla, bool write)
 	struct run r;
 	bool rom;
 
-	if (!w || gla >= WINDOW_BYTES)
+	if (!w || gla >= (w->wide ? BIT(47) : WINDOW_BYTES))
 		return WINDOW_FAULT;
 	s->st.faults++;
 	spend(w, 2);
@@ -580,5 +744,5 @@ enum window_fill window_fill(struct mmu *m, gla_t gla, bool write)
 		r.lo--;
 	while (r.hi < CHUNK_PAGES && continues(m, k, &r, in, r.hi))
 		r.hi++;
-	return map_run(m, w, (unsigned)(gla >> CHUNK_SHIFT), &r) ? WINDOW_RETRY : WINDOW_FAULT;
+	return map_run(m, k, &r) ? WINDOW_RETRY : WINDOW_FAULT;
 }

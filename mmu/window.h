@@ -36,23 +36,34 @@ struct windows;
 /*
  * windows_new() - NULL if the host has no room or RAM is not in a memory file. Sets m->win.
  * @use: called whenever another window's base is to be what translated code adds to addresses, between windows_begin() and
- * windows_end()
+ * windows_end(); NULL for a wide window
  */
 struct windows *windows_new(struct mmu *m, void (*use)(void *opaque, uint8_t *base), void *opaque);
 void windows_free(struct mmu *m);
+
+/*
+ * windows_widen() - 64-bit programs get windows, too: true if the host has room. A wide window has parts of BIT(WINDOW_TABLE_SHIFT)
+ * bytes where the program has memory. windows_table() is below 2 GiB and says how far each part of the address space is moved in the
+ * window in force: address + table[address >> WINDOW_TABLE_SHIFT] is a host address that faults if nothing is there. Any table entry can be read.
+ */
+#define WINDOW_TABLE_SHIFT 40
+bool windows_widen(struct mmu *m);
+const uint64_t *windows_table(const struct mmu *m); /* NULL: not widened */
 
 /* Around a run of the CPU on one thread; nothing is asked of @use outside. */
 void windows_begin(struct mmu *m);
 void windows_end(struct mmu *m);
 
-/* window_enter() - a 32-bit program is about to run at CPL 3: false if it has no window, which is the usual case. */
-bool window_enter(struct mmu *m);
+/* window_enter() - a program is about to run at CPL 3, 64-bit code if @wide: false if it has no window, which is the usual case. */
+bool window_enter(struct mmu *m, bool wide);
 void window_leave(struct mmu *m);
 /* The base in force; NULL: none */
 uint8_t *window_base(const struct mmu *m);
+/* window_gla() - the linear address that host address @at stands for in the window in force; false: none */
+bool window_gla(const struct mmu *m, const void *at, gla_t *gla);
 
 /* window_tick() - the CPU was interrupted at CPL 3, in code that could use a window, at @us of its processor time. */
-void window_tick(struct mmu *m, uint64_t us);
+void window_tick(struct mmu *m, bool wide, uint64_t us);
 /* window_tired() - the one in force has spent its credit: window_tick() will see that, the sooner the better. */
 bool window_tired(const struct mmu *m);
 

@@ -93,10 +93,14 @@ static unsigned mem_xb(const struct x_mem *m)
 /* The prefixes of a memory operand that is not the usual kind, which go first; where it begins is kept. */
 static void prefix_mem(struct codebuf *cb, const struct x_mem *m)
 {
-	if (!(m->scale & X_GS32))
+	if (!(m->scale & X_WINDOW))
 		return;
 	if (!cb->gs)
 		cb->gs = cb->p;
+	if (m->scale & X_MARK) {
+		codebuf_u8(cb, 0x3E); /* DS: nothing, it is a fifth byte beside REX, opcode, ModRM and SIB */
+		return;
+	}
 	codebuf_u8(cb, 0x65);
 	codebuf_u8(cb, 0x67);
 }

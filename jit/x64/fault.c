@@ -14,16 +14,23 @@
 /* The one whose code this thread runs, and its signal handler's only way to know. */
 static __thread struct x64 *watched;
 
+static const uint8_t greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
+	REG_R12, REG_R13, REG_R14, REG_R15};
+
 static void on_fault(int sig, siginfo_t *si, void *context)
 {
 	greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
 	struct sigaction dfl = {.sa_handler = SIG_DFL};
-	uint64_t pc = (uint64_t)r[REG_RIP];
+	uint64_t pc = (uint64_t)r[REG_RIP], reg[16];
 	int e = errno;
 
+	for (unsigned i = 0; i < 16; i++)
+		reg[i] = (uint64_t)r[greg_of[i]];
 	/* not an address: a misaligned operand, #GP */
 	if (watched && window_fault(watched, &pc, si->si_code == SEGV_MAPERR || si->si_code == SEGV_ACCERR ? si->si_addr : NULL,
-		r[REG_ERR] & 2)) {
+		r[REG_ERR] & 2, reg)) {
+		for (unsigned i = 0; i < 16; i++)
+			r[greg_of[i]] = (greg_t)reg[i];
 		r[REG_RIP] = (greg_t)pc;
 		errno = e;
 		return;

@@ -202,7 +202,7 @@ struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_v
 /* The probe's scratch registers may be taken for the result of the one access. */
 static void release(struct emitter *c, const struct x_mem *m)
 {
-	if (m->index != X_NONE && !(m->scale & X_GS32))
+	if (m->index != X_NONE && !(m->scale & X_GS32)) /* all of a window's 32-bit operand may be guest registers */
 		c->busy &= ~(1u << m->base | 1u << m->index);
 }
 

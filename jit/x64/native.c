@@ -341,7 +341,7 @@ bool lower_native(struct emitter *c, const struct ir_op *o)
 		return lower_fldcw(c, o);
 	if (in->has_mem) {
 		m = probe(c, o, st ? SITE_NST : SITE_NLD, IR_NONE, alignment(in, o->w));
-		if (st && !(m.scale & X_GS32))
+		if (st && !(m.scale & X_WINDOW))
 			new_site(c, o, SITE_COMMIT);
 	}
 	if (o->fuse || (o->fdef && o->fobs & ~o->fdef))

@@ -34,10 +34,34 @@ static unsigned part(struct emitter *c, ir_val v)
 	return use(c, v, 0);
 }
 
+/*
+ * 64-bit code: the address is counted from where the window's table says that its part of the address space is. SHRX takes the
+ * count from the low six bits of R15. What the table has for places the window does not know makes the access itself fault.
+ */
+static struct x_mem wide_operand(struct emitter *c, const struct ir_mem *m)
+{
+	bool plain = m->asize == 8 && m->seg == IR_NOSEG && m->index == IR_NONE && m->disp == (int32_t)m->disp &&
+		IR_KIND(m->base) == IR_KIND_G && host_reg(IR_NUM(m->base)) != X_NONE;
+	unsigned a = plain ? host_reg(IR_NUM(m->base)) : scratch(c), t;
+	struct x_mem table = {X_NONE, X_NONE, 3, (int32_t)(uintptr_t)windows_table(&c->x->cpu->mmu)};
+
+	if (!plain)
+		emit_ea(c, m, a, true);
+	t = scratch(c);
+	x_vex_rr(&c->cb, X_PF2 | X_0F38(0xF7), 8, 0, t, X_R15, a);
+	table.index = (uint8_t)t;
+	x_load(&c->cb, 8, t, &table);
+	/* the address is not the base: with RBP as that, and not canonical, it would be a fault of the stack and another signal */
+	c->win_mem = (struct x_mem){(uint8_t)t, (uint8_t)a, X_MARK, plain ? (int32_t)m->disp : 0};
+	return c->win_mem;
+}
+
 struct x_mem window_operand(struct emitter *c, const struct ir_mem *m)
 {
 	unsigned a;
 
+	if (c->code64)
+		return wide_operand(c, m);
 	if (m->asize == 4 && m->seg == IR_NOSEG && IR_KIND(m->base) != IR_KIND_IPBASE) {
 		a = part(c, m->base);
 		return (struct x_mem){(uint8_t)a, (uint8_t)part(c, m->index), m->scale | X_GS32, (int32_t)m->disp};
@@ -90,7 +114,8 @@ void window_access(struct emitter *c, unsigned first, unsigned n)
 		c->ntraps = 0;
 	}
 	k->trap = c->ntraps;
-	c->trap[c->ntraps++].at = (uint32_t)(c->cb.gs - c->cb.start);
+	c->trap[c->ntraps++] = (struct x64_trap){.at = (uint32_t)(c->cb.gs - c->cb.start), .base = c->win_mem.index,
+		.delta = c->code64 ? c->win_mem.base : X_NONE, .disp = c->win_mem.disp};
 	c->cb.gs = NULL;
 }
 
@@ -105,8 +130,13 @@ void windows_compiled(struct emitter *c)
 		x->trap = realloc(x->trap, x->traps_room * sizeof(*x->trap));
 		BUG_ON(!x->trap);
 	}
-	for (unsigned i = 0; i < c->ntraps; i++)
-		x->trap[x->ntraps++] = (struct x64_trap){at + c->trap[i].at, at + c->trap[i].cold, 0};
+	for (unsigned i = 0; i < c->ntraps; i++) {
+		struct x64_trap *t = &x->trap[x->ntraps++];
+
+		*t = c->trap[i];
+		t->at += at;
+		t->cold += at;
+	}
 }
 
 static uint64_t gs_base(const struct x64 *x)
@@ -137,14 +167,16 @@ static void use_window(void *opaque, uint8_t *base)
 		x->gs_ours = true;
 		fault_watch(x);
 	}
-	set_gs_base(x, (uintptr_t)base);
+	if (base)
+		set_gs_base(x, (uintptr_t)base);
 }
 
 void windows_init(struct x64 *x)
 {
 	x->fsgsbase = getauxval(AT_HWCAP2) & 2; /* the kernel lets programs use RDGSBASE and WRGSBASE */
-	if (!(x->opts_off & JIT_OPT_WINDOW))
-		windows_new(&x->cpu->mmu, use_window, x);
+	if (!(x->opts_off & JIT_OPT_WINDOW) && windows_new(&x->cpu->mmu, use_window, x) && x->feat & HOSTF_BMI2 &&
+		!(x->opts_off & JIT_OPT_WINDOW64))
+		windows_widen(&x->cpu->mmu);
 }
 
 void windows_fini(struct x64 *x)
@@ -212,12 +244,31 @@ static void demote(struct x64 *x, const struct x64_trap *t)
 	window_stats(&x->cpu->mmu)->demoted++;
 }
 
-bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write)
+/*
+ * The access of 64-bit code at @t went nowhere: by an address in a part of the address space that the window does not know yet, or by
+ * one that is not canonical, or it is misaligned.
+ */
+static enum window_fill window_learns(struct mmu *m, const struct x64_trap *t, uint64_t *reg)
+{
+	gla_t gla = reg[t->base] + (uint64_t)(int64_t)t->disp;
+	const uint64_t *entry = windows_table(m) + (reg[t->base] >> WINDOW_TABLE_SHIFT);
+	enum window_fill r;
+
+	if (reg[t->delta] != *entry || (gla ^ reg[t->base]) >> WINDOW_TABLE_SHIFT)
+		return WINDOW_WITHHELD;
+	r = window_fill(m, gla, false);
+	if (r == WINDOW_RETRY && reg[t->delta] == *entry)
+		return WINDOW_WITHHELD;
+	reg[t->delta] = *entry;
+	return r;
+}
+
+bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint64_t *reg)
 {
 	struct mmu *m = &x->cpu->mmu;
-	uint8_t *base = window_base(m);
-	enum window_fill r = WINDOW_FAULT;
+	enum window_fill r = WINDOW_WITHHELD;
 	struct x64_trap *t;
+	gla_t gla;
 
 	if (!code_mem_holds(&x->mem, (const void *)(uintptr_t)*pc))
 		return false;
@@ -225,9 +276,11 @@ bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write)
 	if (!t)
 		return false;
 	x->cpu->doing = PROF_MEMORY;
-	if (base && at)
-		r = window_fill(m, (uint64_t)((const uint8_t *)at - base), write);
-	if (base && window_tired(m))
+	if (at && window_gla(m, at, &gla))
+		r = window_fill(m, gla, write);
+	else if (!at && t->delta != X_NONE)
+		r = window_learns(m, t, reg);
+	if (window_tired(m))
 		vcpu_kick(x->cpu);
 	if (r == WINDOW_RETRY)
 		return true;

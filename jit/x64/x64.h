@@ -99,6 +99,8 @@ struct x64_stubs {
 struct x64_trap {
 	uint32_t at, cold;	/* offsets in the code arena */
 	uint8_t refused;	/* times a window could not help */
+	uint8_t base, delta;	/* 64-bit code: registers with the address and with what the window's table says; else X_NONE */
+	int32_t disp;
 };
 
 struct x64 {
@@ -192,6 +194,7 @@ struct emitter {
 	bool window;		   /* plain accesses go through the window */
 	bool gs_flags, gs_host, gs_env; /* the current op has changed the flags behind its access in a window; before */
 	struct x64_trap trap[IR_MAX_OPS]; /* offsets in the block's code */
+	struct x_mem win_mem;	   /* the operand of the last access through a wide window */
 	unsigned ntraps;
 };
 
@@ -268,7 +271,8 @@ void windows_run(void *priv, bool on);
 /* fault.c */
 void fault_fini(struct x64 *x);
 void fault_watch(struct x64 *x); /* this thread's host faults may be @x's; NULL: nobody's */
-bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write); /* false: not ours. @at: NULL if the host does not say */
+/* false: not ours. @at: NULL if the host does not say; @reg: RAX to R15 */
+bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint64_t *reg);
 /* group.c */
 unsigned lower_group(struct emitter *c); /* ops consumed from the current one, or 0 */
 /* backend.c */

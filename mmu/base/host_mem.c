@@ -76,6 +76,11 @@ void *host_map_huge(size_t size, bool low, struct err *e)
 	return p;
 }
 
+void host_map_small(uint8_t *at, size_t size)
+{
+	(void)madvise(at, size, MADV_NOHUGEPAGE);
+}
+
 void *host_reserve(size_t size, struct err *e)
 {
 	return map_or_err(size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, e);

@@ -22,6 +22,9 @@ void *host_map(size_t size, struct err *e);
 #define HOST_HUGE ((size_t)2 << 20)
 void *host_map_huge(size_t size, bool low, struct err *e);
 
+/* host_map_small() - most of [at, at+size) will never be touched: no huge pages there. */
+void host_map_small(uint8_t *at, size_t size);
+
 /*
  * host_map_alias() - as host_map_huge(), of a memory file, which host_alias() shows at other addresses; *fd: the file
  * Huge pages only where host_map_together() asks for them; NULL where the system has no such files.

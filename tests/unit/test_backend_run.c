@@ -1,7 +1,7 @@
 /*
  * test_backend_run.c - small IR blocks compiled by the host's backend against the IR interpreter: registers, flags, exits.
  */
-#include "tests/unit/ring0_fix.h"
+#include "tests/unit/long_fix.h"
 #include "jit/host/backend.h"
 #include "jit/interp/eval.h"
 #include "mmu/window.h"
@@ -11,7 +11,7 @@ struct run {
 	struct fix *f;
 	void *x, *in;
 	struct ir_block ir;
-	bool long_mode, windowed;
+	bool long_mode, windowed, wide; /* wide: a 64-bit program's window */
 };
 
 static uint64_t seed = 0x1234567;
@@ -23,16 +23,21 @@ static uint64_t rnd(void)
 	return seed ^= seed << 17;
 }
 
-static struct run *run_new_at(int bare, unsigned cpl)
+static struct run *run_new_in(struct fix *f, int bare)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	struct jit_options opt = { .cache_bytes = 1 << 20, .host_mask = bare ? UINT32_MAX : 0 };
 	struct err e;
 
-	r->f = fix_prot(cpl);
+	r->f = f;
 	ck_assert_int_eq(HOST_BACKEND->init(r->f->cpu, &opt, &r->x, &e), VM_OK);
 	ck_assert_int_eq(interp_backend.init(r->f->cpu, &opt, &r->in, &e), VM_OK);
 	return r;
+}
+
+static struct run *run_new_at(int bare, unsigned cpl)
+{
+	return run_new_in(fix_prot(cpl), bare);
 }
 
 /* @bare: on a host without any optional feature */
@@ -55,7 +60,7 @@ static void start(struct run *r)
 {
 	struct insn in = { .len = 2 };
 
-	r->long_mode = rnd() & 1 && !r->windowed;
+	r->long_mode = r->windowed ? r->wide : rnd() & 1;
 	nregs = r->long_mode ? 16 : 8;
 	ir_block_init(&r->ir, (r->f->cpu->mode & ~MODE_CODE_MASK) | (r->long_mode ? MODE_CODE64 : MODE_CODE32), 0);
 	ir_insn(&r->ir, 0, &in);
@@ -265,6 +270,33 @@ static void page_tables(struct run *r)
 	vcpu_update(c);
 }
 
+/* The same in IA-32e mode, and three times: at 0 and at @places. */
+static const uint64_t places[3] = { 0, 0x555500000000, 0x7FFF80000000 };
+
+static void page_tables_64(struct run *r)
+{
+	for (unsigned p = 1; p < 3; p++) {
+		fix_wr(r->f, PML4 + 8 * (places[p] >> 39), (PML4 + 0x1000) | 7, 8);
+		fix_wr(r->f, PML4 + 0x1000 + 8 * (places[p] >> 30 & 511), (PML4 + 0x2000) | 7, 8);
+	}
+	for (unsigned i = 0; i < 512; i++)
+		fix_wr(r->f, PML4 + 0x3000 + 8 * i, (i << 12) | (i == 10 ? 6 : i == 11 ? 5 : 7) | 0x60, 8);
+	fix_wr(r->f, PML4 + 0x2000, (PML4 + 0x3000) | 7, 8);
+	r->f->cpu->cr0 |= CR0_WP;
+	vcpu_update(r->f->cpu);
+	r->wide = true;
+}
+
+/* Where the pages are, or where there are none, or where there can be none. */
+static uint64_t place(const struct run *r)
+{
+	uint64_t n = rnd();
+
+	if (!r->wide)
+		return 0;
+	return n % 16 < 14 ? places[n % 3] : n % 16 == 14 ? 0x600000000000 : n & 32 ? 0x555500000000 << 3 : 0xFFFFFFFFFF600000;
+}
+
 static ir_val other_reg(unsigned base)
 {
 	unsigned n = rnd() % nregs;
@@ -282,6 +314,8 @@ static void near_base(struct run *r, unsigned base, unsigned asize)
 	if (!r->long_mode && w == 8)
 		w = 4;
 	m.disp = (int64_t)(rnd() % 64) - 32;
+	if (r->wide && rnd() % 8 == 0) /* a base of 0 */
+		m.seg = SEG_FS;
 	switch (rnd() % 10) {
 	case 8: /* compare with memory */
 		t = ir_temp(&r->ir);
@@ -345,12 +379,12 @@ static bool window_on(struct run *r)
 {
 	struct vcpu *c = r->f->cpu;
 
-	if (!HOST_BACKEND->enter || !c->mmu.win)
+	if (!HOST_BACKEND->enter || !c->mmu.win || (r->wide && !windows_table(&c->mmu)))
 		return false;
 	r->windowed = true;
 	HOST_BACKEND->enter(r->x, true);
-	for (uint64_t ms = 1; ms < 1000 && !window_enter(&c->mmu); ms++)
-		window_tick(&c->mmu, ms * 1000);
+	for (uint64_t ms = 1; ms < 1000 && !window_enter(&c->mmu, r->wide); ms++)
+		window_tick(&c->mmu, r->wide, ms * 1000);
 	mode_set(c);
 	ck_assert(c->mode & MODE_WIN);
 	return true;
@@ -358,18 +392,22 @@ static bool window_on(struct run *r)
 
 /*
  * Accesses off one base, in the middle of a page and across its end, into a page that is absent, over read-only ones:
- * the same registers, flags, memory and faulting instruction, whether they share a probe, or go through a window (2), or not.
+ * the same registers, flags, memory and faulting instruction, whether they share a probe, or go through a window (2; 3: of a 64-bit
+ * program), or not.
  */
 START_TEST(test_groups)
 {
-	struct run *r = _i == 2 ? run_new_at(0, 3) : run_new(_i);
+	struct run *r = _i == 3 ? run_new_in(fix_long("max", 3), 0) : _i == 2 ? run_new_at(0, 3) : run_new(_i);
 	struct ir_term t = { .kind = TERM_JMP, .t_off = 0x2000, .ipsize = 4 };
 	struct state s0 = { 0 }, a, b;
 	static uint64_t before[WORDS + 1], one[WORDS + 1], two[WORDS + 1];
 	unsigned faults = 0;
 
-	page_tables(r);
-	if (_i == 2 && !window_on(r))
+	if (_i == 3)
+		page_tables_64(r);
+	else
+		page_tables(r);
+	if (_i >= 2 && !window_on(r))
 		return;
 	for (unsigned k = 0; k < 4000; k++) {
 		unsigned base = rnd() % 8, n = 1 + rnd() % 8, asize;
@@ -386,11 +424,12 @@ START_TEST(test_groups)
 		for (unsigned i = 0; i < 16; i++)
 			s0.gpr[i] = r->long_mode ? rnd() : (uint32_t)rnd();
 		s0.gpr[base] = 0x9000 + (rnd() & 1 ? 0x800 : rnd() & 1 ? 0xFE0 + rnd() % 64 : 0x2FE0 + rnd() % 64);
+		s0.gpr[base] += place(r);
 		s0.eflags = (uint32_t)(rnd() & FL_ARITH) | FL_1 | FL_IF;
 		for (unsigned i = 0; i < WORDS; i++)
 			fix_wr(r->f, 0x9000 + 8 * i, before[i] = rnd(), 8);
 		if (r->windowed) /* not to be out of credit */
-			window_tick(&r->f->cpu->mmu, (1000 + k) * 1000000ull);
+			window_tick(&r->f->cpu->mmu, r->wide, (1000 + k) * 1000000ull);
 		if (rnd() % 4 == 0)
 			tlb_flush(&r->f->cpu->mmu, true);
 		once(r, HOST_BACKEND, r->x, &s0, &a);
@@ -441,7 +480,7 @@ int main(void)
 	tcase_add_loop_test(t, test_moves, 0, 2);
 	tcase_add_loop_test(t, test_memory_fault, 0, 2);
 	tcase_add_loop_test(t, test_link, 0, 2);
-	tcase_add_loop_test(t, test_groups, 0, 3);
+	tcase_add_loop_test(t, test_groups, 0, 4);
 #ifndef __SANITIZE_ADDRESS__ /* it ends programs in its own way */
 	tcase_add_test_raise_signal(t, test_own_fault, SIGSEGV);
 #endif
