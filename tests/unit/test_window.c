@@ -1,7 +1,7 @@
 /*
  * test_window.c - host windows (mmu/window.h): what they show is what the soft TLB would allow, and no longer than that.
  */
-#include "tests/unit/ring0_fix.h"
+#include "tests/unit/long_fix.h"
 #include "mmu/window.h"
 #include <unistd.h>
 
@@ -21,6 +21,7 @@ struct win {
 	uint8_t *base; /* what the owner was told last */
 	int pipe[2];
 	uint64_t us;
+	bool wide;
 };
 
 static void use(void *opaque, uint8_t *base)
@@ -38,10 +39,16 @@ static uint32_t get_pte(struct win *t, unsigned page)
 	return (uint32_t)fix_rd(t->f, PT + 4 * page, 4);
 }
 
+/* Where translated code would look for @gla */
+static uint8_t *host(const struct win *t, gla_t gla)
+{
+	return t->wide ? (uint8_t *)(uintptr_t)(gla + windows_table(t->m)[gla >> WINDOW_TABLE_SHIFT]) : t->base + gla;
+}
+
 /* What the host lets one do at @gla of the window: the kernel answers without a signal. */
 static bool readable(struct win *t, gla_t gla)
 {
-	bool ok = write(t->pipe[1], t->base + gla, 1) == 1;
+	bool ok = write(t->pipe[1], host(t, gla), 1) == 1;
 	char c;
 
 	if (ok)
@@ -55,7 +62,7 @@ static bool writable(struct win *t, gla_t gla)
 	bool ok;
 
 	ck_assert_int_eq(write(t->pipe[1], &c, 1), 1);
-	ok = read(t->pipe[0], t->base + gla, 1) == 1;
+	ok = read(t->pipe[0], host(t, gla), 1) == 1;
 	if (!ok)
 		ck_assert_int_eq(read(t->pipe[0], &c, 1), 1);
 	return ok;
@@ -70,10 +77,10 @@ static bool writable(struct win *t, gla_t gla)
 /* Time passes in the program until it has a window. */
 static void get_hot(struct win *t)
 {
-	for (unsigned i = 0; i < 1000 && !window_enter(t->m, false); i++)
-		window_tick(t->m, false, t->us += 1000);
-	ck_assert(window_enter(t->m, false));
-	ck_assert_ptr_nonnull(t->base);
+	for (unsigned i = 0; i < 1000 && !window_enter(t->m, t->wide); i++)
+		window_tick(t->m, t->wide, t->us += 1000);
+	ck_assert(window_enter(t->m, t->wide));
+	ck_assert(t->wide || t->base);
 }
 
 /* A program of 1,024 pages, page n at n, under 32-bit paging. NULL: no windows here */
@@ -330,6 +337,143 @@ START_TEST(thrash)
 }
 END_TEST
 
+/* Where a 64-bit program of four 2-MB pages and 512 of 4 KiB is to be seen. */
+static const gla_t places[] = {0, 0x555555400000, 0x7FFFFFE00000};
+
+#define PDPT (PML4 + 0x1000)
+#define PD (PML4 + 0x2000)
+#define WIDE_PT (PML4 + 0x3000)
+
+static void show_at(struct win *t, gla_t gla)
+{
+	fix_wr(t->f, PML4 + 8 * (gla >> 39), PDPT | ALL, 8);
+	fix_wr(t->f, PDPT + 8 * (gla >> 30 & 511), PD | ALL, 8);
+	fix_wr(t->f, PD + 8 * (gla >> 21 & 511), WIDE_PT | ALL, 8);
+}
+
+static struct win *start_wide(void)
+{
+	struct win *t = calloc(1, sizeof(*t));
+
+	t->f = fix_long("max", 3);
+	t->m = &t->f->cpu->mmu;
+	t->wide = true;
+	ck_assert_int_eq(pipe(t->pipe), 0);
+	for (unsigned i = 0; i < 512; i++)
+		fix_wr(t->f, WIDE_PT + 8 * i, i << 12 | ALL, 8);
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
+		show_at(t, places[i]);
+	vcpu_update(t->f->cpu);
+	tlb_flush(t->m, true);
+	if (!windows_new(t->m, use, t) || !windows_widen(t->m))
+		return NULL;
+	windows_begin(t->m);
+	return t;
+}
+
+START_TEST(wide_rights)
+{
+	struct win *t = start_wide();
+	gla_t gla;
+
+	if (!t)
+		return;
+	ck_assert(!window_enter(t->m, true)); /* not at once */
+	get_hot(t);
+	fix_wr(t->f, WIDE_PT + 8 * 0x120, 0x120000 | PRESENT | WRITE | USER, 8);
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
+		gla = places[i] + 0x110000;
+		RIGHTS(t, gla, 0, 0);
+		ck_assert_int_eq(window_fill(t->m, gla + 0x123, true), WINDOW_RETRY);
+		RIGHTS(t, gla, 1, 1);
+		RIGHTS(t, places[i] + 0x120000, 0, 0);
+		ck_assert(window_gla(t->m, host(t, gla + 8), &gla));
+		ck_assert_uint_eq(gla, places[i] + 0x110008);
+		ck_assert_int_eq(window_fill(t->m, places[i] + 0x120000, false), WINDOW_RETRY);
+		RIGHTS(t, places[i] + 0x120000, 1, 0);
+		host(t, gla)[3] = (uint8_t)(0x5A + i);
+		ck_assert_uint_eq(fix_rd(t->f, 0x11000B, 1), 0x5A + i);
+	}
+	ck_assert(!window_gla(t->m, t->f->ram.host, &gla));
+	/* in no part of the window, not canonical, the kernel's */
+	RIGHTS(t, 0x600000110000, 0, 0);
+	ck_assert_int_eq(window_fill(t->m, 0x600000110000, false), WINDOW_FAULT);
+	for (unsigned bit = 47; bit < 64; bit++) {
+		RIGHTS(t, BIT(bit) | 0x110000, 0, 0);
+		RIGHTS(t, BIT(bit) | (places[2] + 0x110000), 0, 0);
+		RIGHTS(t, 0 - BIT(bit) + 0x110000, 0, 0);
+		RIGHTS(t, (0 - BIT(bit)) | (places[2] + 0x110000), 0, 0);
+		ck_assert_int_eq(window_fill(t->m, BIT(bit) | 0x110000, false), WINDOW_FAULT);
+	}
+	for (gla = 0xFFFFFFFFFF600000; gla < 0xFFFFFFFFFF602000; gla += 0x1000) /* the host's vsyscall page */
+		RIGHTS(t, gla, 0, 0);
+	stop(t);
+}
+END_TEST
+
+/* Other addresses, other programs, and no more parts than there are. */
+START_TEST(wide_parts)
+{
+	struct win *t = start_wide();
+	unsigned n = 0;
+
+	if (!t)
+		return;
+	get_hot(t);
+	for (unsigned i = 0; i < 0x7F; i++) {
+		gla_t gla = (gla_t)i << WINDOW_TABLE_SHIFT;
+
+		show_at(t, gla);
+		switch (window_fill(t->m, gla + 0x110000, true)) {
+		case WINDOW_RETRY:
+			ck_assert_uint_eq(n++, i);
+			RIGHTS(t, gla + 0x110000, 1, 1);
+			break;
+		case WINDOW_WITHHELD:
+			RIGHTS(t, gla + 0x110000, 0, 0);
+			break;
+		default:
+			ck_abort();
+		}
+	}
+	ck_assert_uint_ge(n, 5);
+	ck_assert_uint_lt(n, 0x7F);
+	/* INVLPG, in one part */
+	tlb_flush_page(t->m, 0x110000);
+	RIGHTS(t, 0x110000, 0, 0);
+	RIGHTS(t, 0x111000, 1, 1);
+	RIGHTS(t, BIT(WINDOW_TABLE_SHIFT) + 0x110000, 1, 1);
+	/* translated code: in all */
+	t->f->ram.code[0x111] = 1;
+	tlb_protect_page(t->m, 0x111000);
+	ck_assert(!writable(t, 0x111000));
+	ck_assert(!writable(t, BIT(WINDOW_TABLE_SHIFT) + 0x111000));
+	/* another program, which has none */
+	window_leave(t->m);
+	fix_wr(t->f, PML4 + 0x4000, PDPT | ALL, 8);
+	t->m->pg.cr3 = PML4 + 0x4000;
+	tlb_flush(t->m, false);
+	ck_assert(!window_enter(t->m, true));
+	get_hot(t);
+	RIGHTS(t, 0x112000, 0, 0);
+	RIGHTS(t, BIT(WINDOW_TABLE_SHIFT) + 0x112000, 0, 0);
+	/* the first again, with a page moved */
+	window_leave(t->m);
+	fix_wr(t->f, WIDE_PT + 8 * 0x112, 0x113000 | ALL, 8);
+	t->m->pg.cr3 = PML4;
+	tlb_flush(t->m, false);
+	ck_assert(window_enter(t->m, true));
+	RIGHTS(t, 0x112000, 0, 0);
+	RIGHTS(t, 0x113000, 1, 1);
+	RIGHTS(t, BIT(WINDOW_TABLE_SHIFT) + 0x112000, 0, 0);
+	RIGHTS(t, BIT(WINDOW_TABLE_SHIFT) + 0x113000, 1, 1);
+	/* 32-bit code of the same program has a window of its own */
+	window_leave(t->m);
+	ck_assert(!window_enter(t->m, false));
+	stop(t);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("window");
@@ -345,6 +489,8 @@ int main(void)
 	tcase_add_test(t, spaces);
 	tcase_add_test(t, large);
 	tcase_add_test(t, thrash);
+	tcase_add_test(t, wide_rights);
+	tcase_add_test(t, wide_parts);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
