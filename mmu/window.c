@@ -31,6 +31,7 @@
 #define CREDIT_LOST 2		/* for each page that turns out wrong after a flush: it will be asked for again */
 #define CREDIT_AGAIN 300	/* one that has spent it all is left alone until it has earned this */
 
+#define PTE_A BIT(5)
 #define PTE_D BIT(6)
 #define PTE_ADDR 0x000FFFFFFFFFF000ull
 
@@ -72,6 +73,8 @@ struct window {
 	uint64_t seen;		/* windows.last_us when it was last entered */
 	int credit;
 	unsigned earned;	/* thousandths of credit */
+	bool asked;		/* it faulted at @gla for want of a guest page, which may be there when the program goes on */
+	gla_t gla;
 	bool stale;		/* has been emptied: chunks are to be freed when nobody goes through them */
 	struct chunk *all, *bucket[BUCKETS];
 };
@@ -488,7 +491,7 @@ static void promote(struct mmu *m, uint64_t cr3, bool wide)
 	w->live = true;
 	w->wide = wide;
 	w->nparts = 0;
-	w->tired = false;
+	w->tired = w->asked = false;
 	w->cr3 = cr3;
 	w->regime = regime_now(m);
 	w->checked = s->gen;
@@ -535,40 +538,6 @@ void window_tick(struct mmu *m, bool wide, uint64_t us)
 bool window_tired(const struct mmu *m)
 {
 	return m->win->now && m->win->now->credit < 0;
-}
-
-/* The table is to lead into wide window @w. */
-static void fill_table(struct windows *s, const struct window *w)
-{
-	for (unsigned i = 0; i < BIT(47 - PART_SHIFT); i++)
-		s->table[i] = NOWHERE;
-	for (unsigned i = 0; i < w->nparts; i++)
-		s->table[w->part[i].no] = distance(&w->part[i]);
-}
-
-bool window_enter(struct mmu *m, bool wide)
-{
-	struct windows *s = m->win;
-	struct window *w = s->now;
-
-	if (!w || w->cr3 != m->pg.cr3 || w->wide != wide || !w->live)
-		w = find(s, m->pg.cr3, wide);
-	s->now = NULL;
-	if (!w || w->tired || m->nwatch)
-		return false;
-	if (w->checked != s->gen) {
-		check(m, w);
-		w->used = ++s->clock;
-	}
-	s->now = w;
-	w->seen = s->last_us;
-	if (s->running && s->shown != w) {
-		s->use(s->opaque, w->wide ? NULL : w->base);
-		if (w->wide)
-			fill_table(s, w);
-		s->shown = w;
-	}
-	return true;
 }
 
 void window_leave(struct mmu *m)
@@ -687,7 +656,7 @@ static bool continues(const struct mmu *m, const struct chunk *k, const struct r
 	return !r->write || !tlb_write_withheld(m->ram, r->ra + (uint64_t)d);
 }
 
-static bool map_run(struct mmu *m, struct chunk *k, const struct run *r)
+static bool map_run(struct mmu *m, struct window *w, struct chunk *k, const struct run *r)
 {
 	struct windows *s = m->win;
 	raddr_t ra = r->ra - (uint64_t)(r->i - r->lo) * PAGE_SIZE;
@@ -697,6 +666,7 @@ static bool map_run(struct mmu *m, struct chunk *k, const struct run *r)
 		return false;
 	}
 	s->nmaps += 2;
+	spend(w, 1);
 	s->st.maps++;
 	s->st.pages += r->hi - r->lo;
 	for (unsigned j = r->lo; j < r->hi; j++, ra += PAGE_SIZE) {
@@ -711,28 +681,20 @@ static bool map_run(struct mmu *m, struct chunk *k, const struct run *r)
 	return true;
 }
 
-enum window_fill window_fill(struct mmu *m, gla_t gla, bool write)
+/* Map the page of @gla, which @t has led to, and its neighbours. */
+static enum window_fill map_page(struct mmu *m, struct window *w, gla_t gla, bool write, const struct walk *t)
 {
-	struct windows *s = m->win;
-	struct window *w = s ? s->now : NULL;
 	const struct range *in;
 	struct chunk *k;
-	struct walk t;
 	struct run r;
 	bool rom;
 
-	if (!w || gla >= (w->wide ? BIT(47) : WINDOW_BYTES))
-		return WINDOW_FAULT;
-	s->st.faults++;
-	spend(w, 2);
-	if (!walk_fast(&m->pg, m->mem, gla, write ? MMU_WRITE : MMU_READ, MMU_USER, &t))
-		return WINDOW_FAULT;
-	r.gpa = t.gpa & PAGE_MASK;
+	r.gpa = t->gpa & PAGE_MASK;
 	r.ra = tlb_raddr(m, r.gpa, &rom);
-	r.write = t.w && !rom && r.ra != RADDR_NONE && !tlb_write_withheld(m->ram, r.ra);
+	r.write = t->w && !rom && r.ra != RADDR_NONE && !tlb_write_withheld(m->ram, r.ra);
 	if (r.ra == RADDR_NONE || (write && !r.write))
 		return WINDOW_WITHHELD;
-	k = chunk_for(m, w, gla, &t);
+	k = chunk_for(m, w, gla, t);
 	if (!k)
 		return WINDOW_WITHHELD;
 	r.i = gla >> PAGE_SHIFT & (CHUNK_PAGES - 1);
@@ -744,5 +706,75 @@ enum window_fill window_fill(struct mmu *m, gla_t gla, bool write)
 		r.lo--;
 	while (r.hi < CHUNK_PAGES && continues(m, k, &r, in, r.hi))
 		r.hi++;
-	return map_run(m, k, &r) ? WINDOW_RETRY : WINDOW_FAULT;
+	return map_run(m, w, k, &r) ? WINDOW_RETRY : WINDOW_FAULT;
+}
+
+enum window_fill window_fill(struct mmu *m, gla_t gla, bool write)
+{
+	struct windows *s = m->win;
+	struct window *w = s ? s->now : NULL;
+	struct walk t;
+
+	if (!w || gla >= (w->wide ? BIT(47) : WINDOW_BYTES))
+		return WINDOW_FAULT;
+	s->st.faults++;
+	spend(w, 1);
+	if (!walk_fast(&m->pg, m->mem, gla, write ? MMU_WRITE : MMU_READ, MMU_USER, &t)) {
+		w->asked = !t.need_c;
+		w->gla = gla;
+		return WINDOW_FAULT;
+	}
+	return map_page(m, w, gla, write, &t);
+}
+
+/* The program goes on, perhaps behind a page fault: the page it wanted, without another fault of the host. Changes no A or D. */
+static void fill_asked(struct mmu *m, struct window *w)
+{
+	unsigned first = m->pg.cr4 & CR4_PAE && !(m->pg.efer & EFER_LMA); /* a PDPTE has no A there */
+	struct walk t;
+
+	w->asked = false;
+	if (!walk(&m->pg, m->mem, w->gla, MMU_READ, MMU_USER, true, &t))
+		return;
+	for (unsigned i = first; i < t.levels; i++)
+		if (!(t.trace[i].entry & PTE_A))
+			return;
+	t.w = t.w && t.trace[t.levels - 1].entry & PTE_D;
+	m->win->st.asked += map_page(m, w, w->gla, false, &t) == WINDOW_RETRY;
+}
+
+/* The table is to lead into wide window @w. */
+static void fill_table(struct windows *s, const struct window *w)
+{
+	for (unsigned i = 0; i < BIT(47 - PART_SHIFT); i++)
+		s->table[i] = NOWHERE;
+	for (unsigned i = 0; i < w->nparts; i++)
+		s->table[w->part[i].no] = distance(&w->part[i]);
+}
+
+bool window_enter(struct mmu *m, bool wide)
+{
+	struct windows *s = m->win;
+	struct window *w = s->now;
+
+	if (!w || w->cr3 != m->pg.cr3 || w->wide != wide || !w->live)
+		w = find(s, m->pg.cr3, wide);
+	s->now = NULL;
+	if (!w || w->tired || m->nwatch)
+		return false;
+	if (w->checked != s->gen) {
+		check(m, w);
+		w->used = ++s->clock;
+	}
+	s->now = w;
+	w->seen = s->last_us;
+	if (w->asked)
+		fill_asked(m, w);
+	if (s->running && s->shown != w) {
+		s->use(s->opaque, w->wide ? NULL : w->base);
+		if (w->wide)
+			fill_table(s, w);
+		s->shown = w;
+	}
+	return true;
 }

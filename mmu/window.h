@@ -25,6 +25,7 @@ struct window_stats {
 	uint64_t windows, tired; /* address spaces promoted; times one had to do without for a while */
 	uint64_t pages, maps;	   /* pages and runs of them mapped */
 	uint64_t faults;	   /* host faults taken */
+	uint64_t asked;		   /* runs mapped behind a page fault of the guest, without one of the host */
 	uint64_t checks, lost;	   /* windows compared with page tables; pages they lost by that */
 	uint64_t unmapped;	   /* pages lost to INVLPG and withheld write tags */
 	uint64_t drops;		   /* windows emptied: out of mappings, or flushed in use */

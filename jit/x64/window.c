@@ -213,7 +213,7 @@ void windows_dump(const struct x64 *x, FILE *out)
 	if (!s)
 		return;
 	fprintf(out, "windows            %" PRIu64 " address spaces, %" PRIu64 " times out of credit; %" PRIu64 " pages mapped in %" PRIu64
-		" runs\n", s->windows, s->tired, s->pages, s->maps);
+		" runs, %" PRIu64 " of them behind page faults\n", s->windows, s->tired, s->pages, s->maps, s->asked);
 	fprintf(out, "window faults      %" PRIu64 ", sites demoted %" PRIu64 "; %" PRIu64 " checks, %" PRIu64 " pages lost by them, %"
 		PRIu64 " invalidated, %" PRIu64 " drops\n", s->faults, s->demoted, s->checks, s->lost, s->unmapped, s->drops);
 }

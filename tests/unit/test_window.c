@@ -337,6 +337,34 @@ START_TEST(thrash)
 }
 END_TEST
 
+/* A page the guest's page tables did not have when it was asked for comes with the next entry, if they have it then. */
+START_TEST(asked)
+{
+	struct win *t = start();
+
+	if (!t)
+		return;
+	get_hot(t);
+	for (unsigned i = 0; i < 4; i++) {
+		static const uint32_t pte[] = {ALL, ALL & ~DIRTY, ALL & ~(ACC | DIRTY), ALL & ~USER};
+
+		set_pte(t, 0x200 + 2 * i, 0);
+		ck_assert_int_eq(window_fill(t->m, 0x200000 + 0x2000 * i, true), WINDOW_FAULT);
+		window_leave(t->m);
+		ck_assert(window_enter(t->m, false));
+		RIGHTS(t, 0x200000 + 0x2000 * i, 0, 0);
+		ck_assert_int_eq(window_fill(t->m, 0x200000 + 0x2000 * i, true), WINDOW_FAULT);
+		window_leave(t->m);
+		set_pte(t, 0x200 + 2 * i, (0x200000 + 0x2000 * i) | pte[i]);
+		ck_assert(window_enter(t->m, false));
+		RIGHTS(t, 0x200000 + 0x2000 * i, i < 2, i < 1);
+		ck_assert_uint_eq(get_pte(t, 0x200 + 2 * i) & 0xFFF, pte[i]); /* nothing is changed for it */
+	}
+	ck_assert_uint_eq(window_stats(t->m)->asked, 2);
+	stop(t);
+}
+END_TEST
+
 /* Where a 64-bit program of four 2-MB pages and 512 of 4 KiB is to be seen. */
 static const gla_t places[] = {0, 0x555555400000, 0x7FFFFFE00000};
 
@@ -489,6 +517,7 @@ int main(void)
 	tcase_add_test(t, spaces);
 	tcase_add_test(t, large);
 	tcase_add_test(t, thrash);
+	tcase_add_test(t, asked);
 	tcase_add_test(t, wide_rights);
 	tcase_add_test(t, wide_parts);
 	suite_add_tcase(s, t);
