@@ -743,6 +743,8 @@ static void fill_asked(struct mmu *m, struct window *w)
 	m->win->st.asked += map_page(m, w, w->gla, false, &t) == WINDOW_RETRY;
 }
 
+/* ---- in force ---- */
+
 /* The table is to lead into wide window @w. */
 static void fill_table(struct windows *s, const struct window *w)
 {

@@ -2,10 +2,11 @@
  * window.h - host mappings that follow the guest's: a user program's address space laid out in ours, for translated code that
  * reaches guest memory by one instruction without probing the soft TLB.
  *
- * A window is a reservation of 4 GiB (and a guard) for one 32-bit address space, known by its CR3. A page is mapped into it from the
+ * A window is for one address space, known by its CR3: a reservation of 4 GiB (and a guard) for 32-bit code; for 64-bit code, a wide
+ * one, several of 1 TiB, for the parts of the 47 bits that the program uses. A page is mapped into it from the
  * RAM file on the first access, for reading where the soft TLB would have a read tag in MMU_USER's table, for writing where
  * it would have a write tag. An access the window does not allow is a fault of the host: the backend asks window_fill(), and
- * if that cannot help goes through the soft TLB.
+ * if that cannot help goes through the soft TLB. When that ended in a page fault of the guest, window_enter() looks again.
  *
  * What the soft TLB forgets a window must not show: pages with an invalidated entry go at once, withheld write tags too; after a
  * flush (MOV CR3) a window is compared with the page tables before it is used again, instead of being emptied.

@@ -1,8 +1,8 @@
 /*
  * window.c - accesses through a window (mmu/window.h): the guest's instruction with its own addressing mode, counted from the
- * base of GS, which holds the window's.
+ * base of GS, which holds the window's; in 64-bit code with one register for the address and one for the distance to it.
  *
- * It clobbers no flags and no register. Should the host fault there, fault.c maps the page, or sends it to the cold path: the
+ * It clobbers no flags and no guest register. Should the host fault there, fault.c maps the page, or sends it to the cold path: the
  * same ops lowered once more with the inline probe, from the state just before the access. Where that happens often the
  * instruction becomes a jump to the cold path for good.
  */
