@@ -338,11 +338,14 @@ static enum vm_err unknown_option(const char *arg, struct err *e)
 /* "-device help", "-d help", "--pass=help": the words that option knows. */
 static bool print_list(int id, const char *value)
 {
-	if (id == OPT_DEVICE ? !spec_asks_device_help(value) : strcmp(value, "help") != 0)
+	if (id == OPT_DEVICE ? !spec_asks_device_help(value) : strcmp(value, "help") != 0 && strcmp(value, "?") != 0)
 		return false;
 	switch (id) {
 	case OPT_DEVICE:
 		spec_device_help(value);
+		return true;
+	case OPT_CPU:
+		spec_cpu_help();
 		return true;
 	case OPT_CHARDEV:
 		puts("stdio\nnull\nvc\npty\nfile\npipe\nsocket");

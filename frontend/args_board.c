@@ -49,21 +49,6 @@ enum vm_err spec_smp(struct args *a, const char *v, struct err *e)
 	return r;
 }
 
-/* "host" is what we can do at most, as it is where the host's own processor runs the guest. */
-enum vm_err spec_cpu(struct args *a, const char *v, struct err *e)
-{
-	char model[256];
-
-	if (strncmp(v, "host", 4) || (v[4] && v[4] != ',')) {
-		a->cfg.cpu_model = v;
-		return VM_OK;
-	}
-	if (snprintf(model, sizeof(model), "max%s", v + 4) >= (int)sizeof(model))
-		return err_set(e, VM_ERR_USAGE, "-cpu: '%s' is too long", v);
-	a->cfg.cpu_model = spec_keep(a, model);
-	return VM_OK;
-}
-
 enum vm_err spec_fw_cfg(struct args *a, const char *v, struct err *e)
 {
 	static const char *const keys[] = {"name", "file", "string"};

@@ -125,12 +125,16 @@ enum vm_err spec_machine(struct args *a, const char *v, struct err *e)
 		KEY_GRAPHICS, KEY_HPET, KEY_PCSPK };
 	struct items it;
 	enum vm_err r = VM_OK;
+	char key[64];
 
 	for (items_begin(&it, a, v, "type"); !r && items_next(&it);) {
 		unsigned k;
 		bool on;
 
-		r = spec_choice("machine", "property", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		snprintf(key, sizeof(key), "%s", it.key);
+		for (char *c = key; *c; c++)
+			*c = *c == '_' ? '-' : *c; /* both are usual: kernel_irqchip, kernel-irqchip */
+		r = spec_choice("machine", "property", key, keys, ARRAY_SIZE(keys), &k, e);
 		if (r)
 			break;
 		switch (k) {

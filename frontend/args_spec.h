@@ -67,7 +67,8 @@ enum vm_err spec_sound_finish(struct args *a, struct err *e); /* does every audi
 /* args_machine.c: the board and its surroundings */
 enum vm_err spec_machine(struct args *a, const char *v, struct err *e);
 enum vm_err spec_smp(struct args *a, const char *v, struct err *e);
-enum vm_err spec_cpu(struct args *a, const char *v, struct err *e);
+enum vm_err spec_cpu(struct args *a, const char *v, struct err *e); /* args_cpu.c */
+void spec_cpu_help(void); /* models and features, on standard output */
 enum vm_err spec_fw_cfg(struct args *a, const char *v, struct err *e);
 enum vm_err spec_smbios(struct args *a, const char *v, struct err *e);
 enum vm_err spec_memory(struct args *a, const char *v, struct err *e);

@@ -385,6 +385,35 @@ START_TEST(good_elsewhere)
 }
 END_TEST
 
+/* -cpu as other emulators' command lines have it. */
+START_TEST(cpu_words)
+{
+	char fine[] = "-cpu max,vendor=GenuineIntel,+smep,smap=off,-pku,lahf-lm=on,sse4_1=off,tsc_adjust,kvm=off,host-phys-bits,check,+invtsc,-svm "
+		      "-machine kernel_irqchip=split";
+	char lacks[] = "-cpu qemu64,+pku,phys-bits=36,hv_time,-vmx", *bad[] = {"-cpu max,+nosuch", "-cpu max,nosuch=3", "-cpu 8085", "-cpu max,smep=2",
+		"-cpu max,enforce,+vmx", "-cpu max,+i386", "-cpu +smep"};
+	struct args a;
+	struct err e;
+
+	ck_assert_msg(!parse(&a, fine, &e), "%s", e.msg);
+	ck_assert_str_eq(a.cfg.cpu_model, "max,+smep,-smap,+lahf_lm,-sse4.1,+tsc-adjust");
+	ck_assert_uint_eq(a.nwarnings, 0);
+	args_free(&a);
+	ck_assert_msg(!parse(&a, lacks, &e), "%s", e.msg);
+	ck_assert_str_eq(a.cfg.cpu_model, "qemu64");
+	ck_assert_uint_eq(a.nwarnings, 3);
+	ck_assert_ptr_nonnull(strstr(a.warning[0], "pku"));
+	args_free(&a);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "%s", bad[i]);
+		ck_assert_msg(parse(&a, line, &e) == VM_ERR_USAGE, "%s", bad[i]);
+		args_free(&a);
+	}
+}
+END_TEST
+
 START_TEST(config_file)
 {
 	struct args a;
@@ -454,6 +483,7 @@ int main(void)
 	tcase_add_test(t, many_lists);
 	tcase_add_test(t, good_more);
 	tcase_add_test(t, good_elsewhere);
+	tcase_add_test(t, cpu_words);
 	tcase_add_test(t, config_file);
 	tcase_add_test(t, sizes);
 	tcase_add_test(t, nearest);
