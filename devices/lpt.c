@@ -45,8 +45,9 @@ static void control(struct lpt *p, uint8_t v)
 	bool strobe = (v & STROBE) && !(p->s.control & STROBE);
 
 	p->s.control = v & 0x1F;
-	if (!strobe || !(v & NINIT) || p->s.strobed_at != IDLE)
-		return; /* a printer being initialized, or busy, does not look at the strobe */
+	if (!strobe || !(v & NINIT))
+		return; /* a printer being initialized does not look at the strobe */
+	/* BUSY is for who looks at it: this printer has a buffer, so nothing sent in a hurry is lost. */
 	chr_write(p->chr, &p->s.data, 1);
 	p->s.bytes++;
 	p->s.ack = 1;

@@ -75,6 +75,28 @@ START_TEST(handshake)
 }
 END_TEST
 
+/* Bytes sent as fast as the port takes them, by a guest that looks at BUSY and by one that does not: all are printed. */
+START_TEST(in_a_hurry)
+{
+	struct rig *r = rig_new();
+
+	for (const char *s = "polled"; *s; s++) {
+		ck_assert_uint_eq(in(&r->b, 0x379) & 0x80, 0x80);
+		out(&r->b, 0x378, (uint8_t)*s);
+		out(&r->b, 0x37A, 0x0D);
+		out(&r->b, 0x37A, 0x0C);
+		run_for(r, 2100); /* no longer busy, the acknowledge not over */
+	}
+	for (const char *s = ", blind"; *s; s++) {
+		out(&r->b, 0x378, (uint8_t)*s);
+		out(&r->b, 0x37A, 0x0D);
+		out(&r->b, 0x37A, 0x0C);
+	}
+	ck_assert_str_eq(r->paper.text, "polled, blind");
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(interrupt)
 {
 	struct rig *r = rig_new();
@@ -120,6 +142,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(t, handshake);
+	tcase_add_test(t, in_a_hurry);
 	tcase_add_test(t, interrupt);
 	tcase_add_test(t, saved);
 	suite_add_tcase(s, t);
