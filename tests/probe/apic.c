@@ -103,7 +103,6 @@ static void modes(void)
 	wr(0xF0, 0x1FF);
 	/* at another address */
 	wrmsr(0x1B, 0xFED40000 | (b & 0xFFF));
-	check(*(volatile uint32_t *)0xFED40030 == rd(0x30) || 1, "-");
 	check((*(volatile uint32_t *)0xFED40030 & 0xFF) >= 0x10, "relocated APIC: version %x", (word) * (volatile uint32_t *)0xFED40030);
 	wrmsr(0x1B, b);
 	check(wrmsr_try(0x1B, b | 1ull << 52) == 13 && wrmsr_try(0x1B, b | 1) == 13, "reserved bits of IA32_APIC_BASE");
@@ -302,7 +301,6 @@ static void timer(void)
 	check(!rdmsr_try(0x6E0, &v) || v == 0, "deadline in another mode: %x", (word)v);
 	wr(0x320, 0x40042);
 	wr(0x380, 5000);
-	check(rd(0x380) == 0 || 1, "-");
 	check(rd(0x390) == 0, "current count in deadline mode");
 	v = rdtsc() + 1000000;
 	wrmsr(0x6E0, v);

@@ -168,6 +168,8 @@ int main(void)
 		args++;
 	while (*args == ' ')
 		args++;
+	outb(0x21, 0xFF);
+	outb(0xA1, 0xFF);
 	tables();
 #define T(n) if (topic(#n)) topic_##n()
 	T(mmio);

@@ -70,7 +70,7 @@ static inline void cpuid(uint32_t n, uint32_t sub, uint32_t r[4]) { asm volatile
 int rdmsr_try(uint32_t n, uint64_t *v);  /* vector, or -1 */
 int wrmsr_try(uint32_t n, uint64_t v);
 /* TRAP(statement): its vector, or -1 */
-#define TRAP(code) ({ void f_(void *a_) { code; } trap_in(f_, 0); })
+#define TRAP(code...) ({ void f_(void *a_) { code; } trap_in(f_, 0); })
 
 void topic_mmio(void);
 void topic_apic(void);
