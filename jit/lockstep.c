@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_IO 65536
-
 enum io_kind { IO_PORT_READ, IO_PORT_WRITE, IO_MEM_READ, IO_MEM_WRITE, IO_TSC };
 
 struct io_event {
@@ -38,12 +36,13 @@ struct lockstep {
 	struct region all_ports;
 	uint64_t (*real_tsc)(void *opaque);
 	void *real_opaque;
+	bool running;		 /* a block runs: what happens outside, delivery of events, is done once and by one engine */
 	bool replay;
 	bool mismatch;
 	bool changed_self;	 /* the block has changed its own bytes */
 	bool in_device;		 /* a device access is being recorded: what is written now is DMA */
-	struct io_event io[MAX_IO];
-	unsigned nio, next_io;
+	struct io_event *io;
+	unsigned nio, next_io, cap_io;
 	struct ram_write *w;
 	unsigned nw, cap_w, next_dma;
 	uint8_t *old, *new;
@@ -100,7 +99,7 @@ static void ram_write(void *opaque, raddr_t ra, unsigned len)
 {
 	struct lockstep *k = opaque;
 
-	if (!k->replay)
+	if (k->running && !k->replay)
 		note_write(k, ra, len, BY_CPU);
 }
 
@@ -109,7 +108,7 @@ static void device_will_write(void *opaque, raddr_t ra, uint64_t len)
 {
 	struct lockstep *k = opaque;
 
-	if (k->in_device)
+	if (k->running && k->in_device)
 		note_write(k, ra, (unsigned)len, k->nio);
 }
 
@@ -136,8 +135,8 @@ static uint64_t do_io(struct lockstep *k, enum io_kind kind, uint64_t addr, uint
 	struct io_event *e;
 
 	if (k->replay) {
-		e = &k->io[k->next_io];
-		if (k->next_io >= k->nio || e->kind != kind || e->addr != addr || e->size != size) {
+		e = k->next_io < k->nio ? &k->io[k->next_io] : NULL;
+		if (!e || e->kind != kind || e->addr != addr || e->size != size) {
 			report(k, "device access not made by the interpreter, address", 0, addr);
 			return 0;
 		}
@@ -169,7 +168,13 @@ static uint64_t do_io(struct lockstep *k, enum io_kind kind, uint64_t addr, uint
 		memcpy(k->new + k->w[dma].at, k->j->cpu->mmu.ram->host + k->w[dma].ra, k->w[dma].len);
 		dma++;
 	}
-	BUG_ON(k->nio == MAX_IO);
+	if (!k->running)
+		return val;
+	if (k->nio == k->cap_io) {
+		k->cap_io = k->cap_io ? k->cap_io * 2 : 256;
+		k->io = realloc(k->io, k->cap_io * sizeof(*k->io));
+		BUG_ON(!k->io);
+	}
 	k->io[k->nio++] = (struct io_event){addr, val, kind, (uint8_t)size};
 	return val;
 }
@@ -251,6 +256,7 @@ void lockstep_free(struct jit *j)
 	space_fini(&k->ports);
 	free(k->before);
 	free(k->after);
+	free(k->io);
 	free(k->w);
 	free(k->old);
 	free(k->new);
@@ -309,13 +315,15 @@ struct block *lockstep_twin(struct jit *j, const struct block *b, const struct i
 
 /* ---- running ---- */
 
+/* All but req, in which a signal handler or another thread may set a bit at any time: none may be lost. */
 static void copy_state(struct vcpu *to, const struct vcpu *from, bool light)
 {
-	if (!light) {
-		memcpy(to, from, STATE_SIZE);
+	size_t behind = offsetof(struct vcpu, req) + sizeof(to->req);
+
+	memcpy(to, from, offsetof(struct vcpu, req));
+	memcpy((char *)to + behind, (const char *)from + behind, (light ? HOT_SIZE : STATE_SIZE) - behind);
+	if (!light)
 		return;
-	}
-	memcpy(to, from, HOT_SIZE);
 	to->insns = from->insns;
 	to->cr2 = from->cr2;
 	to->watch = from->watch;
@@ -483,6 +491,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 
 	k->blocks++;
 	k->replay = k->mismatch = false;
+	k->running = true;
 	k->nio = k->next_io = k->nw = k->next_dma = 0;
 	k->bytes = 0;
 	pending = __atomic_exchange_n(&cpu->req, 0, __ATOMIC_ACQ_REL);
@@ -495,7 +504,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	ri = interp_backend.run(j->interp, cpu, twin, &last);
 	copy_state(k->after, cpu, light);
 	undo(k);
-	pending |= cpu->req;
+	pending |= __atomic_exchange_n(&cpu->req, 0, __ATOMIC_ACQ_REL);
 	copy_state(cpu, k->before, light);
 	cpu->history = history;
 	if (!light) {
@@ -521,10 +530,11 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	rh = run_host(j, blk);
 	if (!light && k->after->a20 != cpu->a20)
 		vcpu_set_a20(cpu, k->after->a20);
-	cpu->req |= pending;
+	__atomic_fetch_or(&cpu->req, pending, __ATOMIC_RELEASE);
 	vcpu_update_req(cpu);
 	cpu->insns = k->after->insns;
 	compare(k, twin, ri, rh);
+	k->replay = k->running = false;
 	if (k->mismatch) {
 		explain(k, blk);
 		return RUN_DIVERGED;

@@ -203,6 +203,9 @@ bool lower_double(struct emitter *c, const struct ir_op *o)
 	if ((!imm && o->c != IR_G(GPR_RCX)) || (imm && !n) || IR_KIND(o->a) == IR_KIND_IMM ||
 		IR_KIND(o->b) == IR_KIND_IMM)
 		return false;
+	/* 16 bits by more than 16 is undefined, and processors differ: we have one answer on every host */
+	if (o->w == 2 && (!imm || n > 16))
+		return false;
 	if (o->d != o->a && (o->d == o->b || o->d == IR_G(GPR_RCX)))
 		return false;
 	flags_before(c, o);

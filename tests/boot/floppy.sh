@@ -1,7 +1,7 @@
 #!/bin/sh
 # Floppies of every format boot through SeaBIOS from a sector of ours that reads, writes and formats; what it says also
 # goes to the printer. accel line for run.sh:
-# accel: jit
+# accel: jit; long: lockstep
 . "$(dirname "$0")/../tools/boot.sh"
 assemble floppy
 make_image() { # FILE KIB SECTORS

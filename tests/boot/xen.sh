@@ -1,7 +1,7 @@
 #!/bin/sh
 # Xen from Debian's xen-hypervisor (multiboot, 64-bit, with a list of modules) starts Debian's amd64 kernel as its first
 # domain, in ring 3 of 64-bit mode; a shell of the domain answers on Xen's console.
-# accel: ; long: jit
+# accel: ; long: jit lockstep
 . "$(dirname "$0")/../tools/boot.sh"
 x=$(guest xen amd64) && k=$(guest kernel amd64) && i=$(guest initrd amd64) || fail "no guest"
 vm 240 -m 512 -kernel "$x" -append 'console=com1 com1=115200 noreboot' \

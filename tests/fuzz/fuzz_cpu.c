@@ -1,6 +1,6 @@
 /*
- * fuzz_cpu.c - the input as code, in every mode and at ring 0 and 3, on a whole machine, by either engine: whatever a guest does,
- * the process survives (BUG_ON and the sanitizers judge).
+ * fuzz_cpu.c - the input as code, in every mode and at ring 0 and 3, on a whole machine, by either engine or both in lockstep: whatever a guest does,
+ * the process survives (BUG_ON and the sanitizers judge), and the engines agree.
  *
  * Input: a byte for the mode and one for the engine, 8 descriptors, 8 gates, 8 page table entries, 8 registers, code. The rest of
  * the tables is sensible, so that code comes far; a program that runs on is stopped after some milliseconds.
@@ -11,6 +11,7 @@
 #include "cpu/mode.h"
 #include "cpu/ring0/ring0.h"
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -151,6 +152,8 @@ static void run(struct machine *m)
 	for (unsigned i = 0; i < 4; i++) {
 		enum machine_stop why = machine_run(m);
 
+		if (why == MACHINE_DIVERGED)
+			abort(); /* the log has said where */
 		if (why == MACHINE_HALTED)
 			clock_advance(machine_clock(m), 60000000);
 		else
@@ -168,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 3)
 		return 0;
-	cfg.jit.accel = data[1] & 1 ? ACCEL_INTERP : ACCEL_JIT;
+	cfg.jit.accel = data[1] & 1 ? ACCEL_INTERP : data[1] & 8 ? ACCEL_LOCKSTEP : ACCEL_JIT;
 	m = fuzz_machine(&cfg);
 	c = machine_cpu(m);
 	if (size > 2 + 256)
