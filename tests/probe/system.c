@@ -281,7 +281,7 @@ static void tasks(void)
 	word flags;
 
 	put_tss(FREE_SEL, tss2, 9);
-	tss2[7] = RD(cr3);
+	tss2[7] = *(word *)(tss + 28) = RD(cr3);
 	tss2[8] = (word)task_body;
 	tss2[9] = 2;
 	tss2[14] = (word)task_stack + sizeof(task_stack);
