@@ -98,7 +98,7 @@ def ours(name):
             flush()
             at, guest, code, hot = None, 0, None, None
         elif line.startswith('OUT: '):
-            hot, code = int(re.search(r'cold paths from (\d+)', line)[1]), []
+            hot, code = int(re.search(r'OUT: \[(\d+) bytes', line)[1]), []
         elif line.startswith('  0x') and code is None:
             at = int(line.split(':')[0], 16) if at is None else at
             guest += 1

@@ -43,23 +43,29 @@ void dump_block(const struct jit *j, const struct block *b, const struct ir_bloc
 		ir_print(ir, cpu->log->out);
 }
 
-void dump_code(const struct jit *j, const struct block *b)
+static void list(const struct jit *j, csh cs, const uint8_t *code, uint32_t len)
 {
 	cs_insn *in;
+	size_t n = cs_disasm(cs, code, len, (uintptr_t)code, 0, &in);
+
+	for (size_t i = 0; i < n; i++)
+		fprintf(j->cpu->log->out, "  0x%" PRIx64 ":  %s %s\n", in[i].address, in[i].mnemonic, in[i].op_str);
+	if (n)
+		cs_free(in, n);
+}
+
+void dump_code(const struct jit *j, const struct block *b)
+{
 	csh cs;
-	size_t n;
 
 	if (!b->code || !wanted(j, LOG_OUT))
 		return;
-	fprintf(j->cpu->log->out, "OUT: [%u bytes for %u, then cold paths from %u]\n", b->code_len, b->len, b->hot_len);
+	fprintf(j->cpu->log->out, "OUT: [%u bytes for %u, and %u of cold paths at %p]\n", b->code_len, b->len, b->cold_len,
+		(const void *)b->cold);
 	if (cs_open(HOST_CS, &cs) != CS_ERR_OK)
 		return;
 	cs_option(cs, CS_OPT_SKIPDATA, CS_OPT_ON); /* words it does not know, and addresses between the code */
-	n = cs_disasm(cs, b->code, b->code_len, (uintptr_t)b->code, 0, &in);
-	for (size_t i = 0; i < n; i++)
-		fprintf(j->cpu->log->out, "  0x%" PRIx64 ":  %s %s\n", in[i].address,
-			in[i].mnemonic, in[i].op_str);
-	if (n)
-		cs_free(in, n);
+	list(j, cs, b->code, b->code_len);
+	list(j, cs, b->cold, b->cold_len);
 	cs_close(&cs);
 }

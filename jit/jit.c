@@ -52,7 +52,7 @@ static enum vm_err start_profile(struct jit *j, struct err *e)
 	if (j->opt.perfmap || j->opt.jitdump)
 		r = perf_open(&j->perf, j->opt.perfmap, j->opt.jitdump, e);
 	if (!r && j->perf && mem)
-		perf_code(j->perf, "dragoman_stubs", mem->rx, (uint32_t)mem->keep);
+		perf_code(j->perf, "dragoman_stubs", mem->rx, (uint32_t)mem->part[CODE_HOT].first);
 	return r;
 }
 
@@ -167,7 +167,8 @@ void jit_dump_info(const struct jit *j, FILE *out)
 
 	fprintf(out, "backend            %s%s\n", j->be->name, j->lock ? " in lockstep with interp" : "");
 	fprintf(out, "blocks translated  %" PRIu64 " (%" PRIu64 " instructions, %" PRIu64
-		" bytes -> %" PRIu64 " host bytes)\n", s->blocks, s->insns_in, s->bytes_in, s->bytes_out);
+		" bytes -> %" PRIu64 " host bytes, %" PRIu64 " of them not cold paths)\n", s->blocks, s->insns_in, s->bytes_in,
+		s->bytes_out, s->bytes_hot);
 	fprintf(out, "run-loop entries   %" PRIu64 "\n", s->entries);
 	fprintf(out, "lookups            %" PRIu64 " (%" PRIu64 " found)\n", s->lookups, s->hits);
 	fprintf(out, "found on the way   %" PRIu64 "\n", s->finds);

@@ -24,7 +24,7 @@ struct jit_context {
 
 struct jit_stats {
 	uint64_t finds; /* blocks found without leaving translated code */
-	uint64_t blocks, insns_in, bytes_in, bytes_out; /* translated */
+	uint64_t blocks, insns_in, bytes_in, bytes_out, bytes_hot; /* translated */
 	uint64_t lookups, hits, links, smc, flushes, faults, ones, entries, forgets;
 	uint64_t translate_ns;
 };

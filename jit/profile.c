@@ -24,8 +24,8 @@
 /* A block as it was translated, or the sum of those at one address that are gone. */
 struct hot {
 	gla_t gla;
-	const uint8_t *code; /* NULL: gone */
-	uint32_t code_len;
+	const uint8_t *code, *cold; /* NULL: gone */
+	uint32_t code_len, cold_len;
 	uint16_t ninsns;
 	uint64_t samples; /* while it was somewhere else */
 };
@@ -127,21 +127,25 @@ void profile_block(struct profile *p, const struct block *b)
 		BUG_ON(!p->place);
 	}
 	q = &p->place[p->nplaces++];
-	*q = (struct hot){.gla = cpu->seg[SEG_CS].base + cpu->rip, .code = b->code, .code_len = b->code_len, .ninsns = b->ninsns};
+	*q = (struct hot){.gla = cpu->seg[SEG_CS].base + cpu->rip, .code = b->code, .cold = b->cold,
+		.code_len = b->code_len, .cold_len = b->cold_len, .ninsns = b->ninsns};
+}
+
+static uint64_t samples_in(const struct profile *p, const uint8_t *code, uint32_t len)
+{
+	size_t first = (size_t)(code - p->mem->rx) / CELL, last = first + (len + CELL - 1) / CELL;
+	uint64_t n = 0;
+
+	for (size_t i = first; i < last && i < p->ncells; i++)
+		n += p->cell[i];
+	return n;
 }
 
 static uint64_t samples(const struct profile *p, const struct hot *q)
 {
-	uint64_t n = q->samples;
-	size_t first, last;
-
 	if (!q->code || !p->mem)
-		return n;
-	first = (size_t)(q->code - p->mem->rx) / CELL;
-	last = first + (q->code_len + CELL - 1) / CELL;
-	for (size_t i = first; i < last && i < p->ncells; i++)
-		n += p->cell[i];
-	return n;
+		return q->samples;
+	return q->samples + samples_in(p, q->code, q->code_len) + samples_in(p, q->cold, q->cold_len);
 }
 
 static int by_address(const void *a, const void *b)
@@ -223,7 +227,7 @@ static void dump_hottest(const struct profile *p, uint64_t all, FILE *out)
 
 		profile_name(p->j, q[i].gla, name, sizeof(name));
 		fprintf(out, "  %5.1f %%  %016" PRIx64 " %3u -> %4u  %s\n", percent(q[i].samples, all), q[i].gla, q[i].ninsns,
-			q[i].code_len, name);
+			q[i].code_len + q[i].cold_len, name);
 	}
 	free(q);
 }

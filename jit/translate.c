@@ -300,7 +300,7 @@ static struct block *make_block(struct jit *j, struct fetch *f)
 /* Tell those who asked what the new code is. */
 static void tell(struct jit *j, const struct block *b)
 {
-	char name[96];
+	char name[96], cold[104];
 
 	if (j->profile)
 		profile_block(j->profile, b);
@@ -308,6 +308,9 @@ static void tell(struct jit *j, const struct block *b)
 		return;
 	profile_name(j, j->cpu->seg[SEG_CS].base + j->cpu->rip, name, sizeof(name));
 	perf_code(j->perf, name, b->code, b->code_len);
+	snprintf(cold, sizeof(cold), "%s-cold", name);
+	if (b->cold_len)
+		perf_code(j->perf, cold, b->cold, b->cold_len);
 }
 
 struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode)
@@ -332,7 +335,8 @@ struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t
 	j->st.blocks++;
 	j->st.insns_in += j->ir.ninsns;
 	j->st.bytes_in += b->len;
-	j->st.bytes_out += b->code_len;
+	j->st.bytes_out += b->code_len + b->cold_len;
+	j->st.bytes_hot += b->code_len;
 	tell(j, b);
 	j->cpu->doing = PROF_LOOP;
 	return b;

@@ -38,7 +38,7 @@ static enum vm_err a64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	if (!x)
 		return err_set(e, VM_ERR_NOMEM, "no memory for the AArch64 backend");
 	x->em = calloc(1, sizeof(*x->em));
-	r = jc_init(&x->jc, opt->no_link || opt->accel == ACCEL_LOCKSTEP) && x->em ? code_mem_init(&x->mem, size, e) :
+	r = jc_init(&x->jc, opt->no_link || opt->accel == ACCEL_LOCKSTEP) && x->em ? code_mem_init(&x->mem, size, 0, e) :
 		err_set(e, VM_ERR_NOMEM, "no memory for the AArch64 backend");
 	if (r) {
 		a64_fini(x);
@@ -49,10 +49,10 @@ static enum vm_err a64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	x->opts_off = opt->opts_off;
 	x->eval.cpu = cpu;
 	x->eval.call = call_direct;
-	code_mem_open(&x->mem, &cb);
+	code_mem_open(&x->mem, CODE_HOT, &cb);
 	a64_make_stubs(x, &cb);
 	a64_make_fp_stub(x, &cb);
-	code_mem_commit(&x->mem, &cb);
+	code_mem_commit(&x->mem, CODE_HOT, &cb);
 	code_mem_keep(&x->mem);
 	*priv = x;
 	return VM_OK;
@@ -87,7 +87,7 @@ static void begin(struct emitter *c, struct a64 *x, struct block *blk, const str
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
 	drop_temps(c);
-	code_mem_open(&x->mem, &c->cb);
+	code_mem_open(&x->mem, CODE_HOT, &c->cb);
 }
 
 void mark(const struct emitter *c, struct mark *m)
@@ -254,7 +254,7 @@ static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	struct a64 *x = priv;
 	struct emitter *c = x->em;
 
-	if (x->mem.size - x->mem.used < BLOCK_ROOM)
+	if (code_mem_room(&x->mem) < BLOCK_ROOM)
 		return false;
 	begin(c, x, blk, ir);
 	blk->code = codebuf_rx(&c->cb);
@@ -262,9 +262,10 @@ static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	lower_range(c, 0, ir->nops);
 	lower_term(c);
 	count_block(c);
-	blk->hot_len = (uint32_t)(c->cb.p - c->cb.start);
-	emit_cold(c);
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
+	blk->cold = blk->code + blk->code_len;
+	emit_cold(c);
+	blk->cold_len = (uint32_t)(c->cb.p - c->cb.start) - blk->code_len;
 	if (c->cb.overflow) {
 		blk->code = NULL;
 		return false;
@@ -273,7 +274,7 @@ static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	for (unsigned i = 0; i < 2; i++)
 		if (blk->exit[i].patch)
 			memcpy(&((struct a64_block *)blk->priv)->unlinked[i], blk->exit[i].patch, 4);
-	code_mem_commit(&x->mem, &c->cb);
+	code_mem_commit(&x->mem, CODE_HOT, &c->cb);
 	return true;
 }
 
@@ -355,7 +356,7 @@ static void a64_dump(void *priv, FILE *out)
 {
 	const struct a64 *x = priv;
 
-	fprintf(out, "code arena         %zu of %zu bytes, %" PRIu64 " flushes\n", x->mem.used, x->mem.size, x->flushes);
+	fprintf(out, "code arena         %zu of %zu bytes, %" PRIu64 " flushes\n", code_mem_used(&x->mem), x->mem.size, x->flushes);
 	count_dump(x, out);
 	fprintf(out, "host features      %05x\n", x->feat);
 }

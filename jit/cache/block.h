@@ -41,7 +41,8 @@ struct block {
 	struct block_exit exit[2];
 	struct block_exit *incoming; /* exits of other blocks linked to us */
 	const uint8_t *code;	/* backend: host entry point (executable view), NULL for the interpreter */
-	uint32_t code_len, hot_len; /* bytes; those before the cold paths */
+	const uint8_t *cold;	      /* its cold paths: behind the code, or elsewhere */
+	uint32_t code_len, cold_len; /* bytes of each */
 	struct block *twin;	/* lockstep: the same IR compiled for the interpreter; NULL otherwise */
 	const struct block *of; /* a twin: whose; only that one is told when its bytes change */
 	void *priv;		/* backend's side tables */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define BLOCK_ROOM (256u << 10) /* more than any block's code */
+#define COLD_SHARE 96		/* 256ths of the arena for cold paths */
 
 static enum exit call_direct(void *opaque, helper_fn *fn, struct vcpu *cpu, uint64_t a, uint64_t b,
 	uint64_t c)
@@ -39,7 +40,7 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	if (!x)
 		return err_set(e, VM_ERR_NOMEM, "no memory for the x86-64 backend");
 	x->em = calloc(1, sizeof(*x->em));
-	r = jc_init(&x->jc, opt->no_link || opt->accel == ACCEL_LOCKSTEP) && x->em ? code_mem_init(&x->mem, opt->cache_bytes, e)
+	r = jc_init(&x->jc, opt->no_link || opt->accel == ACCEL_LOCKSTEP) && x->em ? code_mem_init(&x->mem, opt->cache_bytes, COLD_SHARE, e)
 			   : err_set(e, VM_ERR_NOMEM, "no memory for the x86-64 backend");
 	if (r) {
 		x64_fini(x);
@@ -52,9 +53,9 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	x->opts_off = opt->opts_off;
 	x->eval.cpu = cpu;
 	x->eval.call = call_direct;
-	code_mem_open(&x->mem, &cb);
+	code_mem_open(&x->mem, CODE_HOT, &cb);
 	x64_make_stubs(x, &cb);
-	code_mem_commit(&x->mem, &cb);
+	code_mem_commit(&x->mem, CODE_HOT, &cb);
 	code_mem_keep(&x->mem);
 	windows_init(x);
 	*priv = x;
@@ -90,7 +91,7 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
 	drop_temps(c);
-	code_mem_open(&x->mem, &c->cb);
+	code_mem_open(&x->mem, CODE_HOT, &c->cb);
 }
 
 void mark(const struct emitter *c, struct mark *m)
@@ -231,7 +232,6 @@ static void make_priv(struct emitter *c)
 	memcpy(site, c->site, c->nsites * sizeof(*site));
 	memcpy(xb->insns, ir->insns, ninsns * sizeof(*xb->insns));
 	for (unsigned i = 0; i < c->nsites; i++) {
-		site[i].join += (uint32_t)(c->blk->code - c->x->mem.rx);
 		if (c->site_op[i] != NO_OP) {
 			*op = ir->op[c->site_op[i]];
 			site[i].op = op++;
@@ -256,8 +256,9 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 {
 	struct x64 *x = priv;
 	struct emitter *c = x->em;
+	struct codebuf hot;
 
-	if (x->mem.size - x->mem.used < BLOCK_ROOM)
+	if (code_mem_room(&x->mem) < BLOCK_ROOM)
 		return false;
 	begin(c, x, blk, ir);
 	blk->code = codebuf_rx(&c->cb);
@@ -265,16 +266,20 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	emit_fp_check(c);
 	lower_range(c, 0, ir->nops);
 	lower_term(c);
-	blk->hot_len = (uint32_t)(c->cb.p - c->cb.start);
-	emit_cold(c);
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
-	if (c->cb.overflow) {
+	hot = c->cb;
+	code_mem_open(&x->mem, CODE_COLD, &c->cb);
+	blk->cold = codebuf_rx(&c->cb);
+	emit_cold(c);
+	blk->cold_len = (uint32_t)(c->cb.p - c->cb.start);
+	if (hot.overflow || c->cb.overflow) {
 		blk->code = NULL;
 		return false;
 	}
 	make_priv(c);
 	windows_compiled(c);
-	code_mem_commit(&x->mem, &c->cb);
+	code_mem_commit(&x->mem, CODE_HOT, &hot);
+	code_mem_commit(&x->mem, CODE_COLD, &c->cb);
 	return true;
 }
 
@@ -368,7 +373,7 @@ static void x64_dump(void *priv, FILE *out)
 {
 	const struct x64 *x = priv;
 
-	fprintf(out, "code arena         %zu of %zu bytes, %" PRIu64 " flushes\n", x->mem.used, x->mem.size,
+	fprintf(out, "code arena         %zu of %zu bytes, %" PRIu64 " flushes\n", code_mem_used(&x->mem), x->mem.size,
 		x->flushes);
 	windows_dump(x, out);
 	fprintf(out, "host features     ");

@@ -50,6 +50,11 @@ static void jump_cache_entry(struct emitter *c)
 	x_store(&c->cb, 8, &base, X_R11);
 }
 
+static uint32_t here(const struct emitter *c) /* offset in the block's code */
+{
+	return (uint32_t)(c->cb.p - c->cb.start);
+}
+
 void emit_entries(struct emitter *c)
 {
 	struct x64_block *xb = c->xb;
@@ -60,18 +65,18 @@ void emit_entries(struct emitter *c)
 	switch (xb->in) {
 	case IN_ENV:
 		over = x_jmp_fwd8(&c->cb);
-		xb->body = code_here(c);
+		xb->body = here(c);
 		emit_save(&c->cb);
 		x_here8(&c->cb, over);
-		xb->env = code_here(c);
+		xb->env = here(c);
 		break;
 	case IN_HOST:
-		xb->env = code_here(c);
+		xb->env = here(c);
 		emit_restore(&c->cb);
-		xb->body = code_here(c);
+		xb->body = here(c);
 		break;
 	default:
-		xb->body = xb->env = code_here(c);
+		xb->body = xb->env = here(c);
 	}
 	c->fl_env = xb->in == IN_ENV;
 	c->fl_host = !c->fl_env;

@@ -94,7 +94,7 @@ void call_slow(struct emitter *c, const struct x64_site *s)
 
 uint32_t code_here(const struct emitter *c)
 {
-	return (uint32_t)(c->cb.p - c->cb.start);
+	return (uint32_t)(c->cb.p - c->x->mem.rw);
 }
 
 static void cold_probe(struct emitter *c, struct cold *k)

@@ -114,7 +114,7 @@ void window_access(struct emitter *c, unsigned first, unsigned n)
 		c->ntraps = 0;
 	}
 	k->trap = c->ntraps;
-	c->trap[c->ntraps++] = (struct x64_trap){.at = (uint32_t)(c->cb.gs - c->cb.start), .base = c->win_mem.index,
+	c->trap[c->ntraps++] = (struct x64_trap){.at = (uint32_t)(c->cb.gs - c->x->mem.rw), .base = c->win_mem.index,
 		.delta = c->code64 ? c->win_mem.base : X_NONE, .disp = c->win_mem.disp};
 	c->cb.gs = NULL;
 }
@@ -123,20 +123,14 @@ void window_access(struct emitter *c, unsigned first, unsigned n)
 void windows_compiled(struct emitter *c)
 {
 	struct x64 *x = c->x;
-	uint32_t at = (uint32_t)(c->cb.start - x->mem.rw);
 
 	if (x->ntraps + c->ntraps > x->traps_room) {
 		x->traps_room = x->traps_room ? 2 * x->traps_room : 4096;
 		x->trap = realloc(x->trap, x->traps_room * sizeof(*x->trap));
 		BUG_ON(!x->trap);
 	}
-	for (unsigned i = 0; i < c->ntraps; i++) {
-		struct x64_trap *t = &x->trap[x->ntraps++];
-
-		*t = c->trap[i];
-		t->at += at;
-		t->cold += at;
-	}
+	for (unsigned i = 0; i < c->ntraps; i++)
+		x->trap[x->ntraps++] = c->trap[i];
 }
 
 static uint64_t gs_base(const struct x64 *x)

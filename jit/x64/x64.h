@@ -193,7 +193,7 @@ struct emitter {
 	unsigned limit;		   /* ops from here on are not to be lowered together with those before */
 	bool window;		   /* plain accesses go through the window */
 	bool gs_flags, gs_host, gs_env; /* the current op has changed the flags behind its access in a window; before */
-	struct x64_trap trap[IR_MAX_OPS]; /* offsets in the block's code */
+	struct x64_trap trap[IR_MAX_OPS]; /* offsets in the arena */
 	struct x_mem win_mem;	   /* the operand of the last access through a wide window */
 	unsigned ntraps;
 };
@@ -244,7 +244,7 @@ void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear)
 struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align);
 void call_slow(struct emitter *c, const struct x64_site *s);
 void miss(struct emitter *c, struct x64_site *s, unsigned cc); /* to the slow path if condition @cc holds */
-uint32_t code_here(const struct emitter *c); /* offset in the block's code */
+uint32_t code_here(const struct emitter *c); /* offset in the arena */
 bool lower_ld(struct emitter *c, const struct ir_op *o);
 bool lower_st(struct emitter *c, const struct ir_op *o);
 void cold_eval(struct emitter *c, struct cold *k);
