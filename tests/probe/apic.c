@@ -81,6 +81,19 @@ static void modes(void)
 	check(!(r[3] & 0x200), "CPUID.APIC while disabled by IA32_APIC_BASE");
 	check(*(volatile uint32_t *)(APIC + 0x30) == 0xFFFFFFFF, "APIC answers while disabled: %x", (word) * (volatile uint32_t *)(APIC + 0x30));
 	check(wrmsr_try(0x1B, (b & ~0x800ull) | 0x400) == 13, "EXTD without EN is taken");
+#ifdef __x86_64__
+	/* CR8 is there all the same; what is written to the device's place is lost */
+	{
+		word old = RD(cr8);
+
+		for (unsigned i = 0; i < 4096; i += 4)
+			*(volatile uint32_t *)(APIC + (word)i) = 0xFFFFFFFF;
+		check(RD(cr8) == old, "CR8 after writes to a disabled APIC: %x", RD(cr8));
+		WR(cr8, old ^ 15);
+		check(RD(cr8) == (old ^ 15) && *(volatile uint32_t *)(APIC + 0x80) == 0xFFFFFFFF, "CR8 of a disabled APIC: %x", RD(cr8));
+		WR(cr8, old);
+	}
+#endif
 	wrmsr(0x1B, b);
 	cpuid(1, 0, r);
 	check(r[3] & 0x200, "CPUID.APIC after enabling");
@@ -470,6 +483,33 @@ static void nmi(void)
 	on_vector[2] = 0;
 }
 
+static volatile word at[4], nat;
+static void where(struct frame *f)
+{
+	at[nat++ & 3] = f->ip;
+	wr(0xB0, 0);
+}
+
+/* Two that are pending: the second comes before the interrupted program goes on. */
+static void both(void)
+{
+	on_vector[0x66] = on_vector[0x78] = where;
+	nat = 0;
+	icr(0, 0x44066);
+	icr(0, 0x44078);
+	idle();
+	check(nat == 2 && at[0] == at[1], "two interrupts: %d, at %x and %x", (int)nat, at[0], at[1]);
+	nat = 0;
+	on_vector[2] = where;
+	icr(0, 0x44066);
+	asm volatile("sti; nop" : : : "memory");
+	icr(0, 0x4400);
+	asm volatile("cli");
+	check(nat == 2, "an NMI beside it: %d", (int)nat);
+	on_vector[2] = 0;
+	on_vector[0x66] = on_vector[0x78] = got;
+}
+
 /* An interrupt waits for STI's and MOV SS' shadow; STI; HLT sees it. */
 static void shadows(void)
 {
@@ -509,6 +549,7 @@ void topic_apic(void)
 	ioapic();
 	nmi();
 	shadows();
+	both();
 	wrmsr(0x1B, rdmsr(0x1B) | 0x400);
 	x2 = true;
 	wr(0xF0, 0x1FF);

@@ -53,7 +53,7 @@ static void registers(void)
 	check((d & ~0x800ul) == (0xFFFF07FF & ~0x800ul), "DR7 written with ones: %x", d);
 	WR(dr7, 0x400);
 	WR(dr6, 0);
-	check((RD(dr6) & ~0x10800ul) == 0xFFFE07F0, "DR6 after 0: %x", RD(dr6));
+	check(RD(dr6) == 0xFFFF0FF0, "DR6 after 0: %x", RD(dr6));
 	WR(dr6, 0xFFFFFFFF);
 	check((RD(dr6) & ~0x800ul) == (0xFFFFEFFF & ~0x800ul), "DR6 written with ones: %x", RD(dr6));
 	WR(dr6, DR6_0);
