@@ -158,6 +158,65 @@ START_TEST(breakpoint_in_string)
 }
 END_TEST
 
+/* Shifts of 16 bits by more than 16, which are undefined, have one result in every engine and on every host. */
+START_TEST(double_shifts)
+{
+	static const uint8_t code[] = {0xB8, 0x34, 0x12, 0x00, 0x00, 0xBB, 0xCD, 0xAB, 0x00, 0x00, /* eax = 1234h; ebx = ABCDh */
+		0x89, 0xC6, 0x89, 0xC7, 0xB1, 0x1B,			    /* esi = edi = eax; cl = 27 */
+		0x66, 0x0F, 0xA4, 0xDE, 0x13, 0x66, 0x0F, 0xAD, 0xDF, 0xF4}; /* shld si,bx,19; shrd di,bx,cl; hlt */
+	struct fix *f = run_code(engines[_i], code, sizeof(code));
+
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RSI] & 0xFFFF, 0x5E68); /* of 1234:ABCD:1234h the word 19 bits from the left */
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RDI] & 0xFFFF, 0x4695); /* 27 bits from the right */
+	fix_free(f);
+}
+END_TEST
+
+struct store {
+	unsigned bytes;
+};
+
+static void count_bytes(void *opaque, uint64_t off, uint64_t val, unsigned size)
+{
+	struct store *s = opaque;
+
+	s->bytes += size;
+}
+
+static const struct io_ops store_ops = {.name = "store", .write = count_bytes, .min = 1, .max = 4};
+
+/* A string of more elements than the recorder has begun with, then an interrupt whose frame goes to a device: once, not twice. */
+START_TEST(stack_in_device)
+{
+	static const uint8_t code[] = {0xBE, 0x00, 0x00, 0x08, 0x00, 0xB9, 0x80, 0x11, 0x01, 0x00, /* esi = 80000h, ecx = 70016 */
+		0x66, 0xBA, PORT & 0xFF, PORT >> 8, 0xF3, 0x6E,		    /* dx = PORT; rep outsb */
+		0xBC, 0x00, 0x01, 0x50, 0x00, 0xCD, 0x80};		    /* esp = 500100h; int 80h */
+	struct jit_options opt = {.accel = engines[_i], .cache_bytes = 1 << 20};
+	struct store stack = {0}, port = {0};
+	struct fix *f = fix_prot(0);
+	struct region r, p;
+	enum jit_stop stop;
+	struct jit *j;
+	struct err e;
+
+	for (unsigned i = 0; i < sizeof(code); i++)
+		fix_wr(f, CODE + i, code[i], 1);
+	fix_wr(f, 0x20800, 0xF4, 1);
+	space_add_io(&f->mem, &r, "store", 0x500000, 0x1000, &store_ops, &stack);
+	space_add_io(&f->ports, &p, "store", PORT, 1, &store_ops, &port);
+	ck_assert_int_eq(jit_new(&j, f->cpu, &opt, &e), VM_OK);
+	f->cpu->rip = CODE;
+	while ((stop = jit_run(j)) == JIT_STOPPED)
+		;
+	ck_assert_int_eq(stop, JIT_HALTED);
+	ck_assert_uint_eq(f->cpu->rip, 0x20801);
+	ck_assert_uint_eq(port.bytes, 70016);
+	ck_assert_uint_eq(stack.bytes, 12);
+	jit_free(j);
+	fix_free(f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("lockstep");
@@ -171,6 +230,8 @@ int main(void)
 	tcase_add_loop_test(t, string_changes_next, 0, ARRAY_SIZE(engines));
 	tcase_add_loop_test(t, breakpoint_in_string, 0, ARRAY_SIZE(engines));
 	tcase_add_loop_test(t, x87_environment, 0, ARRAY_SIZE(engines));
+	tcase_add_loop_test(t, double_shifts, 0, ARRAY_SIZE(engines));
+	tcase_add_loop_test(t, stack_in_device, 0, ARRAY_SIZE(engines));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);
