@@ -134,7 +134,7 @@ foreign_boots() { # of the list, what an emulated program can do in bearable tim
 	done
 }
 unit_test() { # DIR NAME
-	ctest --test-dir "$1" -R "^$2\$" -V --timeout $((600 * ${DRAGOMAN_SLOW:-1})) >"$work/unit.$2" 2>&1 || {
+	ctest --test-dir "$1" -R "^$2\$" -V --timeout $(((long ? 3600 : 600) * ${DRAGOMAN_SLOW:-1})) >"$work/unit.$2" 2>&1 || {
 		cat "$work/unit.$2"
 		return 1
 	}
