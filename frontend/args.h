@@ -61,6 +61,12 @@ struct args_sound {
 	unsigned at;		  /* which that is */
 };
 
+struct args_vport { /* -device virtconsole, virtserialport */
+	bool console;
+	int nr; /* -1: the next free one */
+	const char *name, *chr; /* NULL: none; chr as in -serial */
+};
+
 struct args_dump { /* -object filter-dump */
 	char netdev[32];
 	const char *file;
@@ -97,6 +103,8 @@ struct args {
 	struct audio *audio[ARGS_MAX_AUDIODEVS]; /* once opened (args_sound.c) */
 	struct args_sound sound[CONFIG_MAX_SOUND];
 	unsigned nsounds;
+	struct args_vport vport[CONFIG_MAX_VPORTS];
+	unsigned nvports;
 	const char *pcspk_audiodev; /* id, or NULL */
 	unsigned pcspk_at;
 	struct args_dump dump[CONFIG_MAX_NIC];

@@ -52,6 +52,9 @@ static enum vm_err check_backends(const struct args *a, struct err *e)
 		r = check_backend(a, &u, "qmp", a->qmp[i].chr, e);
 	for (unsigned i = 0; i < a->ndebugcon && !r; i++)
 		r = check_backend(a, &u, "debugcon", a->debugcon[i].chr, e);
+	for (unsigned i = 0; i < a->nvports && !r; i++)
+		if (a->vport[i].chr)
+			r = check_backend(a, &u, "device", a->vport[i].chr, e);
 	if (!r && a->display == ARGS_CURSES && u.stdio)
 		return err_set(e, VM_ERR_USAGE, "-display: curses: stdio is in use by -%s", u.stdio);
 	if (!r && a->display == ARGS_CURSES && a->daemonize)
@@ -139,6 +142,8 @@ enum vm_err spec_check(struct args *a, struct err *e)
 {
 	enum vm_err r = check_backends(a, e);
 
+	if (!r)
+		r = spec_virtio_finish(a, e);
 	if (!r)
 		r = attach_drives(a, e);
 	if (!r)

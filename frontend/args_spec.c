@@ -9,6 +9,7 @@
 
 static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "pc-testdev", "ide-hd", "ide-cd", "floppy",
 	"virtio-blk-pci", "virtio-rng-pci", "piix3-usb-uhci", "usb-tablet", "usb-mouse", "usb-kbd",
+	"virtio-serial-pci", "virtconsole", "virtserialport", "virtio-balloon-pci",
 #define NIC(word, name, ...) name,
 #include "frontend/machine/nics.def"
 #undef NIC
@@ -25,7 +26,10 @@ static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2):
 	"drive=ID, unit=0|1: a floppy drive for -drive if=none,id=ID",
 	"drive=ID: a virtio disk for -drive if=none,id=ID", "random bytes for the guest",
 	"the chipset's USB 1.1 controller, as with -usb", "a pointer with positions, which needs no grab of the host's mouse",
-	"a mouse on USB", "a keyboard on USB",
+	"a mouse on USB", "a keyboard on USB", "the bus of virtconsole and virtserialport",
+	"chardev=ID, name=TEXT, nr=N: a console of virtio-serial-pci, hvc0 in Linux",
+	"chardev=ID, name=TEXT, nr=N: a stream of bytes of virtio-serial-pci, /dev/virtio-ports/NAME in Linux",
+	"memory that the guest can do without: the monitor's balloon",
 #define NIC(word, name, vendor, device, rom, help) "netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: " help,
 #include "frontend/machine/nics.def"
 #undef NIC
@@ -297,6 +301,8 @@ enum vm_err spec_device(struct args *a, const char *v, struct err *e)
 		return err_set(e, VM_ERR_USAGE, "-device: '%s' does not begin with a device's name", v);
 	if (spec_is_nic(it.val))
 		return spec_nic_device(a, it.val, &it, e);
+	if (spec_is_virtio(it.val))
+		return spec_virtio_device(a, it.val, &it, e);
 	if (spec_is_sound(it.val))
 		return spec_sound_device(a, it.val, &it, e);
 	r = spec_choice("device", "device", it.val, device_names, ARRAY_SIZE(device_names), &kind, e);
@@ -350,7 +356,8 @@ bool spec_asks_device_help(const char *v)
 static const char *bus_of(const char *name)
 {
 	static const struct { const char *begins, *bus; } known[] = {{"isa-", "ISA"}, {"pvpanic", "ISA"}, {"pc-testdev", "ISA"}, {"ne2k_isa", "ISA"},
-		{"sb16", "ISA"}, {"ide-", "IDE"}, {"floppy", "floppy-bus"}, {"usb-", "usb-bus"}};
+		{"sb16", "ISA"}, {"ide-", "IDE"}, {"floppy", "floppy-bus"}, {"usb-", "usb-bus"},
+		{"virtconsole", "virtio-serial-bus"}, {"virtserialport", "virtio-serial-bus"}};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
 		if (!strncmp(name, known[i].begins, strlen(known[i].begins)))

@@ -64,6 +64,11 @@ bool spec_is_sound(const char *driver);
 enum vm_err spec_sound_device(struct args *a, const char *driver, struct items *it, struct err *e);
 enum vm_err spec_sound_finish(struct args *a, struct err *e); /* does every audiodev named exist? */
 
+/* args_virtio.c: virtio-serial-pci and its ports, virtio-balloon-pci */
+bool spec_is_virtio(const char *driver);
+enum vm_err spec_virtio_device(struct args *a, const char *driver, struct items *it, struct err *e);
+enum vm_err spec_virtio_finish(struct args *a, struct err *e);
+
 /* args_machine.c: the board and its surroundings */
 enum vm_err spec_machine(struct args *a, const char *v, struct err *e);
 enum vm_err spec_smp(struct args *a, const char *v, struct err *e);

@@ -136,6 +136,14 @@ enum vm_err backends_open(struct backends *b, struct args *a, struct loop *l, st
 		a->cfg.ndebugcon = i + 1;
 		note(b, "debugcon", i, a->debugcon[i].chr, a->cfg.debugcon[i].chr);
 	}
+	for (unsigned i = 0; i < a->nvports && !r; i++) {
+		struct chr **to = &a->cfg.vport[a->vport[i].nr].chr;
+
+		if (!a->vport[i].chr)
+			continue;
+		r = backends_open_chr(b, a->vport[i].chr, to, e);
+		note(b, "virtserial", (unsigned)a->vport[i].nr, a->vport[i].chr, *to);
+	}
 	return r;
 }
 

@@ -103,11 +103,19 @@ bool chardev_connected(const struct chr *c)
 	return c->write == fd_write && container_of(c, struct chr_fd, chr)->wfd >= 0;
 }
 
+static void left(struct chr_fd *f)
+{
+	f->chr.open = false;
+	if (f->chr.gone)
+		f->chr.gone(f->chr.dev);
+}
+
 static void drop_client(struct chr_fd *f)
 {
 	loop_unwatch(&f->in);
 	close(f->rfd);
 	f->rfd = f->wfd = -1;
+	left(f);
 	if (f->listen >= 0)
 		loop_rearm(&f->conn);
 }
@@ -121,14 +129,19 @@ static void fd_ready(void *opaque)
 
 	if (f->rfd < 0)
 		return;
-	if (!room) {
+	if (!room && recv(f->rfd, buf, 1, MSG_PEEK | MSG_DONTWAIT)) { /* not a socket, or there is something to read yet */
+		if (!f->blocked)
+			loop_rearm_end(&f->in);
 		f->blocked = true;
 		return;
 	}
-	n = read(f->rfd, buf, room < sizeof(buf) ? room : sizeof(buf));
+	n = room ? read(f->rfd, buf, room < sizeof(buf) ? room : sizeof(buf)) : 0;
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		f->blocked = false;
 		if (f->listen >= 0)
 			drop_client(f);
+		else if (f->rfd == f->wfd)
+			left(f);
 		return; /* end of input: stays silent */
 	}
 	if (n > 0 && f->chr.receive)
@@ -175,6 +188,7 @@ static struct chr_fd *fd_new(struct loop *l, int rfd, int wfd)
 	f->rfd = rfd;
 	f->wfd = wfd;
 	f->listen = f->keep = -1;
+	f->chr.open = true;
 	f->chr.write = fd_write;
 	f->chr.accept = fd_accept;
 	f->chr.close = fd_close;
@@ -202,6 +216,7 @@ static void client_ready(void *opaque)
 	}
 	f->rfd = f->wfd = fd;
 	f->blocked = false;
+	f->chr.open = true;
 	loop_watch(f->loop, &f->in, fd, fd_ready, f);
 	set_nodelay(f, fd);
 	if (f->chr.shown) /* a monitor greets its new client */
@@ -302,6 +317,7 @@ static enum vm_err open_unix(struct loop *l, const struct spec *s, struct chr **
 		return err_errno(e, "cannot listen on '%s'", s->path);
 	}
 	f = fd_new(l, -1, -1);
+	f->chr.open = false;
 	f->listen = fd;
 	f->unlink_path = realpath(s->path, NULL);
 	if (s->wait) {
@@ -348,6 +364,7 @@ static enum vm_err open_tcp(struct loop *l, const struct spec *s, struct chr **o
 		return VM_OK;
 	}
 	f->listen = fd;
+	f->chr.open = false;
 	if (s->wait)
 		client_ready(f);
 	loop_watch(l, &f->conn, fd, client_ready, f);

@@ -179,6 +179,7 @@ struct chr *chr_mux_add(struct chr_mux *m)
 		return NULL;
 	end = &m->end[m->nends++];
 	end->mux = m;
+	end->chr.open = true;
 	end->chr.write = end_write;
 	end->chr.accept = end_accept;
 	end->chr.close = end_close;

@@ -520,6 +520,14 @@ void loop_rearm(struct loop_watch *w)
 		loop_post(w->loop, w->ready, w->opaque);
 }
 
+void loop_rearm_end(struct loop_watch *w)
+{
+	struct epoll_event ev = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = w};
+
+	if (w->loop)
+		epoll_ctl(w->loop->epoll, EPOLL_CTL_MOD, w->fd, &ev);
+}
+
 void loop_unwatch(struct loop_watch *w)
 {
 	if (w->loop)

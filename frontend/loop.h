@@ -111,6 +111,7 @@ void loop_pause(struct loop *l, bool pause);			/* VM thread: guest time stops to
 
 void loop_watch(struct loop *l, struct loop_watch *w, int fd, void (*ready)(void *), void *opaque);
 void loop_rearm(struct loop_watch *w);
+void loop_rearm_end(struct loop_watch *w); /* ready only when the other side has closed */
 void loop_unwatch(struct loop_watch *w);
 
 #endif

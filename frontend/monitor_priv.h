@@ -58,6 +58,8 @@ void cmd_savevm(struct mon *mon);
 void cmd_loadvm(struct mon *mon);
 void cmd_delvm(struct mon *mon);
 void info_snapshots(struct mon *mon);
+void cmd_balloon(struct mon *mon);
+void info_balloon(struct mon *mon);
 void info_chardev(struct mon *mon);
 void info_network(struct mon *mon);
 

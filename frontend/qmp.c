@@ -4,6 +4,7 @@
 #ifdef HAVE_JANSSON
 
 #include "cpu/vcpu.h"
+#include "devices/virtio/virtio_balloon.h"
 #include "frontend/monitor.h"
 #include <jansson.h>
 #include <stdlib.h>
@@ -135,6 +136,35 @@ static json_t *query_chardev(struct qmp *q, json_t *args, char **why)
 		json_array_append_new(all, json_pack("{s:s,s:s,s:b}", "label", q->l->chrs[i].label, "filename", q->l->chrs[i].spec,
 			"frontend-open", 1));
 	return all;
+}
+
+static struct virtio_balloon *find_balloon(struct qmp *q, char **why)
+{
+	struct virtio_balloon *b = virtio_balloon_from(machine_device(q->l->m, "virtio-balloon"));
+
+	if (!b)
+		failed(why, "No balloon device has been activated");
+	return b;
+}
+
+static json_t *query_balloon(struct qmp *q, json_t *args, char **why)
+{
+	struct virtio_balloon *b = find_balloon(q, why);
+
+	return b ? json_pack("{s:I}", "actual", (json_int_t)virtio_balloon_actual(b)) : NULL;
+}
+
+static json_t *balloon(struct qmp *q, json_t *args, char **why)
+{
+	struct virtio_balloon *b = find_balloon(q, why);
+	json_t *v = json_object_get(args, "value");
+
+	if (!b)
+		return NULL;
+	if (!json_is_integer(v) || json_integer_value(v) <= 0)
+		return failed(why, "Parameter 'value' expects a size");
+	virtio_balloon_set(b, (uint64_t)json_integer_value(v));
+	return json_object();
 }
 
 /* Run a line of the human monitor. Return: what it said; the caller frees it. */

@@ -89,6 +89,14 @@ void ram_written(struct ram *r, raddr_t ra, uint64_t len)
 	}
 }
 
+void ram_discard(struct ram *r, raddr_t ra, uint64_t len)
+{
+	BUG_ON(ra > r->size || len > r->size - ra);
+	if (!host_give_back(r->host + ra, len, r->fd, ra))
+		memset(r->host + ra, 0, len);
+	ram_written(r, ra, len);
+}
+
 void ram_track(struct ram *r, raddr_t ra, uint64_t len, bool on)
 {
 	BUG_ON(ra > r->size || len > r->size - ra);

@@ -70,6 +70,9 @@ static inline void ram_will_write(struct ram *r, raddr_t ra, uint64_t len)
 /* ram_written() - note that [ra, ra+len) was written: display dirty bits and exact code invalidation. */
 void ram_written(struct ram *r, raddr_t ra, uint64_t len);
 
+/* ram_discard() - [ra, ra+len) is written with zeroes; the host gets back what are whole pages of its own */
+void ram_discard(struct ram *r, raddr_t ra, uint64_t len);
+
 /*
  * Display tracking, by page. ram_track() switches it on (pages start dirty) or off before the guest runs;
  * afterwards the adapter looks at ram_dirty() and calls ram_clean() for the range it has drawn, once per frame.

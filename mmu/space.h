@@ -88,6 +88,9 @@ void space_write(struct space *s, uint64_t addr, uint64_t val, unsigned size);
 void space_read_buf(struct space *s, uint64_t addr, void *buf, uint64_t len);
 void space_write_buf(struct space *s, uint64_t addr, const void *buf, uint64_t len);
 
+/* space_discard() - what of [addr, addr+len) is RAM reads as zeroes from now on; whole pages of it are the host's until they are used again */
+void space_discard(struct space *s, uint64_t addr, uint64_t len);
+
 /*
  * space_host() - pointer to RAM (or ROM) bytes at @addr if [addr, addr+len) is one RAM/ROM region, else
  * NULL. The caller who writes calls ram_written() itself.

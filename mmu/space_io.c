@@ -278,6 +278,19 @@ void space_write_buf(struct space *s, uint64_t addr, const void *buf, uint64_t l
 	}
 }
 
+void space_discard(struct space *s, uint64_t addr, uint64_t len)
+{
+	while (len && addr <= s->limit) {
+		struct range r = *space_lookup(s, addr);
+		uint64_t n = in_range(&r, addr, len);
+
+		if (r.reg && r.reg->kind == REGION_RAM)
+			ram_discard(s->ram, r.reg->ra + (addr - r.reg->base), n);
+		addr += n;
+		len -= n;
+	}
+}
+
 uint8_t *space_host(struct space *s, uint64_t addr, uint64_t len, raddr_t *ra)
 {
 	const struct range *r = space_lookup(s, addr);

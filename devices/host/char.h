@@ -19,7 +19,9 @@ struct chr {
 	void (*receive)(void *opaque, const uint8_t *buf, unsigned len);
 	void (*brk)(void *opaque); /* break condition; may be NULL */
 	void (*shown)(void *opaque); /* somebody has begun to look at this end; may be NULL */
+	void (*gone)(void *opaque);  /* and ended; may be NULL */
 	void *dev;
+	bool open; /* somebody is there; the backend's */
 	char label[32];
 };
 

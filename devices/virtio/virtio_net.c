@@ -131,7 +131,7 @@ static void dump(struct device *d, FILE *out)
 	virtio_dump(container_of(d, struct virtio, dev), out);
 }
 
-static const struct device_ops dev_ops = {.name = "virtio-net", .version = 1, .state_off = offsetof(struct virtio_net, v.s),
+static const struct device_ops dev_ops = {.name = "virtio-net", .version = 2, .state_off = offsetof(struct virtio_net, v.s),
 	.state_size = sizeof(struct virtio_state), .reset = reset, .fini = fini, .post_load = post_load, .dump = dump};
 
 struct virtio_net *virtio_net_create(struct log *log, struct pci_bus *bus, uint8_t devfn, struct net *net, const uint8_t mac[6],

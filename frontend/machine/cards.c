@@ -7,7 +7,9 @@
 #include "devices/usb/hid.h"
 #include "devices/usb/uhci.h"
 #include "devices/sb16.h"
+#include "devices/virtio/virtio_balloon.h"
 #include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_console.h"
 #include "devices/virtio/virtio_net.h"
 #include "devices/virtio/virtio_rng.h"
 #include <stdlib.h>
@@ -145,20 +147,38 @@ static void fixed_sequence(void *opaque, uint8_t *buf, uint32_t len)
 	}
 }
 
+static void *add_console(struct machine *m, uint8_t devfn)
+{
+	struct console_port ports[CONSOLE_PORTS] = {0};
+
+	for (unsigned i = 0; i < CONFIG_MAX_VPORTS && i < CONSOLE_PORTS; i++) {
+		const struct config_vport *p = &m->cfg.vport[i];
+
+		ports[i] = (struct console_port){.present = p->present, .console = p->console, .name = p->name, .chr = p->chr};
+	}
+	return virtio_console_create(m->log, m->pci, devfn, ports);
+}
+
+/* Disks first, in their order. */
 static enum vm_err add_virtio(struct machine *m, struct err *e)
 {
-	for (unsigned i = 0; i <= CONFIG_MAX_VIRTIO; i++) {
+	enum { RNG = CONFIG_MAX_VIRTIO, SERIAL, BALLOON, KINDS };
+
+	for (unsigned i = 0; i < KINDS; i++) {
 		int slot = pci_free_slot(m->pci, FIRST_SLOT);
-		bool rng = i == CONFIG_MAX_VIRTIO;
+		uint8_t devfn = PCI_DEVFN(slot < 0 ? 0 : slot, 0);
 		void *d = NULL;
 
-		if (rng ? !m->cfg.rng : !m->cfg.virtio[i])
+		if (i == RNG ? !m->cfg.rng : i == SERIAL ? !m->cfg.vserial : i == BALLOON ? !m->cfg.balloon : !m->cfg.virtio[i])
 			continue;
-		if (slot >= 0 && rng)
-			d = virtio_rng_create(m->log, m->pci, PCI_DEVFN(slot, 0), m->cfg.random ? m->cfg.random : fixed_sequence,
-				&m->random);
+		if (slot >= 0 && i == RNG)
+			d = virtio_rng_create(m->log, m->pci, devfn, m->cfg.random ? m->cfg.random : fixed_sequence, &m->random);
+		else if (slot >= 0 && i == SERIAL)
+			d = add_console(m, devfn);
+		else if (slot >= 0 && i == BALLOON)
+			d = virtio_balloon_create(m->log, m->pci, devfn, &m->mem, m->cfg.ram_size);
 		else if (slot >= 0)
-			d = virtio_blk_create(m->log, m->pci, PCI_DEVFN(slot, 0), m->cfg.virtio[i]);
+			d = virtio_blk_create(m->log, m->pci, devfn, m->cfg.virtio[i]);
 		if (!d)
 			return err_set(e, VM_ERR_USAGE, "no PCI slot is left for a virtio device");
 		pc_add(m, d);

@@ -56,6 +56,13 @@ struct config_sound {
 	uint8_t irq, dma, dma16;
 };
 
+#define CONFIG_MAX_VPORTS 8
+struct config_vport { /* of virtio-serial-pci */
+	bool present, console;
+	const char *name; /* or NULL */
+	struct chr *chr;  /* or NULL */
+};
+
 struct machine_config {
 	const char *name, *cpu_model;
 	uint64_t ram_size; /* bytes; 1 MiB .. 1 TiB, multiple of 4 KiB */
@@ -63,6 +70,9 @@ struct machine_config {
 	const char *bios;  /* path; NULL: bios-256k.bin found in the data directories */
 	struct blk *virtio[CONFIG_MAX_VIRTIO]; /* disks, in the order of their PCI slots */
 	bool rng; /* virtio-rng-pci */
+	bool vserial; /* virtio-serial-pci, with these ports */
+	struct config_vport vport[CONFIG_MAX_VPORTS];
+	bool balloon; /* virtio-balloon-pci */
 	bool usb; /* the PIIX3's controller, with these in its ports */
 	enum config_usb { CONFIG_USB_NONE, CONFIG_USB_TABLET, CONFIG_USB_MOUSE, CONFIG_USB_KBD } usb_port[CONFIG_MAX_USB];
 	void (*random)(void *opaque, uint8_t *buf, uint32_t len); /* for it; NULL: a fixed sequence */

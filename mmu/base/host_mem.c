@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "mmu/base/host_mem.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -90,6 +91,17 @@ void host_unmap(void *p, size_t size)
 {
 	if (p)
 		munmap(p, round_up(size));
+}
+
+bool host_give_back(uint8_t *at, size_t len, int fd, uint64_t off)
+{
+	size_t mask = host_page_size() - 1;
+
+	if (((uintptr_t)at | len | off) & mask)
+		return false;
+	if (fd >= 0)
+		return !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len);
+	return !madvise(at, len, MADV_DONTNEED);
 }
 
 static int make_memfd(const char *name, uint64_t size, unsigned flags, struct err *e)

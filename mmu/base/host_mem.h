@@ -40,6 +40,12 @@ int host_unalias(void *at, size_t len);
 /* host_map_together() - make the HOST_HUGE bytes at @at, aligned, one huge page now, if the host can (Linux 6.1) */
 void host_map_together(uint8_t *at);
 
+/*
+ * host_give_back() - [at, at+len), of a mapping made here, at @off of memory file @fd (-1: none) is not needed: it reads as zeroes, in every
+ * mapping. False: it was left as it is, as it is not whole pages of the host, or the host cannot.
+ */
+bool host_give_back(uint8_t *at, size_t len, int fd, uint64_t off);
+
 /* host_reserve() - address space without access rights, to map into later. */
 void *host_reserve(size_t size, struct err *e);
 

@@ -3,7 +3,9 @@
  * interrupts by pin and MSI-X, a disk and a card; random rings.
  */
 #include "chip_fixture.h"
+#include "devices/virtio/virtio_balloon.h"
 #include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_console.h"
 #include "devices/virtio/virtio_net.h"
 #include "devices/virtio/virtio_rng.h"
 #include "mmu/ram.h"
@@ -13,7 +15,7 @@
 #define MSIX_BAR 0xFD000000u
 #define PORT 0xC000u
 #define RAM (1u << 20)
-#define RING(q) (0x1000u + (q) * 0x4000u)
+#define RING(q) ((q) < 4 ? 0x1000u + (q) * 0x4000u : 0x50000u + (q) * 0x4000u)
 #define DISK 65536u
 
 struct rig {
@@ -28,7 +30,10 @@ struct rig {
 	unsigned frames, len, flushes, msgs, held;
 	bool async;
 	struct blk_req *pending[512];
-	uint16_t avail[4];
+	uint16_t avail[VIRTIO_MAX_QUEUES];
+	struct chr chr[3]; /* of the console, of ports 1 and 2 */
+	uint8_t out[64];
+	unsigned nout, accepts;
 };
 
 static void msi(void *opaque, const char *source, uint64_t addr, uint32_t data)
@@ -83,6 +88,28 @@ static void fill(void *opaque, uint8_t *buf, uint32_t len)
 	memset(buf, 0x5A, len);
 }
 
+static void chr_out(struct chr *c, const uint8_t *buf, unsigned len)
+{
+	struct rig *r = c->dev ? (struct rig *)container_of(((struct console_end *)c->dev)->dev->end[0].port.chr, struct rig, chr[0]) : NULL;
+
+	for (unsigned i = 0; r && i < len; i++)
+		r->out[r->nout++ % sizeof(r->out)] = buf[i];
+}
+
+static void chr_accept(struct chr *c)
+{
+	container_of(((struct console_end *)c->dev)->dev->end[0].port.chr, struct rig, chr[0])->accepts++;
+}
+
+static struct virtio *new_console(struct rig *r)
+{
+	struct console_port ports[CONSOLE_PORTS] = {{true, true, NULL, &r->chr[0]}, {true, false, "a.name", &r->chr[1]}, {true, false, NULL, &r->chr[2]}};
+
+	for (unsigned i = 0; i < 3; i++)
+		r->chr[i] = (struct chr){.write = chr_out, .accept = chr_accept, .open = i == 1};
+	return &virtio_console_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), ports)->v;
+}
+
 static struct rig *rig_new(unsigned type)
 {
 	static const uint8_t mac[6] = {0x52, 0x54, 0, 1, 2, 3};
@@ -109,6 +136,10 @@ static struct rig *rig_new(unsigned type)
 		r->v = &virtio_net_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), &r->net, mac, NULL)->v;
 	else if (type == 2)
 		r->v = &virtio_blk_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), &r->blk)->v;
+	else if (type == 3)
+		r->v = new_console(r);
+	else if (type == 5)
+		r->v = &virtio_balloon_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), &r->b.mem, RAM)->v;
 	else
 		r->v = &virtio_rng_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), fill, NULL)->v;
 	pci_config_write(&r->v->pci, PCI_CFG_BAR0, PORT, 4);
@@ -437,6 +468,172 @@ START_TEST(broken)
 }
 END_TEST
 
+/* Control message @i of queue 2 as it came: event << 16 | value, of port @port */
+static unsigned told(struct rig *r, unsigned i, unsigned *port)
+{
+	uint8_t *m = mem(r, 0x30000 + i * 64);
+
+	ck_assert_uint_lt(i, used(r, 2));
+	*port = pci_get32(m);
+	return (unsigned)pci_get16(m + 4) << 16 | pci_get16(m + 6);
+}
+
+static void tell(struct rig *r, unsigned port, unsigned event, unsigned value)
+{
+	uint8_t *m = mem(r, 0x20000);
+
+	pci_put32(m, port);
+	pci_put16(m + 4, (uint16_t)event);
+	pci_put16(m + 6, (uint16_t)value);
+	desc(r, RING(3), 0, 0x20000, 8, 0, 0);
+	offer(r, 3, 0);
+}
+
+static void control_buffers(struct rig *r, unsigned from, unsigned n)
+{
+	for (unsigned i = from; i < from + n; i++) {
+		desc(r, RING(2), i, 0x30000 + i * 64, 64, 2, 0);
+		offer(r, 2, i);
+	}
+}
+
+START_TEST(ports)
+{
+	static const unsigned want[] = {1 << 16 | 1, 1 << 16 | 1, 1 << 16 | 1, 4 << 16 | 1, 6 << 16 | 1, 7 << 16 | 1, 6 << 16 | 1};
+	static const unsigned of[] = {0, 1, 2, 0, 0, 1, 1};
+	struct rig *r = rig_new(3);
+	unsigned port;
+
+	start(r, BIT(1) | BIT(2));
+	ck_assert_uint_eq(rd(r, 0x12, 2), 2 * CONSOLE_PORTS + 2);
+	ck_assert_uint_eq(rd(r, 0x2004, 4), CONSOLE_PORTS);
+	tell(r, 0, 0, 1); /* the driver is ready; nobody has given buffers yet */
+	tell(r, 99, 3, 1); /* no such port: nothing happens */
+	tell(r, 7, 3, 1);
+	control_buffers(r, 0, 3);
+	tell(r, 0, 3, 1);
+	tell(r, 1, 3, 1);
+	tell(r, 2, 3, 1);
+	control_buffers(r, 3, 9);
+	ck_assert_uint_eq(used(r, 2), 7);
+	for (unsigned i = 0; i < 7; i++) {
+		ck_assert_uint_eq(told(r, i, &port), want[i]);
+		ck_assert_uint_eq(port, of[i]);
+	}
+	ck_assert_int_eq(memcmp(mem(r, 0x30000 + 5 * 64 + 8), "a.name", 6), 0);
+	ck_assert_uint_eq(used_len(r, 2, 5), 14);
+	/* somebody comes to port 2, and goes */
+	r->chr[2].open = true;
+	r->chr[2].shown(r->chr[2].dev);
+	r->chr[2].open = false;
+	r->chr[2].gone(r->chr[2].dev);
+	r->chr[2].gone(r->chr[2].dev);
+	ck_assert_uint_eq(used(r, 2), 9);
+	ck_assert_uint_eq(told(r, 7, &port), 6 << 16 | 1);
+	ck_assert_uint_eq(told(r, 8, &port), 6 << 16 | 0);
+	/* bytes go to port 1 once it is open and has buffers */
+	ck_assert_uint_eq(r->chr[1].can_receive(r->chr[1].dev), 0);
+	tell(r, 1, 6, 1);
+	ck_assert_uint_eq(r->chr[1].can_receive(r->chr[1].dev), 0);
+	desc(r, RING(4), 0, 0x40000, 4, 2, 0);
+	desc(r, RING(4), 1, 0x40100, 16, 2, 0);
+	r->accepts = 0;
+	offer(r, 4, 0);
+	ck_assert_uint_eq(r->accepts, 1);
+	ck_assert_uint_gt(r->chr[1].can_receive(r->chr[1].dev), 6);
+	r->chr[1].receive(r->chr[1].dev, (const uint8_t *)"sixsix", 6);
+	ck_assert_uint_eq(used(r, 4), 1);
+	ck_assert_uint_eq(r->chr[1].can_receive(r->chr[1].dev), 0);
+	offer(r, 4, 1);
+	ck_assert_uint_eq(used_len(r, 4, 0) * 100 + used_len(r, 4, 1), 402);
+	ck_assert_int_eq(memcmp(mem(r, 0x40100), "ix", 2), 0);
+	/* and from it */
+	memcpy(mem(r, 0x41000), "hello", 5);
+	desc(r, RING(5), 0, 0x41000, 5, 0, 0);
+	offer(r, 5, 0);
+	ck_assert_uint_eq(r->nout, 5);
+	ck_assert_int_eq(memcmp(r->out, "hello", 5), 0);
+	wr(r, 0x2008, '!', 4); /* the emergency register */
+	ck_assert_uint_eq(r->out[5], '!');
+	rig_free(r);
+}
+END_TEST
+
+/* A receive buffer on the device's own notify register: it is written, and no more than that happens. */
+START_TEST(own_register)
+{
+	struct rig *r = rig_new(3);
+	static const uint8_t f[64] = {4};
+
+	start(r, BIT(1));
+	tell(r, 0, 0, 1);
+	tell(r, 1, 3, 1);
+	tell(r, 1, 6, 1);
+	for (unsigned i = 0; i < 8; i++) {
+		desc(r, RING(4), i, BAR + 0x3010, 2, 2, 0); /* queue 4's */
+		offer(r, 4, i);
+	}
+	ck_assert_uint_gt(r->chr[1].can_receive(r->chr[1].dev), 63);
+	r->chr[1].receive(r->chr[1].dev, f, 5);
+	ck_assert_uint_eq(used(r, 4), 3);
+	ck_assert_uint_eq(container_of(r->v, struct virtio_console, v)->c.port[1].npending, 0);
+	rig_free(r);
+}
+END_TEST
+
+/* A driver that knows of no ports has the console on queues 0 and 1. */
+START_TEST(one_console)
+{
+	struct rig *r = rig_new(3);
+
+	start(r, 0);
+	desc(r, RING(0), 0, 0x40000, 16, 2, 0);
+	offer(r, 0, 0);
+	r->chr[0].receive(r->chr[0].dev, (const uint8_t *)"key", 3);
+	ck_assert_uint_eq(used_len(r, 0, 0), 3);
+	ck_assert_uint_eq(r->chr[1].can_receive(r->chr[1].dev), 0);
+	memcpy(mem(r, 0x41000), "out", 3);
+	desc(r, RING(1), 0, 0x41000, 3, 0, 0);
+	offer(r, 1, 0);
+	ck_assert_int_eq(memcmp(r->out, "out", 3), 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(balloon)
+{
+	struct rig *r = rig_new(5);
+	struct virtio_balloon *b = virtio_balloon_from(&r->v->dev);
+
+	ck_assert_ptr_nonnull(b);
+	start(r, 0);
+	ck_assert_uint_eq(virtio_balloon_actual(b), RAM);
+	virtio_balloon_set(b, RAM - 3 * 4096);
+	ck_assert_uint_eq(rd(r, 0x2000, 4), 3);
+	ck_assert_uint_eq(rd(r, 0x1000, 1), 2); /* the configuration has changed */
+	memset(mem(r, 0x90000), 0x77, 0x5000);
+	for (unsigned i = 0; i < 3; i++) /* 91h, 92h, then one that is nowhere */
+		pci_put32(mem(r, 0x20000 + i * 4), i < 2 ? 0x91 + i : 0xFFFFFFFF);
+	desc(r, RING(0), 0, 0x20000, 12, 0, 0);
+	offer(r, 0, 0);
+	ck_assert_uint_eq(used(r, 0), 1);
+	ck_assert_uint_eq(*mem(r, 0x90FFF) << 8 | *mem(r, 0x91000), 0x7700);
+	ck_assert_uint_eq(*mem(r, 0x92FFF) << 8 | *mem(r, 0x93000), 0x77);
+	*mem(r, 0x91000) = 5;
+	ck_assert_uint_eq(rd(r, 0, 1), 0);
+	ck_assert_uint_eq(*mem(r, 0x91000), 5);
+	wr(r, 0x2004, 3, 4);
+	ck_assert_uint_eq(virtio_balloon_actual(b), RAM - 3 * 4096);
+	wr(r, 0x2004, 0xFFFFFFFF, 4); /* the guest may say what it likes */
+	ck_assert_uint_eq(virtio_balloon_actual(b), 0);
+	virtio_balloon_set(b, UINT64_MAX);
+	ck_assert_uint_eq(rd(r, 0x2000, 4), 0);
+	offer(r, 1, 0); /* deflated: used again as they are */
+	ck_assert_uint_eq(used(r, 1), 1);
+	rig_free(r);
+}
+END_TEST
+
 static void random_rings(unsigned type)
 {
 	struct rig *r = rig_new(type);
@@ -446,7 +643,7 @@ static void random_rings(unsigned type)
 	start(r, VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX);
 	for (unsigned i = 0; i < 20000; i++) {
 		uint64_t x = rnd(&seed);
-		unsigned q = x >> 8 & 1;
+		unsigned q = type == 3 ? (x >> 8 & 7) : x >> 8 & 1;
 
 		if (x % 16 < 6)
 			desc(r, RING(q), x >> 12 & 15, x & 0x100000 ? BAR + 0x3000 : (x >> 24) % RAM,
@@ -463,6 +660,14 @@ static void random_rings(unsigned type)
 			complete_all(r);
 		memset(f, x & 0x400 ? 0xFF : 0, sizeof(f));
 		net_deliver(&r->net, f, 14 + (unsigned)(x >> 32) % 1900);
+		for (unsigned k = 0; type == 3 && k < 3; k++) {
+			unsigned room = r->chr[k].can_receive(r->chr[k].dev);
+
+			if (room)
+				r->chr[k].receive(r->chr[k].dev, f, room < 1900 ? room : 1900);
+			r->chr[k].open = x >> (k + 3) & 1;
+			r->chr[k].shown(r->chr[k].dev);
+		}
 		r->async = x & 0x800;
 	}
 	complete_all(r);
@@ -483,6 +688,18 @@ START_TEST(random_disk)
 }
 END_TEST
 
+START_TEST(random_console)
+{
+	random_rings(3);
+}
+END_TEST
+
+START_TEST(random_balloon)
+{
+	random_rings(5);
+}
+END_TEST
+
 START_TEST(random_rng)
 {
 	random_rings(4);
@@ -491,7 +708,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *tests[] = {disk, disowned, card, legacy, msix, window, broken, random_card, random_disk, random_rng};
+	const TTest *tests[] = {disk, disowned, card, legacy, msix, window, broken, ports, own_register, one_console, balloon, random_card, random_disk, random_rng,
+		random_console, random_balloon};
 
 	return run_cases("virtio", tests, ARRAY_SIZE(tests));
 }

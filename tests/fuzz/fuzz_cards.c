@@ -7,14 +7,15 @@
  */
 #include "tests/fuzz/fuzz.h"
 #include "devices/host/net.h"
+#include "devices/virtio/virtio_balloon.h"
 #include "frontend/block.h"
 #include "mmu/base/clock.h"
 #include <string.h>
 #include <unistd.h>
 
 #define FIRST_SLOT 3
-#define SLOTS 7 /* four network cards, a disk, random bytes, sound */
-#define SOUND_SLOT (FIRST_SLOT + 6) /* with two ranges of ports, 100h apart */
+#define SLOTS 9 /* four network cards, a disk, random bytes, console, balloon, sound */
+#define SOUND_SLOT (FIRST_SLOT + 8) /* with two ranges of ports, 100h apart */
 #define ISA_PORTS 0x300
 #define IO_AT(slot) (0xD000u + (slot) * 0x200u)
 #define MEM_AT(slot, bar) (0xE0000000u + (slot) * 0x100000u + (bar) * 0x20000u)
@@ -41,15 +42,16 @@ static void place(struct machine *m, unsigned slot)
 }
 
 /* How a driver starts each card: rings at 1000h (e1000), 3000h (RTL8139), 4000h and up (virtio, see RING). */
-#define RING(n) (0x4000u + (n) * 0x1000u) /* virtio: receive, transmit, disk, random bytes */
+#define RING(n) (0x4000u + (n) * 0x1000u) /* virtio: receive, transmit, disk, random bytes, console (6), balloon (2) */
+#define RINGS 12
 
 static const struct { uint8_t slot, bar /* 6: ports */; uint16_t at; uint8_t size; uint32_t v; } start[] = {
 	{0, 0, 0x3800, 4, 0x1000}, {0, 0, 0x3808, 4, 0x100}, {0, 0, 0x400, 4, 2}, {0, 0, 0x2800, 4, 0x2000}, {0, 0, 0x2808, 4, 0x100},
 	{0, 0, 0x2818, 4, 15}, {0, 0, 0x100, 4, 0x803E}, {0, 0, 0xD0, 4, 0xFF}, {2, 6, 0x37, 1, 0x0C}, {2, 6, 0x30, 4, 0x3000},
 	{2, 6, 0x44, 4, 0xF}, {2, 6, 0x3C, 2, 0xFFFF}, {3, 6, 0, 1, 0x21}, {3, 6, 0x0E, 1, 0x49}, {3, 6, 0x0C, 1, 0x1F},
 	{3, 6, 1, 1, 0x46}, {3, 6, 2, 1, 0x80}, {3, 6, 3, 1, 0x7F}, {3, 6, 0x0F, 1, 0x3F}, {3, 6, 0, 1, 0x61}, {3, 6, 7, 1, 0x46},
-	{3, 6, 0, 1, 0x22}, {6, 6, 0x12C, 4, 2}, {6, 6, 0x02, 2, 0}, {6, 6, 0x18, 2, 0x0808}, {6, 6, 0x110, 4, 0x1000}, {6, 6, 0x115, 1, 31},
-	{6, 6, 0x11B, 1, 0x1D}, {6, 6, 0x100, 4, 0x1080}, {6, 6, 0x105, 1, 7}, {6, 6, 0x10B, 1, 0x1D}};
+	{3, 6, 0, 1, 0x22}, {8, 6, 0x12C, 4, 2}, {8, 6, 0x02, 2, 0}, {8, 6, 0x18, 2, 0x0808}, {8, 6, 0x110, 4, 0x1000}, {8, 6, 0x115, 1, 31},
+	{8, 6, 0x11B, 1, 0x1D}, {8, 6, 0x100, 4, 0x1080}, {8, 6, 0x105, 1, 7}, {8, 6, 0x10B, 1, 0x1D}};
 
 static void start_virtio(struct machine *m, unsigned slot, unsigned first_ring, unsigned queues)
 {
@@ -81,7 +83,7 @@ static void likely(struct machine *m, const uint8_t *data, size_t size)
 {
 	struct space *mem = machine_memory(m);
 
-	for (unsigned i = 0; i < 64 && size; i++) {
+	for (unsigned i = 0; i < RINGS * 16 && size; i++) {
 		uint32_t at = RING(i / 16) + i % 16 * 16, b = data[i % size];
 
 		space_write(mem, RING(i / 16) + 0x404 + i % 16 * 2, b & 15, 2);
@@ -116,21 +118,30 @@ static void start_all(struct machine *m, const uint8_t *data, size_t size)
 	start_virtio(m, FIRST_SLOT + 1, 0, 2);
 	start_virtio(m, FIRST_SLOT + 4, 2, 1);
 	start_virtio(m, FIRST_SLOT + 5, 3, 1);
+	start_virtio(m, FIRST_SLOT + 6, 4, 6);
+	start_virtio(m, FIRST_SLOT + 7, 10, 2);
 	likely(m, data, size);
 }
 
 /* A virtio ring's available index, and the notification. */
 static void ring_moves(struct machine *m, unsigned q, unsigned index)
 {
-	static const uint8_t slot[] = {1, 1, 4, 5};
+	static const uint8_t slot[RINGS] = {1, 1, 4, 5, 6, 6, 6, 6, 6, 6, 7, 7}, first[RINGS] = {0, 0, 2, 3, 4, 4, 4, 4, 4, 4, 10, 10};
 
 	space_write(machine_memory(m), RING(q) + 0x402, index, 2);
-	space_write(machine_memory(m), MEM_AT(FIRST_SLOT + slot[q], 4) + 0x3000 + (q == 1 ? 4 : 0), q == 1, 2);
+	space_write(machine_memory(m), MEM_AT(FIRST_SLOT + slot[q], 4) + 0x3000 + 4 * (q - first[q]), q - first[q], 2);
 }
 
 static void no_send(struct net *n, const uint8_t *frame, unsigned len)
 {
 	volatile uint8_t last = frame[len - 1]; /* a sanitizer looks whether the frame is there */
+
+	(void)last;
+}
+
+static void no_write(struct chr *c, const uint8_t *buf, unsigned len)
+{
+	volatile uint8_t last = buf[len - 1];
 
 	(void)last;
 }
@@ -155,7 +166,25 @@ static uint32_t value(const uint8_t *p, unsigned slot)
 	}
 }
 
-static void operation(struct machine *m, struct net *nets, const uint8_t *data, size_t size, const uint8_t *p)
+/* Bytes, people and wishes from outside. */
+static void from_outside(struct machine *m, struct chr *chr, const uint8_t *frame, uint32_t v)
+{
+	struct chr *c = &chr[v & 1];
+	unsigned room;
+
+	if (v & 2) {
+		c->open = v & 4;
+		c->shown(c->dev);
+	} else if (v & 8) {
+		virtio_balloon_set(virtio_balloon_from(machine_device(m, "virtio-balloon")), v);
+	} else {
+		room = c->can_receive(c->dev);
+		if (room)
+			c->receive(c->dev, frame, (v >> 8) % room + 1);
+	}
+}
+
+static void operation(struct machine *m, struct net *nets, struct chr *chr, const uint8_t *data, size_t size, const uint8_t *p)
 {
 	struct space *io = machine_ports(m), *mem = machine_memory(m);
 	unsigned n = 1u << (p[1] & 3) % 3, slot = FIRST_SLOT + (p[1] >> 2) % SLOTS, at = p[2] | p[3] << 8;
@@ -177,14 +206,17 @@ static void operation(struct machine *m, struct net *nets, const uint8_t *data, 
 			frame[i] = data[(at + i) % size];
 		if (v & 1)
 			memset(frame, 0xFF, 6);
-		net_deliver(&nets[p[1] >> 2 & 7], frame, 14 + (v >> 8) % (sizeof(frame) - 14));
+		if (v & 0x80)
+			from_outside(m, chr, frame, v);
+		else
+			net_deliver(&nets[p[1] >> 2 & 7], frame, 14 + (v >> 8) % (sizeof(frame) - 14));
 		break;
 	case 10: clock_advance(machine_clock(m), (uint64_t)v >> (p[1] & 31)); break;
 	default:
 		if ((at & 0xFC) > 0x28) /* what lies behind the BARs: capabilities, among them a window to the registers */
 			config(m, slot, at & 0xFF, v, at & 1 ? 1 : at & 2 ? 2 : 4);
 		else
-			ring_moves(m, v & 3, at & 0x1F);
+			ring_moves(m, v % RINGS, at & 0x1F);
 	}
 	clock_run(machine_clock(m));
 }
@@ -213,9 +245,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum config_nic_model models[] = {NIC_E1000, NIC_VIRTIO, NIC_RTL8139, NIC_NE2K_PCI, NIC_NE2K_ISA};
 	struct net nets[8] = {{.send = no_send}};
+	struct chr chr[2] = {{.write = no_write, .open = true}, {.write = no_write}};
 	struct audio audio = {.play = no_play};
 	struct machine_config cfg = {.virtio = {disk()}, .rng = true, .random = fill, .pcspk_audio = &audio,
-		.sound = {{SOUND_AC97, &audio, -1}}, .nsounds = 1};
+		.sound = {{SOUND_AC97, &audio, -1}}, .nsounds = 1, .vserial = true,
+		.vport = {{true, true, NULL, &chr[0]}, {true, false, "port", &chr[1]}}, .balloon = true};
 	struct machine *m;
 
 	for (unsigned i = 0; i < sizeof(models) / sizeof(*models); i++) {
@@ -228,12 +262,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	for (unsigned i = 0; i < SLOTS; i++)
 		place(m, FIRST_SLOT + i);
-	for (unsigned at = 0; size && at < 0x8000; at += size)
+	for (unsigned at = 0; size && at < RING(RINGS); at += size)
 		space_write_buf(machine_memory(m), at, data, size);
 	if (size && data[0] & 3)
 		start_all(m, data, size);
 	for (size_t i = 0; i + 8 <= size && i < 4096 * 8; i += 8)
-		operation(m, nets, data, size, data + i);
+		operation(m, nets, chr, data, size, data + i);
 	machine_reset(m);
 	machine_destroy(m);
 	return 0;
