@@ -376,6 +376,19 @@ void spec_device_help(const char *v)
 	}
 }
 
+/* "DRIVER.PROPERTY" of other emulators' boards, which their users' scripts set: it makes no difference here. */
+static bool is_foreign(const char *name)
+{
+	static const char *const drivers[] = {"kvm-pit", "isa-pit", "kvm-apic", "apic", "PIIX4_PM", "PIIX3", "ICH9-LPC", "mc146818rtc",
+		"isa-fdc", "i440FX-pcihost", "virtio-blk-pci", "virtio-net-pci", "VGA", "hpet", "ide-hd", "ide-cd", "nvme"};
+	const char *dot = strchr(name, '.');
+
+	for (unsigned i = 0; dot && i < ARRAY_SIZE(drivers); i++)
+		if (strlen(drivers[i]) == (size_t)(dot - name) && !strncmp(name, drivers[i], (size_t)(dot - name)))
+			return true;
+	return false;
+}
+
 enum vm_err spec_global(struct args *a, const char *v, struct err *e)
 {
 	static const char *const names[] = {"isa-debugcon.iobase", "isa-debug-exit.iobase", "isa-debug-exit.iosize"};
@@ -402,6 +415,10 @@ enum vm_err spec_global(struct args *a, const char *v, struct err *e)
 		eq = strchr(v, '=');
 		snprintf(name, sizeof(name), "%.*s", eq ? (int)(eq - v) : 95, v);
 		value = eq ? eq + 1 : NULL;
+	}
+	if (is_foreign(name)) {
+		spec_warn(a, "-global: '%s': no device here has it", v);
+		return VM_OK;
 	}
 	r = spec_choice("global", "property", name, names, ARRAY_SIZE(names), &which, e);
 	if (r)

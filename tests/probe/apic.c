@@ -180,6 +180,12 @@ static void ipis(void)
 		idle();
 		check(count[0x5D] == 1, "self IPI register");
 	}
+	/* INIT and start-up as a boot processor wakes others: nobody is there, and this one goes on */
+	icr(0, 0xC4500);
+	icr(0, 0xC8500);
+	icr(0, 0xC4608);
+	icr(1, 0x4500);
+	icr(1, 0x4608);
 	/* illegal vector */
 	wr(0x280, 0);
 	icr(0, 0x44005);

@@ -8,8 +8,10 @@
 
 #ifdef __x86_64__
 #define PSP "rsp"
+#define AX "rax"
 #else
 #define PSP "esp"
+#define AX "eax"
 #endif
 
 static uint8_t user_stack[4096] __attribute__((aligned(4096)));
@@ -356,6 +358,50 @@ static void encodings(void)
 	check(TRAP(asm volatile(".byte 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90")) == 13, "16 bytes: %d", trap.vec);
 }
 
+/* Instructions that only look at memory, or do not: which addresses they mind. */
+static void hints(void)
+{
+	hole_pt[2] = 0;
+	asm volatile("invlpg (%0)" : : "r"(HOLE + 8192) : "memory");
+#define MEM(name, want, insn) check(TRAP(asm volatile(insn : : "r"(HOLE + 8192), "c"(0) : "eax", "edx", "memory")) == (want), name ": %d", trap.vec)
+	MEM("CLFLUSH", 14, "clflush (%0)");
+	MEM("CLFLUSHOPT", 14, "clflushopt (%0)");
+	MEM("CLWB", 14, "clwb (%0)");
+	MEM("PREFETCHT0", -1, "prefetcht0 (%0)");
+	MEM("PREFETCHW", -1, "prefetchw (%0)");
+	MEM("long NOP", -1, "nopl (%0)");
+	MEM("INVLPG", -1, "invlpg (%0)");
+	MEM("LEA", -1, "lea (%0), %%eax");
+	MEM("CMOV not taken", 14, "cmp %%eax, %%eax; cmovne (%0), %%eax");
+	MEM("SHL by 0", 14, "shll %%cl, (%0)");
+	MEM("MUL", 14, "mull (%0)");
+	MEM("BT", 14, "btl $1, (%0)");
+	MEM("FXSAVE", 14, "fxsave (%0)");
+	MEM("FXSAVE, not aligned", 13, "fxsave 1(%0)");
+	MEM("MOVAPS, not aligned", 13, "movaps 1(%0), %%xmm0");
+	MEM("MOVNTDQA", 14, "movntdqa (%0), %%xmm0");
+	MEM("LDMXCSR", 14, "ldmxcsr (%0)");
+	MEM("MONITOR", 14, "mov %0, %%" AX "; xor %%edx, %%edx; monitor");
+#ifdef __x86_64__
+#define FAR(name, want, insn) check(TRAP(asm volatile(insn : : "r"(0x800000000000ul), "c"(0) : "eax", "edx", "memory")) == (want), name " not canonical: %d", trap.vec)
+	FAR("CLFLUSH", 13, "clflush (%0)");
+	FAR("PREFETCHT0", -1, "prefetcht0 (%0)");
+	FAR("long NOP", -1, "nopl (%0)");
+	FAR("INVLPG", -1, "invlpg (%0)");
+	FAR("MOV", 13, "mov (%0), %%eax");
+	FAR("MOVAPS", 13, "movaps (%0), %%xmm0");
+	FAR("JMP", 13, "jmp *%0");
+	FAR("access over the end", 13, "mov -1(%0), %%eax");
+#endif
+	/* no iterations, no access */
+	{
+		word n = 0, d = HOLE + 8192, s = HOLE + 8192;
+
+		asm volatile("rep movsb" : "+c"(n), "+D"(d), "+S"(s) : : "memory");
+		check(d == HOLE + 8192, "REP MOVS of none");
+	}
+}
+
 void topic_system(void)
 {
 	privileges();
@@ -365,4 +411,5 @@ void topic_system(void)
 	nmi();
 	tasks();
 	encodings();
+	hints();
 }

@@ -398,7 +398,8 @@ START_TEST(cpu_words)
 {
 	char fine[] = "-cpu max,vendor=GenuineIntel,+smep,smap=off,-pku,lahf-lm=on,sse4_1=off,tsc_adjust,kvm=off,host-phys-bits,check,+invtsc,-svm "
 		      "-machine kernel_irqchip=split";
-	char lacks[] = "-cpu qemu64,+pku,phys-bits=36,hv_time,-vmx", *bad[] = {"-cpu max,+nosuch", "-cpu max,nosuch=3", "-cpu 8085", "-cpu max,smep=2",
+	char lacks[] = "-cpu qemu64,+pku,phys-bits=36,hv_time,-vmx -global kvm-pit.lost_tick_policy=discard -global "
+		       "driver=PIIX4_PM,property=disable_s3,value=1", *bad[] = {"-cpu max,+nosuch", "-cpu max,nosuch=3", "-cpu 8085", "-cpu max,smep=2",
 		"-cpu max,enforce,+vmx", "-cpu max,+i386", "-cpu +smep"};
 	struct args a;
 	struct err e;
@@ -409,7 +410,7 @@ START_TEST(cpu_words)
 	args_free(&a);
 	ck_assert_msg(!parse(&a, lacks, &e), "%s", e.msg);
 	ck_assert_str_eq(a.cfg.cpu_model, "qemu64");
-	ck_assert_uint_eq(a.nwarnings, 3);
+	ck_assert_uint_eq(a.nwarnings, 5);
 	ck_assert_ptr_nonnull(strstr(a.warning[0], "pku"));
 	args_free(&a);
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
