@@ -146,15 +146,16 @@ static void info_softtlb(struct mon *mon)
 
 		for (unsigned i = 0; i < TLB_SIZE; i++) {
 			const struct tlb_entry *t = &m->tlb[k][i];
-			gla_t gla = t->rd != TLB_INVALID ? t->rd : t->ex != TLB_INVALID ? t->ex : t->wr;
+			uint64_t tag = t->rd != TLB_NO_TAG ? t->rd : t->ex != TLB_NO_TAG ? t->ex : t->wr;
+			gla_t gla = TLB_TAG_PAGE(tag);
 
-			if (gla == TLB_INVALID)
+			if (tag == TLB_NO_TAG)
 				continue;
 			if (!n++)
 				fprintf(mon->out, "%s:\n", names[k]);
 			fprintf(mon->out, "%016" PRIx64 ": %016" PRIx64 " %c%c%c%c\n", gla, m->side[k][i].gpa,
-				t->rd != TLB_INVALID ? 'r' : '-', t->wr != TLB_INVALID ? 'w' : '-',
-				t->ex != TLB_INVALID ? 'x' : '-', m->side[k][i].global ? 'g' : '-');
+				t->rd != TLB_NO_TAG ? 'r' : '-', t->wr != TLB_NO_TAG ? 'w' : '-',
+				t->ex != TLB_NO_TAG ? 'x' : '-', m->side[k][i].global ? 'g' : '-');
 		}
 	}
 	fprintf(mon->out, "fills %" PRIu64 ", flushes %" PRIu64 ", single pages %" PRIu64 "\n", m->fills,

@@ -199,7 +199,7 @@ enum exit mmu_read(struct mmu *m, gla_t gla, unsigned size, enum mmu_idx idx, ui
 	uint64_t v = 0;
 	enum exit x;
 
-	if (LIKELY(((gla + (size - 1)) & PAGE_MASK) == t->rd)) {
+	if (LIKELY(TLB_TAG(gla + (size - 1)) == t->rd)) {
 		copy(&v, (const void *)(uintptr_t)(gla + t->addend), size);
 		*val = v;
 		return EXIT_NONE;
@@ -214,7 +214,7 @@ enum exit mmu_write(struct mmu *m, gla_t gla, unsigned size, enum mmu_idx idx, u
 {
 	const struct tlb_entry *t = &m->tlb[idx][tlb_index(gla)];
 
-	if (LIKELY(((gla + (size - 1)) & PAGE_MASK) == t->wr && !m->tap)) {
+	if (LIKELY(TLB_TAG(gla + (size - 1)) == t->wr && !m->tap)) {
 		copy((void *)(uintptr_t)(gla + t->addend), &val, size);
 		return EXIT_NONE;
 	}

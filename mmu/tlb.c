@@ -68,12 +68,12 @@ static void set_tags(struct mmu *m, struct tlb_entry *t, const struct tlb_side *
 {
 	bool mem = s->ra != RADDR_NONE;
 
-	t->rd = mem && s->may_read && !s->watched ? s->page : TLB_INVALID;
-	t->ex = mem && s->may_exec ? s->page : TLB_INVALID;
+	t->rd = mem && s->may_read && !s->watched ? TLB_TAG(s->page) : TLB_NO_TAG;
+	t->ex = mem && s->may_exec ? TLB_TAG(s->page) : TLB_NO_TAG;
 	t->wr = mem && s->may_write && !s->watched && !s->rom && !tlb_write_withheld(m->ram, s->ra)
-			? s->page
-			: TLB_INVALID;
-	if (t->wr != TLB_INVALID)
+			? TLB_TAG(s->page)
+			: TLB_NO_TAG;
+	if (t->wr != TLB_NO_TAG)
 		note_writer(m, t, s->ra);
 }
 
@@ -119,10 +119,10 @@ static enum mmu_fill load(struct mmu *m, gla_t gla, enum mmu_access acc, enum mm
 	if (w->page_shift > PAGE_SHIFT)
 		note_large(m, gla, w->page_shift);
 	if (acc == MMU_READ)
-		return t->rd == s->page ? FILL_OK : FILL_SLOW;
+		return t->rd == TLB_TAG(s->page) ? FILL_OK : FILL_SLOW;
 	if (acc == MMU_WRITE)
-		return t->wr == s->page ? FILL_OK : FILL_SLOW;
-	return t->ex == s->page ? FILL_OK : FILL_SLOW;
+		return t->wr == TLB_TAG(s->page) ? FILL_OK : FILL_SLOW;
+	return t->ex == TLB_TAG(s->page) ? FILL_OK : FILL_SLOW;
 }
 
 static void note_fault(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx)

@@ -2,9 +2,9 @@
  * tlb.h - the soft TLB that translated code probes inline.
  *
  * Three direct-mapped tables, one per enum mmu_idx, of 32-byte entries indexed by gla[23:12]. An entry
- * allows a read of [gla, gla+n) when ((gla + n-1) & PAGE_MASK) == rd, with the index taken from gla: an access
- * that crosses the page mismatches by itself. wr and ex likewise. A tag of TLB_INVALID never matches
- * (low bits set). host address = gla + addend, in the always-RW alias of RAM.
+ * allows a read of [gla, gla+n) when TLB_TAG(gla + n-1) == rd, with the index taken from gla: an access
+ * that crosses the page mismatches by itself. wr and ex likewise. TLB_NO_TAG never matches.
+ * host address = gla + addend, in the always-RW alias of RAM.
  *
  * Tags are withheld, so that the slow path sees the access, from: device memory (all), ROM (wr),
  * pages holding translated code (wr), display-tracked pages that are clean (wr), pages with D clear (wr),
@@ -23,9 +23,18 @@
 #define TLB_LIST 1024
 #define TLB_WRITERS_MANY 0xFFFFu
 #define TLB_INVALID 0xFFFull /* low bits set: equal to no page-aligned value */
+#define TLB_NO_TAG UINT64_MAX
+/* What tags look like is up to the host's probe: AArch64 shifts an operand of its comparison for nothing, x86-64 masks one. */
+#ifdef __aarch64__
+#define TLB_TAG(gla) ((uint64_t)(gla) >> PAGE_SHIFT)
+#define TLB_TAG_PAGE(tag) ((gla_t)(tag) << PAGE_SHIFT)
+#else
+#define TLB_TAG(gla) ((uint64_t)(gla) & PAGE_MASK)
+#define TLB_TAG_PAGE(tag) ((gla_t)(tag))
+#endif
 
 struct tlb_entry {
-	/* Tags: page-aligned gla, or TLB_INVALID. addend = host pointer - gla (mod 2^64), beside each tag of data for one load of a pair. */
+	/* Tags: TLB_TAG(gla), or TLB_NO_TAG. addend = host pointer - gla (mod 2^64), beside each tag of data for one load of a pair. */
 	uint64_t rd, addend, wr, ex;
 };
 

@@ -11,7 +11,7 @@ static void drop(struct mmu *m, unsigned idx, unsigned i)
 {
 	struct tlb_entry *t = &m->tlb[idx][i];
 
-	t->rd = t->wr = t->ex = TLB_INVALID;
+	t->rd = t->wr = t->ex = TLB_NO_TAG;
 	m->side[idx][i].page = TLB_INVALID;
 	m->side[idx][i].ra = RADDR_NONE;
 	m->side[idx][i].global = false;
@@ -107,7 +107,7 @@ void tlb_protect_range(struct mmu *m, raddr_t ra, uint64_t len)
 			continue;
 		for (unsigned i = 0; i < TLB_SIZE; i++) /* RADDR_NONE - ra is beyond any len */
 			if (m->side[idx][i].ra - (ra & PAGE_MASK) < len)
-				m->tlb[idx][i].wr = TLB_INVALID;
+				m->tlb[idx][i].wr = TLB_NO_TAG;
 	}
 }
 
@@ -123,7 +123,7 @@ void tlb_protect_page(struct mmu *m, raddr_t ra)
 		unsigned n = (*w & 0xFFFF) - 1;
 
 		if (m->side[n / TLB_SIZE][n % TLB_SIZE].ra == (ra & PAGE_MASK))
-			m->tlb[n / TLB_SIZE][n % TLB_SIZE].wr = TLB_INVALID;
+			m->tlb[n / TLB_SIZE][n % TLB_SIZE].wr = TLB_NO_TAG;
 	}
 	*w = 0;
 }

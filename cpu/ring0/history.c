@@ -93,7 +93,7 @@ static void copy_bytes(const struct vcpu *cpu, struct trap *t)
 	if ((cpu->mode & MODE_CODE_MASK) != MODE_CODE64)
 		gla = (uint32_t)gla;
 	e = &cpu->mmu.tlb[cpu->cpl == 3 ? MMU_USER : MMU_SUP][tlb_index(gla)];
-	if (e->ex != (gla & PAGE_MASK))
+	if (e->ex != TLB_TAG(gla))
 		return;
 	left = PAGE_SIZE - (gla & (PAGE_SIZE - 1));
 	t->nbytes = left < INSN_MAX_LEN ? left : INSN_MAX_LEN;

@@ -141,7 +141,7 @@ static uint8_t *plain(const struct vcpu *cpu, uint64_t packed, unsigned seg, uns
 	gla_t gla = cpu->gpr[r] & size_mask(HSTR_ASIZE(packed));
 	const struct tlb_entry *t = &cpu->mmu.tlb[vcpu_mmu_idx(cpu)][tlb_index(gla)];
 
-	if (!(cpu->mode & MODE_FLAT_ES << seg) || (write ? t->wr : t->rd) != (gla & PAGE_MASK) ||
+	if (!(cpu->mode & MODE_FLAT_ES << seg) || (write ? t->wr : t->rd) != TLB_TAG(gla) ||
 		(gla & (PAGE_SIZE - 1)) + len > PAGE_SIZE)
 		return NULL;
 	return (uint8_t *)(uintptr_t)(gla + t->addend);

@@ -92,11 +92,11 @@ uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, b
 	int32_t other = ((int32_t)(idx % MMU_IDX_COUNT) - (int32_t)mode_mmu_idx(c->ir->mode)) *
 		(int32_t)(sizeof(struct tlb_entry) * TLB_SIZE);
 
-	/* the page of the last byte: an access across the end of a page misses, and so does one that is not aligned */
-	if (len > 1 && !align)
+	/* the last byte: an access across the end of a page misses. Or the bits that say whether it is aligned */
+	if (align)
+		a_logici(&c->cb, A_AND, 8, X_S, a, ~(uint64_t)(PAGE_SIZE - 1) | (align - 1));
+	else if (len > 1)
 		a_addi(&c->cb, A_ADD, 8, X_S, a, len - 1);
-	a_logici(&c->cb, A_AND, 8, X_S, len > 1 && !align ? X_S : a,
-		~(uint64_t)(PAGE_SIZE - 1) | (align ? align - 1 : 0));
 	a_ubfx(&c->cb, 8, X_S2, a, PAGE_SHIFT, TLB_BITS);
 	a_add(&c->cb, A_ADD, 8, X_S2, X_TLB, X_S2, A_LSL, 5);
 	_Static_assert(sizeof(struct tlb_entry) == 32, "shift above");
@@ -109,14 +109,9 @@ uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, b
 		a_ldp(&c->cb, A_LR, X_S2, X_S2, offsetof(struct tlb_entry, rd));
 	_Static_assert(offsetof(struct tlb_entry, addend) == offsetof(struct tlb_entry, rd) + 8 &&
 		offsetof(struct tlb_entry, wr) == offsetof(struct tlb_entry, addend) + 8, "pairs above");
-	a_logic(&c->cb, A_EOR, 8, X_S, X_S, A_LR, A_LSL, 0);
+	/* tags are page numbers; rotated, a bit left over from the alignment is above them */
+	a_logic(&c->cb, A_EOR, 8, X_S, A_LR, align || len > 1 ? X_S : a, align ? A_ROR : A_LSR, PAGE_SHIFT);
 	return a_cbz_fwd(&c->cb, true, 8, X_S);
-}
-
-/* The stack is aligned nearly always: then the probe need not look where the access ends. If not, C makes the access. */
-static unsigned stack_align(const struct emitter *c, const struct ir_op *o)
-{
-	return c->code64 && o->w == 8 && o->m.base == IR_G(GPR_RSP) ? 8 : 0;
 }
 
 unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align)
@@ -130,7 +125,7 @@ unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val v
 	s->val = value_at(c, val);
 	s->align = (uint8_t)align;
 	k = new_cold(c, cold_probe);
-	k->from = emit_probe(c, a, o->w, o->m.idx, kind != SITE_LD && kind != SITE_VLD, align ? align : stack_align(c, o));
+	k->from = emit_probe(c, a, o->w, o->m.idx, kind != SITE_LD && kind != SITE_VLD, align);
 	k->site = s;
 	s->join = code_here(c);
 	k->join = c->cb.p;

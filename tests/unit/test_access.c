@@ -248,12 +248,12 @@ START_TEST(code_written)
 	tlb_protect_page(&f->m, 0x23000);
 	mmu_write(&f->m, 0x5100, 4, MMU_USER, 1); /* data beside code */
 	ck_assert_uint_eq(f->ncode, 0);
-	ck_assert_uint_ne(f->m.tlb[MMU_USER][5].wr, 0x5000);
+	ck_assert_uint_ne(f->m.tlb[MMU_USER][5].wr, TLB_TAG(0x5000));
 	mmu_write(&f->m, 0x507E, 4, MMU_USER, 1);
 	ck_assert_uint_eq(f->ncode, 1);
 	ck_assert_uint_eq(f->code_ra, 0x2307E);
 	ck_assert_uint_eq(f->code_len, 4);
-	ck_assert_uint_eq(f->m.tlb[MMU_USER][5].wr, 0x5000); /* no code left: tag given back */
+	ck_assert_uint_eq(f->m.tlb[MMU_USER][5].wr, TLB_TAG(0x5000)); /* no code left: tag given back */
 	f->ram.code[0x23] = f->ram.code[0x25] = ~0ull;
 	tlb_protect_page(&f->m, 0x23000);
 	tlb_protect_page(&f->m, 0x25000);
@@ -273,7 +273,7 @@ START_TEST(display_dirty)
 		ck_assert(!ram_dirty(&f->ram, 0x23000));
 		mmu_write(&f->m, 0x5000 + i, 1, MMU_USER, 1);
 		ck_assert(ram_dirty(&f->ram, 0x23000));
-		ck_assert_uint_eq(f->m.tlb[MMU_USER][5].wr, 0x5000);
+		ck_assert_uint_eq(f->m.tlb[MMU_USER][5].wr, TLB_TAG(0x5000));
 	}
 	fix_free(f);
 }

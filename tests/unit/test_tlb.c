@@ -92,9 +92,9 @@ static struct tlb_entry *ent(struct fix *f, gla_t gla, enum mmu_idx idx)
 
 #define TAGS(f, gla, idx, r, w, x)                                                                 \
 	do {                                                                                       \
-		ck_assert_int_eq(ent(f, gla, idx)->rd == (gla), r);                                \
-		ck_assert_int_eq(ent(f, gla, idx)->wr == (gla), w);                                \
-		ck_assert_int_eq(ent(f, gla, idx)->ex == (gla), x);                                \
+		ck_assert_int_eq(ent(f, gla, idx)->rd == TLB_TAG(gla), r);                                \
+		ck_assert_int_eq(ent(f, gla, idx)->wr == TLB_TAG(gla), w);                                \
+		ck_assert_int_eq(ent(f, gla, idx)->ex == TLB_TAG(gla), x);                                \
 	} while (0)
 
 START_TEST(fill_ram)
