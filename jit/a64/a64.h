@@ -25,6 +25,7 @@
 #define X_S 16	/* scratch of the emitter's own steps */
 #define X_S2 17
 #define A_NONE 0xFF
+#define IRF_PA (IRF_P | IRF_A)
 
 /* The host's flags register, and where flags are between runs: cpu->scratch[]. */
 #define NZCV_N (1u << 31)
@@ -55,8 +56,12 @@ struct a64_site {
 };
 
 struct a64_block {
-	uint32_t body;	      /* offset of the entry of direct links */
+	uint32_t entry[2];    /* offsets of the entries of direct links: C the carry, and its inverse */
 	uint32_t unlinked[2]; /* B of the exits to their own cold ways out */
+	uint32_t note[2];     /* offset of a B behind code that notes PF and AF, where an exit has not done so; else 0 */
+	uint32_t unnoted[2];  /* that B where the exit is not linked */
+	bool inv[2];	      /* what C is at the exits */
+	uint16_t needs;	      /* flags that something could see before the block has made them */
 	struct insn *insns;   /* copies, for a64_eval(); NULL: no op needs one */
 	uint32_t mode;
 };
@@ -105,6 +110,7 @@ struct a64 {
 	uint32_t opts_off; /* JIT_OPT_* */
 	uint64_t flushes;
 	uint64_t guest[CLASSES], host[CLASSES]; /* of all blocks ever compiled */
+	bool came_inv; /* what C was at the exit that the last run left by */
 };
 
 /* ---- emitter ---- */
@@ -115,8 +121,17 @@ struct emitter;
 #define T_HOST (IR_MAX_TEMPS - 1) /* the pseudo temporary that keeps LDX's host address for STX */
 #define NO_OP 0xFFFF
 
+/* How PF and AF can be made (note.c). X_PF = res; X_AF as 'how' says. */
+enum pa_how { PA_DONE, PA_ZERO /* AF is 0 */, PA_SAME /* a = b */, PA_XOR /* a ^ b */, PA_SUM, PA_DIFF /* res = a + b, a - b */ };
+struct pa_note {
+	bool on; /* they are to be made */
+	uint8_t how, res, a, b, imm; /* registers; b A_NONE: imm, the lowest 5 bits */
+};
+
 struct cold {
 	uint8_t *from, *from2, *join; /* the branches to patch; where to come back */
+	uint8_t *poll;		      /* another, of an exit: the run loop has something to look at */
+	struct pa_note pa, end_pa;    /* at the branch; a group: at its end */
 	void (*emit)(struct emitter *c, struct cold *k);
 	struct a64_site *site;
 	struct block_exit *exit;
@@ -124,9 +139,11 @@ struct cold {
 	bool inv;		      /* what C was at the branch; it is the same again at the join */
 	uint16_t vin, vdirty, vload;  /* XMM registers in V registers, not yet written back; to have at the join */
 	uint8_t *resume;	      /* fpstate.c: where to go on if there was nothing to do */
+	uint8_t *redo;		      /* fprun.c: the code that does the run again */
+	uint8_t saved;		      /* ... register with FPSR as it was */
 	struct cold *twin;	      /* another branch with the same join */
 	uint8_t reg_t[32];	      /* where the temporaries were */
-	/* a group: its ops, the emitter's state before and after */
+	/* a group, a run: its ops, the emitter's state before and after */
 	unsigned begin, end;
 	int32_t off, next_off;
 	uint16_t obs;
@@ -149,6 +166,8 @@ struct group {
 
 /* What ops may have changed in the emitter before it turned out that they do not fit. */
 struct mark {
+	struct pa_note pa;
+	unsigned pa_at;
 	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[32];
 	unsigned ncold, nsites, nrefs;
 	uint16_t obs;
@@ -169,6 +188,9 @@ struct emitter {
 	bool code64, flagm;
 	uint8_t ip_temp;	     /* the temporary the block ends with a jump to, or A_NONE: best in X_IP */
 	bool inv;		     /* C is the inverse of CF */
+	bool entry_inv;		     /* at the block's entry, too */
+	struct pa_note pa;	     /* PF and AF, not yet noted */
+	unsigned pa_at;		     /* the op that made them */
 	uint16_t vin, vdirty;	     /* XMM registers in V registers; those not written back */
 	uint16_t vzero;		     /* their upper halves (YMM) are known to be zero */
 	bool fp_ready;		     /* FPCR and FPSR are the guest's */
@@ -186,6 +208,7 @@ struct emitter {
 	struct cold cold[A64_MAX_COLD];
 	unsigned ncold;
 	struct group group;
+	struct { bool on, failed; unsigned cold, skip; } run; /* of floating-point instructions (fprun.c): struct cold; no other begins before this op */
 	struct a64_site site[A64_MAX_SITES];
 	uint16_t site_op[A64_MAX_SITES]; /* index of the op a64_eval() runs, or NO_OP */
 	unsigned nsites;
@@ -207,6 +230,7 @@ void def_end(struct emitter *c, ir_val d, unsigned w, unsigned reg);
 void put(struct emitter *c, ir_val d, unsigned w, unsigned reg); /* d = low w bytes of @reg */
 bool whole(ir_val d, unsigned w);			/* is a register's every bit written? */
 unsigned temp_reg(struct emitter *c, unsigned t, bool load);
+void store_home(struct emitter *c, unsigned reg, unsigned t);
 void load_home(struct emitter *c, unsigned reg, unsigned t); /* @reg = temporary @t, from its home */
 void spill_temps(struct emitter *c);			/* all to their homes, registers free */
 void flags_carry(struct emitter *c);			/* C is CF from here on */
@@ -224,11 +248,23 @@ uint32_t code_here(const struct emitter *c);	   /* offset in the block's code */
 void count_insn(struct emitter *c); /* the next guest instruction begins */
 void count_op(struct emitter *c, const struct ir_op *o);
 void count_block(struct emitter *c); /* the block's hot path has ended */
+void count_add(struct emitter *c);   /* ... and is kept */
 void count_dump(const struct a64 *x, FILE *out);
 /* backend.c */
 void lower_range(struct emitter *c, unsigned begin, unsigned end);
 void mark(const struct emitter *c, struct mark *m);
 void take_back(struct emitter *c, const struct mark *m);
+/* note.c */
+void pa_logic(struct emitter *c, unsigned r);  /* PF is that of register @r, AF = 0 */
+void pa_result(struct emitter *c, unsigned r); /* PF is that of @r, X_AF has been written */
+/* before d = a + b or, with @sub, a - b: by which registers AF will be known; @d X_PF: none takes the result. Then pa_sum() with d */
+void pa_operands(struct emitter *c, ir_val bv, unsigned a, unsigned b, unsigned d, bool sub, int64_t imm);
+void pa_sum(struct emitter *c, unsigned d);
+void pa_emit(struct emitter *c, const struct pa_note *n);
+void pa_settle(struct emitter *c);			       /* X_PF and X_AF are right from here on */
+void pa_before(struct emitter *c, const struct ir_op *o);      /* around each op */
+void pa_after(struct emitter *c, const struct ir_op *o);
+bool pa_writes(const struct ir_op *o);
 /* group.c */
 unsigned lower_group(struct emitter *c); /* ops consumed from the current one, or 0 */
 bool group_defer(struct emitter *c, const struct ir_op *o); /* in a group: was it put off? */
@@ -253,7 +289,7 @@ lower_fn lower_shift, lower_rotate, lower_shiftx, lower_double;
 lower_fn lower_mov, lower_zext, lower_sext, lower_lea, lower_ipval, lower_ldenv, lower_stenv, lower_bswap, lower_setcc, lower_cmov,
 	lower_setf, lower_cmc, lower_crc32;
 void lower_eval(struct emitter *c, const struct ir_op *o);
-/* lower_alu.c: NZCV, X_PF from the @w low bytes of @r, for logic and shifts: C = V = 0 */
+/* lower_alu.c: NZCV, PF, AF from the @w low bytes of @r, for logic and shifts: C = V = 0 */
 void flags_of(struct emitter *c, unsigned r, unsigned w, uint16_t wanted);
 void set_carry(struct emitter *c, unsigned r); /* C = bit 0 of @r, the others stay; uses X_S */
 /* term.c */
@@ -263,6 +299,8 @@ enum a_cond host_cond(struct emitter *c, unsigned cc);
 void parity(struct emitter *c, unsigned d); /* bit 0 of d = PF; uses d only */
 /* neon.c, fpstate.c */
 lower_fn lower_native;
+unsigned lower_fp_run(struct emitter *c); /* fprun.c: ops consumed from the current one, or 0 */
+struct cold *fp_run_leave(struct emitter *c); /* for a branch out of the run that is being made: C does it */
 bool a64_can_native(void *priv, const struct insn *in);
 void xmm_write_back(struct emitter *c, uint16_t which);
 void xmm_reload(struct emitter *c, uint16_t which);

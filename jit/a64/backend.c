@@ -73,8 +73,10 @@ static void begin(struct emitter *c, struct a64 *x, struct block *blk, const str
 	c->nsites = c->nrefs = c->ncold = 0;
 	c->code64 = mode_code_size(ir->mode) == 8;
 	c->flagm = x->feat & HOSTF_FLAGM;
-	c->inv = c->starved = c->group.on = false;
-	c->group.skip = 0;
+	c->starved = c->group.on = c->pa.on = false;
+	c->inv = c->entry_inv;
+	c->group.skip = c->run.skip = 0;
+	c->run.on = false;
 	c->held = 0;
 	memset(&c->count, 0, sizeof(c->count));
 	c->class_from = NULL;
@@ -102,6 +104,8 @@ void mark(const struct emitter *c, struct mark *m)
 	m->off = c->off;
 	m->next_off = c->next_off;
 	m->inv = c->inv;
+	m->pa = c->pa;
+	m->pa_at = c->pa_at;
 	m->vin = c->vin;
 	m->vdirty = c->vdirty;
 	m->vzero = c->vzero;
@@ -124,6 +128,8 @@ void take_back(struct emitter *c, const struct mark *m)
 	c->off = m->off;
 	c->next_off = m->next_off;
 	c->inv = m->inv;
+	c->pa = m->pa;
+	c->pa_at = m->pa_at;
 	c->vin = m->vin;
 	c->vdirty = m->vdirty;
 	c->vzero = m->vzero;
@@ -143,12 +149,23 @@ static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 	struct mark m;
 
 	count_op(c, o);
-	n = lower_group(c);
-	if (n || (c->group.on && group_defer(c, o)))
-		return n ? n : 1;
-	mark(c, &m);
-	if (a64_lower[o->op] && a64_lower[o->op](c, o) && !c->starved)
+	if (c->run.on) {
+		c->run.failed |= !lower_native(c, o);
 		return 1;
+	}
+	n = lower_group(c);
+	if (!n)
+		n = lower_fp_run(c);
+	if (n)
+		return n;
+	pa_before(c, o);
+	if (c->group.on && group_defer(c, o))
+		return 1;
+	mark(c, &m);
+	if (a64_lower[o->op] && a64_lower[o->op](c, o) && !c->starved) {
+		pa_after(c, o);
+		return 1;
+	}
 	take_back(c, &m);
 	c->group.failed = true;
 	lower_eval(c, o);
@@ -185,6 +202,7 @@ static void emit_cold(struct emitter *c)
 		c->vin = c->cold[i].vin; /* whatever it lowers begins with these */
 		c->vdirty = c->cold[i].vdirty;
 		c->vzero = 0;
+		c->pa.on = false;
 		c->cold[i].emit(c, &c->cold[i]);
 	}
 }
@@ -246,7 +264,49 @@ static void emit_entry(struct emitter *c)
 {
 	a_addi(&c->cb, A_SUB, 8, X_S, X_IP, c->blk->ra & (PAGE_SIZE - 1));
 	a_str(&c->cb, 8, X_S, X_CPU, ENV(ip_base));
-	c->xb->body = code_here(c);
+	c->inv = false;
+	if (c->xb->needs & IRF_C && c->entry_inv)
+		flags_borrow(c);
+	c->inv = c->entry_inv;
+	c->xb->entry[0] = c->xb->entry[1] = code_here(c);
+}
+
+/* Where links come in whose C is the other one. */
+static void other_entry(struct emitter *c)
+{
+	uint32_t body = c->xb->entry[0];
+
+	if (!(c->xb->needs & IRF_C))
+		return;
+	c->xb->entry[!c->entry_inv] = code_here(c);
+	c->inv = !c->entry_inv;
+	if (c->inv)
+		flags_carry(c);
+	else
+		flags_borrow(c);
+	a_b(&c->cb, c->cb.start + body + c->cb.rx_delta);
+}
+
+/* Has the block a link to itself that would have to go by the other entry? */
+static bool better_inverse(const struct emitter *c)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (c->blk->exit[i].patch && c->blk->exit[i].off == (int64_t)c->ir->start_off && c->xb->inv[i] != c->entry_inv)
+			return c->xb->needs & IRF_C;
+	return false;
+}
+
+static void emit_hot(struct emitter *c, struct a64 *x, struct block *blk, const struct ir_block *ir, bool inv)
+{
+	c->entry_inv = inv;
+	begin(c, x, blk, ir);
+	blk->code = codebuf_rx(&c->cb);
+	/* op[0] is the marker of the first instruction and does nothing */
+	c->xb->needs = ir->nops && ir->op[0].op == IR_INSN ? ir->op[0].fobs : IRF_ALL;
+	emit_entry(c);
+	lower_range(c, 0, ir->nops);
+	lower_term(c);
+	count_block(c);
 }
 
 static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir)
@@ -256,24 +316,28 @@ static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir
 
 	if (code_mem_room(&x->mem) < BLOCK_ROOM)
 		return false;
-	begin(c, x, blk, ir);
-	blk->code = codebuf_rx(&c->cb);
-	emit_entry(c);
-	lower_range(c, 0, ir->nops);
-	lower_term(c);
-	count_block(c);
+	emit_hot(c, x, blk, ir, x->came_inv);
+	if (better_inverse(c))
+		emit_hot(c, x, blk, ir, !c->entry_inv);
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
 	blk->cold = blk->code + blk->code_len;
 	emit_cold(c);
+	other_entry(c);
 	blk->cold_len = (uint32_t)(c->cb.p - c->cb.start) - blk->code_len;
 	if (c->cb.overflow) {
 		blk->code = NULL;
 		return false;
 	}
+	count_add(c);
 	make_priv(c);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2; i++) {
+		struct a64_block *ab = blk->priv;
+
 		if (blk->exit[i].patch)
-			memcpy(&((struct a64_block *)blk->priv)->unlinked[i], blk->exit[i].patch, 4);
+			memcpy(&ab->unlinked[i], blk->exit[i].patch, 4);
+		if (ab->note[i])
+			memcpy(&ab->unnoted[i], c->cb.start + ab->note[i], 4);
+	}
 	code_mem_commit(&x->mem, CODE_HOT, &c->cb);
 	return true;
 }
@@ -290,9 +354,10 @@ static enum run_exit a64_run(void *priv, struct vcpu *cpu, struct block *blk, st
 	*last = NULL;
 	cpu->ip_base = cpu->rip - (blk->ra & (PAGE_SIZE - 1));
 	a64_flags_in(cpu);
-	r = enter(cpu, blk->code + ab->body, x, last, x->jc.entry, cpu->mmu.tlb[mode_mmu_idx(blk->mode)]);
+	r = enter(cpu, blk->code + ab->entry[0], x, last, x->jc.entry, cpu->mmu.tlb[mode_mmu_idx(blk->mode)]);
 	a64_fp_leave(cpu);
 	a64_flags_out(cpu);
+	x->came_inv = *last && ((struct a64_block *)(*last)->owner->priv)->inv[*last - (*last)->owner->exit];
 	return (enum run_exit)r;
 }
 
@@ -306,18 +371,31 @@ static void patch(struct a64 *x, uint8_t *at, uint32_t insn)
 static void a64_link(void *priv, struct block_exit *from, struct block *to)
 {
 	struct a64 *x = priv;
-	struct a64_block *ab = to->priv;
+	const struct a64_block *ab = to->priv, *me = from->owner->priv;
+	unsigned n = (unsigned)(from - from->owner->exit);
+	const uint8_t *entry = to->code + ab->entry[me->inv[n]];
+	uint8_t *at = from->patch;
 
-	if (from->patch)
-		patch(x, from->patch, a_b_insn(to->code + ab->body - (x->mem.rx + (from->patch - x->mem.rw))));
+	if (!at)
+		return;
+	if (me->note[n] && ab->needs & IRF_PA) { /* by way of the note */
+		patch(x, at, me->unlinked[n]);
+		at = code_mem_rw(&x->mem, from->owner->code + me->note[n]);
+	}
+	patch(x, at, a_b_insn(entry - (x->mem.rx + (at - x->mem.rw))));
 }
 
 static void a64_unlink(void *priv, struct block_exit *from)
 {
 	struct a64_block *me = from->owner->priv;
 
-	if (from->patch)
-		patch(priv, from->patch, me->unlinked[from - from->owner->exit]);
+	unsigned n = (unsigned)(from - from->owner->exit);
+
+	if (!from->patch)
+		return;
+	patch(priv, from->patch, me->unlinked[n]);
+	if (me->note[n])
+		patch(priv, code_mem_rw(&((struct a64 *)priv)->mem, from->owner->code + me->note[n]), me->unnoted[n]);
 }
 
 /* The jump-cache entry of a dead block leads to the lookup; cpu->rip is set by whoever comes. */

@@ -59,6 +59,10 @@ void count_block(struct emitter *c)
 	close(c);
 	c->class_from = NULL;
 	c->counting = false;
+}
+
+void count_add(struct emitter *c)
+{
 	for (unsigned i = 0; i < CLASSES; i++) {
 		c->x->guest[i] += c->count.guest[i];
 		c->x->host[i] += c->count.host[i];

@@ -25,6 +25,11 @@ static int32_t home(unsigned t)
 	return FRAME(t) + (int32_t)(8 * t);
 }
 
+void store_home(struct emitter *c, unsigned reg, unsigned t)
+{
+	a_str(&c->cb, 8, reg, A_SP, home(t));
+}
+
 void load_home(struct emitter *c, unsigned reg, unsigned t)
 {
 	a_ldr(&c->cb, 8, reg, A_SP, home(t));
@@ -262,6 +267,7 @@ struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct c
 	memset(k, 0, sizeof(*k));
 	k->emit = emit;
 	k->inv = c->inv;
+	k->pa = c->pa;
 	k->vin = k->vload = c->vin;
 	k->vdirty = c->vdirty;
 	memcpy(k->reg_t, c->reg_t, sizeof(k->reg_t));
@@ -270,6 +276,7 @@ struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct c
 
 void cold_eval(struct emitter *c, struct cold *k)
 {
+	pa_emit(c, &k->pa);
 	c->inv = k->inv;
 	flags_carry(c);
 	for (unsigned r = 0; r < 16; r++)
@@ -288,6 +295,7 @@ void lower_eval(struct emitter *c, const struct ir_op *o)
 {
 	spill_temps(c);
 	xmm_flush(c, true);
+	pa_settle(c);
 	flags_carry(c);
 	call_site(c, c->x->stub.eval[c->code64], eval_site(c, o));
 }

@@ -131,7 +131,7 @@ void fp_need(struct emitter *c)
 }
 
 /* X_S: FPSR's bits but Inexact. Of saturation alone the block's code goes on, without it. */
-static void cold_redo(struct emitter *c, struct cold *k)
+void fp_saturated(struct emitter *c, uint8_t *resume)
 {
 	struct codebuf *cb = &c->cb;
 	uint8_t *redo;
@@ -141,9 +141,21 @@ static void cold_redo(struct emitter *c, struct cold *k)
 	a_mrs_fpsr(cb, X_S);
 	a_logici(cb, A_AND, 4, X_S, X_S, FPSR_IXC);
 	a_msr_fpsr(cb, X_S);
-	a_b(cb, k->resume + cb->rx_delta);
+	a_b(cb, resume + cb->rx_delta);
 	a_here(cb, redo);
+}
+
+static void cold_redo(struct emitter *c, struct cold *k)
+{
+	fp_saturated(c, k->resume);
 	cold_eval(c, k);
+}
+
+uint8_t *fp_look(struct emitter *c)
+{
+	a_mrs_fpsr(&c->cb, X_S);
+	a_logici(&c->cb, A_AND, 4, X_S, X_S, FPSR_REDO);
+	return a_cbz_fwd(&c->cb, true, 4, X_S);
 }
 
 struct cold *fp_check(struct neon *p)
@@ -151,10 +163,10 @@ struct cold *fp_check(struct neon *p)
 	struct emitter *c = p->c;
 	struct cold *k;
 
-	a_mrs_fpsr(&c->cb, X_S);
-	a_logici(&c->cb, A_AND, 4, X_S, X_S, FPSR_REDO);
+	if (c->run.on)
+		return NULL; /* once, at its end */
 	k = new_cold(c, cold_redo);
-	k->from = a_cbz_fwd(&c->cb, true, 4, X_S);
+	k->from = fp_look(c);
 	k->resume = c->cb.p;
 	k->site = eval_site(c, p->o);
 	return k;
@@ -168,9 +180,11 @@ static void cold_redo2(struct emitter *c, struct cold *k)
 struct cold *fp_check2(struct neon *p, unsigned r)
 {
 	struct emitter *c = p->c;
-	struct cold *k = fp_check(p), *k2 = new_cold(c, cold_redo2);
+	struct cold *k = fp_check(p), *k2 = c->run.on ? fp_run_leave(c) : new_cold(c, cold_redo2);
 
 	k2->from = a_cbz_fwd(&c->cb, true, 8, r);
+	if (!k)
+		return NULL;
 	k2->site = k->site;
 	k->twin = k2;
 	return k;

@@ -19,6 +19,7 @@ static void cold_group(struct emitter *c, struct cold *k)
 		if (c->reg_t[r] != 0xFF)
 			c->t_reg[c->reg_t[r]] = (uint8_t)r;
 	c->inv = at.inv;
+	c->pa = at.pa;
 	c->obs = at.obs;
 	c->off = at.off;
 	c->next_off = at.next_off;
@@ -29,6 +30,8 @@ static void cold_group(struct emitter *c, struct cold *k)
 		flags_borrow(c);
 	else
 		flags_carry(c);
+	if (!at.end_pa.on)
+		pa_settle(c);
 	xmm_write_back(c, c->vdirty & ~at.end_vdirty);
 	xmm_reload(c, at.end_vin & ~c->vin);
 	spill_temps(c);
@@ -97,6 +100,7 @@ static void lower_hot(struct emitter *c, struct cold *k, unsigned base, int32_t 
 	c->group.on = false;
 	c->held = 0;
 	k->end_inv = c->inv;
+	k->end_pa = c->pa;
 	k->end_vin = c->vin;
 	k->end_vdirty = c->vdirty;
 	memcpy(k->end_t, c->reg_t, sizeof(k->end_t));

@@ -5,7 +5,7 @@
  */
 #include "jit/a64/a64.h"
 
-#define WANT_PA (IRF_P | IRF_A)
+#define WANT_PA IRF_PA
 #define WANT_NZCV (IRF_ALL & ~WANT_PA)
 
 static unsigned up(unsigned w) /* how far up an operand of w < 4 bytes goes */
@@ -13,20 +13,27 @@ static unsigned up(unsigned w) /* how far up an operand of w < 4 bytes goes */
 	return 32 - 8 * w;
 }
 
-void flags_of(struct emitter *c, unsigned r, unsigned w, uint16_t wanted)
+/* @inv: C is to be the inverse of CF */
+static void flags_from(struct emitter *c, unsigned r, unsigned w, uint16_t wanted, bool inv)
 {
 	if (wanted & WANT_PA)
-		a_mov(&c->cb, 4, X_PF, r);
-	if (wanted & IRF_A)
-		a_mov(&c->cb, 4, X_AF, r); /* AF = 0 */
+		pa_logic(c, r);
 	if (!(wanted & WANT_NZCV))
 		return;
 	if (w < 4) {
 		a_shifti(&c->cb, A_LSL, 4, X_S, r, up(w));
 		r = X_S;
 	}
-	a_logic(&c->cb, A_ANDS, w == 8 ? 8 : 4, A_ZR, r, r, A_LSL, 0);
-	c->inv = false;
+	if (inv)
+		a_addi(&c->cb, A_SUBS, w == 8 ? 8 : 4, A_ZR, r, 0);
+	else
+		a_logic(&c->cb, A_ANDS, w == 8 ? 8 : 4, A_ZR, r, r, A_LSL, 0);
+	c->inv = inv;
+}
+
+void flags_of(struct emitter *c, unsigned r, unsigned w, uint16_t wanted)
+{
+	flags_from(c, r, w, wanted, false);
 }
 
 void set_carry(struct emitter *c, unsigned r)
@@ -73,9 +80,9 @@ static void add_wide(struct emitter *c, const struct ir_op *o, uint16_t wanted)
 	}
 	if (!imm)
 		b = use(c, o->b, o->imm);
-	if (wanted & IRF_A)
-		note_af(c, a, o->b, b, o->imm);
 	d = o->d == IR_NONE ? (wanted & WANT_PA ? X_PF : A_ZR) : def(c, o->d);
+	if (wanted & WANT_PA)
+		pa_operands(c, o->b, a, b, d, sub, o->imm);
 	if (!imm || !add_imm(c, sub, flags, w, d, a, o->imm)) {
 		if (imm) {
 			a_movi(&c->cb, X_S, (uint64_t)o->imm);
@@ -85,8 +92,8 @@ static void add_wide(struct emitter *c, const struct ir_op *o, uint16_t wanted)
 	}
 	if (flags)
 		c->inv = sub;
-	if (wanted & WANT_PA && d != X_PF)
-		a_mov(&c->cb, 4, X_PF, d);
+	if (wanted & WANT_PA)
+		pa_sum(c, d);
 	if (o->d != IR_NONE)
 		def_end(c, o->d, w, d);
 }
@@ -141,7 +148,7 @@ static bool carry_op(struct emitter *c, const struct ir_op *o, uint16_t wanted)
 	d = def(c, o->d);
 	a_adc(&c->cb, sub, wanted & WANT_NZCV, o->w, d, a, b);
 	if (wanted & WANT_PA)
-		a_mov(&c->cb, 4, X_PF, d);
+		pa_result(c, d);
 	def_end(c, o->d, o->w, d);
 	return true;
 }
@@ -156,6 +163,35 @@ static enum a_logic logic_of(unsigned op)
 	}
 }
 
+/*
+ * XOR, TEST, AND of a register with itself, 4 and 8 bytes: subtractions whose CF and OF are 0. Branches mostly follow comparisons:
+ * with C as after one, blocks meet in the same state more often.
+ */
+static bool logic_of_one(struct emitter *c, const struct ir_op *o, uint16_t wanted)
+{
+	unsigned w = o->w, a = host_reg(IR_NUM(o->a)), d = A_ZR;
+
+	if (o->a != o->b || IR_KIND(o->a) != IR_KIND_G || w < 4 || (o->d != IR_NONE && o->d != o->a) ||
+		(o->op != IR_XOR && o->op != IR_TEST && o->op != IR_AND))
+		return false;
+	if (o->op == IR_XOR) {
+		d = a;
+		if (wanted & WANT_NZCV)
+			a_add(&c->cb, A_SUBS, w, d, a, a, A_LSL, 0);
+		else
+			a_mov(&c->cb, 4, d, A_ZR);
+	} else if (wanted & WANT_NZCV) {
+		a_addi(&c->cb, A_SUBS, w, A_ZR, a, 0);
+	}
+	if (o->op == IR_AND && w == 4)
+		a_mov(&c->cb, 4, a, a);
+	if (wanted & WANT_NZCV)
+		c->inv = true;
+	if (wanted & WANT_PA)
+		pa_logic(c, a);
+	return true;
+}
+
 static void logic(struct emitter *c, const struct ir_op *o, uint16_t wanted)
 {
 	bool imm = IR_KIND(o->b) == IR_KIND_IMM, andn = o->op == IR_ANDN;
@@ -163,7 +199,9 @@ static void logic(struct emitter *c, const struct ir_op *o, uint16_t wanted)
 	enum a_logic op = logic_of(o->op);
 	unsigned a = use(c, o->a, o->imm), b, d, w = o->w == 8 ? 8 : 4;
 
-	d = o->d == IR_NONE ? direct && !(wanted & WANT_PA) ? A_ZR : X_S : whole(o->d, o->w) ? def(c, o->d) : X_S;
+	if (logic_of_one(c, o, wanted))
+		return;
+	d = o->d == IR_NONE ? !direct ? X_S : wanted & WANT_PA ? X_PF : A_ZR : whole(o->d, o->w) ? def(c, o->d) : X_S;
 	if (direct)
 		op = andn ? A_BICS : A_ANDS;
 	if (!imm || andn || a == A_ZR || (d == A_ZR && op != A_ANDS) || !a_logici(&c->cb, op, w, d, a, (uint64_t)o->imm)) {
@@ -176,11 +214,11 @@ static void logic(struct emitter *c, const struct ir_op *o, uint16_t wanted)
 	if (direct)
 		c->inv = false;
 	if (wanted && d != A_ZR) /* before the place of the result is X_S no more */
-		flags_of(c, d, o->w, direct ? wanted & WANT_PA : wanted & (o->w < 4 ? WANT_PA : IRF_ALL));
+		flags_from(c, d, o->w, direct ? wanted & WANT_PA : wanted & (o->w < 4 ? WANT_PA : IRF_ALL), true);
 	if (o->d != IR_NONE && d == X_S)
 		put(c, o->d, o->w, d);
 	if (o->w < 4 && wanted & WANT_NZCV)
-		flags_of(c, d, o->w, wanted & WANT_NZCV);
+		flags_from(c, d, o->w, wanted & WANT_NZCV, true);
 }
 
 bool lower_binary(struct emitter *c, const struct ir_op *o)
@@ -229,7 +267,7 @@ bool lower_unary(struct emitter *c, const struct ir_op *o)
 		if (wanted)
 			c->inv = true;
 		if (wanted & WANT_PA)
-			a_mov(&c->cb, 4, X_PF, d);
+			pa_result(c, d);
 	}
 	if (d == X_S)
 		put(c, o->d, o->w, d);
@@ -249,8 +287,8 @@ bool lower_incdec(struct emitter *c, const struct ir_op *o)
 		cf = scratch(c);
 		a_cset(&c->cb, cf, c->inv ? A_CC : A_CS);
 	}
-	if (wanted & IRF_A)
-		a_mov(&c->cb, 4, X_AF, a); /* bit 4 of a ^ 1 */
+	if (wanted & WANT_PA)
+		pa_operands(c, IR_IMM, a, A_ZR, d, sub, 1);
 	if (o->w < 4 && flags) {
 		a_shifti(&c->cb, A_LSL, 4, X_S, a, up(o->w));
 		a_movi(&c->cb, X_S2, 1u << up(o->w));
@@ -264,7 +302,7 @@ bool lower_incdec(struct emitter *c, const struct ir_op *o)
 	if (flags)
 		c->inv = sub;
 	if (wanted & WANT_PA)
-		a_mov(&c->cb, 4, X_PF, d);
+		pa_sum(c, d);
 	if (d == X_S)
 		put(c, o->d, o->w, d);
 	if (keep)
@@ -276,9 +314,7 @@ bool lower_incdec(struct emitter *c, const struct ir_op *o)
 static void overflow_flags(struct emitter *c, unsigned r, uint16_t wanted)
 {
 	if (wanted & WANT_PA)
-		a_mov(&c->cb, 4, X_PF, r);
-	if (wanted & IRF_A)
-		a_mov(&c->cb, 4, X_AF, r);
+		pa_logic(c, r);
 	if (wanted & WANT_NZCV) {
 		a_add(&c->cb, A_SUBS, 8, A_ZR, X_S2, A_ZR, A_LSL, 0);
 		a_cset(&c->cb, X_S, A_NE);
@@ -318,7 +354,7 @@ bool lower_imul(struct emitter *c, const struct ir_op *o)
 	a_sext(&c->cb, 8, X_S2, X_S, o->w);
 	a_logic(&c->cb, A_EOR, 8, X_S2, X_S2, X_S, A_LSL, 0);
 	put(c, o->d, o->w, X_S);
-	overflow_flags(c, X_S, wanted);
+	overflow_flags(c, IR_KIND(o->d) == IR_KIND_G && o->w == 4 ? host_reg(IR_NUM(o->d)) : X_S, wanted);
 	return true;
 }
 

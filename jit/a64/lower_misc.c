@@ -107,6 +107,7 @@ bool lower_bswap(struct emitter *c, const struct ir_op *o)
 /* The parity of X_PF's low byte, folded; PF is set if it is even */
 void parity(struct emitter *c, unsigned d)
 {
+	pa_settle(c);
 	a_logic(&c->cb, A_EOR, 4, d, X_PF, X_PF, A_LSR, 4);
 	a_logic(&c->cb, A_EOR, 4, d, d, d, A_LSR, 2);
 	a_logic(&c->cb, A_EON, 4, d, d, d, A_LSR, 1);

@@ -78,6 +78,7 @@ static uint8_t value_at(const struct emitter *c, ir_val v)
 /* C keeps no vector register whole, but X_S2. */
 static void cold_probe(struct emitter *c, struct cold *k)
 {
+	pa_emit(c, &k->pa);
 	xmm_write_back(c, k->vdirty);
 	call_site(c, c->x->stub.slow[c->code64], k->site);
 	if (!k->vin)
@@ -120,6 +121,11 @@ unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val v
 	struct a64_site *s;
 	struct cold *k;
 
+	if (c->run.on) {
+		k = fp_run_leave(c);
+		k->from = emit_probe(c, a, o->w, o->m.idx, false, align);
+		return a;
+	}
 	s = new_site(c, o, kind);
 	s->gla_reg = (uint8_t)a;
 	s->val = value_at(c, val);

@@ -176,6 +176,11 @@ static bool is_ymm(const struct insn *in)
 	return false;
 }
 
+neon_fn *neon_function(const struct insn *in)
+{
+	return in->id < INSN_COUNT ? neon_rows[in->id].fn : NULL;
+}
+
 bool lower_native(struct emitter *c, const struct ir_op *o)
 {
 	const struct insn *in = &c->ir->insns[o->imm];

@@ -62,6 +62,9 @@ void fp_need(struct emitter *c);		 /* rounding and status are the guest's from h
  * fp_check() - after the arithmetic, before any guest state is changed: go to C if it met what NEON does otherwise than SSE
  * fp_done() - what the check's way through C joins, after the results are in place
  */
+uint8_t *fp_look(struct emitter *c); /* the branch taken if it did, with X_S for fp_saturated() */
+void fp_saturated(struct emitter *c, uint8_t *resume); /* out of line: back to @resume if integer saturation was all */
+neon_fn *neon_function(const struct insn *in); /* of its row, or NULL */
 struct cold *fp_check(struct neon *p);
 struct cold *fp_check2(struct neon *p, unsigned r); /* or if the 64-bit register is not 0 */
 void fp_done(struct neon *p, struct cold *k);

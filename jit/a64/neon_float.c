@@ -30,10 +30,23 @@ static unsigned bytes(const struct neon *p)
 
 typedef void compute_fn(struct neon *p, unsigned d, unsigned a, unsigned b);
 
+/* arg: the instruction */
+static void compute_three(struct neon *p, unsigned d, unsigned a, unsigned b)
+{
+	a_v3(&p->c->cb, p->arg, d, a, b);
+}
+
+static void compute_two(struct neon *p, unsigned d, unsigned a, unsigned b)
+{
+	a_v2(&p->c->cb, p->arg, d, b);
+}
+
 /* Whole vectors: V0 and, of 256 bits, V6 as @f makes them; one check, then the guest's registers. */
 static bool vectors(struct neon *p, compute_fn *f, bool two, compute_fn *after)
 {
 	struct codebuf *cb = &p->c->cb;
+	/* in a run nobody needs the old value any more */
+	bool straight = p->c->run.on && (f == compute_three || f == compute_two);
 	unsigned a[2] = {0}, b[2];
 	struct cold *k;
 
@@ -46,24 +59,19 @@ static bool vectors(struct neon *p, compute_fn *f, bool two, compute_fn *after)
 		if (two)
 			a[p->half] = neon_a(p);
 		b[p->half] = neon_b(p, 16);
-		f(p, p->half ? V_D_HIGH : 0, a[p->half], b[p->half]);
+		f(p, p->half ? V_D_HIGH : straight ? neon_d(p) : 0, a[p->half], b[p->half]);
 	}
 	p->half = 0;
 	k = fp_check(p);
 	for (unsigned i = 0; after && i <= p->ymm; i++)
 		after(p, 2, a[i], b[i]);
-	a_vmov(cb, neon_d(p), 0);
+	if (!straight)
+		a_vmov(cb, neon_d(p), 0);
 	if (p->ymm)
 		p->check = k; /* joins behind the upper half */
 	else
 		fp_done(p, k);
 	return true;
-}
-
-/* arg: the instruction */
-static void compute_three(struct neon *p, unsigned d, unsigned a, unsigned b)
-{
-	a_v3(&p->c->cb, p->arg, d, a, b);
 }
 
 bool neon_arith(struct neon *p)
@@ -81,11 +89,6 @@ bool neon_sarith(struct neon *p)
 	a_v3(&p->c->cb, p->arg, 0, a, b);
 	result(p, fp_check(p), 2 + dbl(p), a);
 	return true;
-}
-
-static void compute_two(struct neon *p, unsigned d, unsigned a, unsigned b)
-{
-	a_v2(&p->c->cb, p->arg, d, b);
 }
 
 bool neon_sqrt(struct neon *p)

@@ -1,5 +1,6 @@
 /*
- * term.c - how blocks end: links, exits, polls, the jump-cache probe. The flags leave in NZCV, with C the carry.
+ * term.c - how blocks end: links, exits, polls, the jump-cache probe. The flags leave in NZCV; over a link C may be the inverse carry,
+ * then it leads to an entry that fits, and PF and AF may be noted out of line, if the next block could show them at all.
  */
 #include "jit/a64/a64.h"
 
@@ -19,6 +20,7 @@ static void load_ip(struct emitter *c, unsigned r, int64_t off, unsigned ipsize)
 
 static void leave(struct emitter *c, unsigned reason)
 {
+	pa_settle(c);
 	flags_carry(c);
 	a_movi(&c->cb, X_S, reason);
 	a_mov(&c->cb, 8, X_S2, A_ZR);
@@ -28,6 +30,19 @@ static void leave(struct emitter *c, unsigned reason)
 /* The way out of an exit that is not linked, and of a poll that found a request: the run loop looks at those first. */
 static void cold_exit(struct emitter *c, struct cold *k)
 {
+	uint8_t *on = NULL;
+
+	if (k->pa.on) {
+		pa_emit(c, &k->pa);
+		c->xb->note[k->exit - c->blk->exit] = code_here(c);
+		on = a_b_fwd(&c->cb); /* patched, where the next block could show them */
+	}
+	a_here(&c->cb, k->poll);
+	if (k->poll)
+		pa_emit(c, &k->pa);
+	a_here(&c->cb, on);
+	c->inv = k->inv;
+	flags_carry(c);
 	a_bl(&c->cb, c->x->stub.link[c->code64]);
 	codebuf_u64(&c->cb, (uintptr_t)k->exit);
 }
@@ -88,16 +103,20 @@ static void direct(struct emitter *c, unsigned n, unsigned ipsize)
 	struct block_exit *x = &c->blk->exit[n];
 	struct cold *k;
 
-	flags_carry(c);
 	if (!patched(c, x)) {
+		pa_settle(c);
+		flags_carry(c);
 		load_ip(c, X_IP, x->off, ipsize);
 		jump_cache(c, NULL);
 		return;
 	}
+	if (x->off == (int64_t)c->ir->start_off && c->xb->needs & IRF_PA)
+		pa_settle(c);
+	c->xb->inv[n] = c->inv;
 	k = new_cold(c, cold_exit);
 	if (backward(c, x)) {
 		env_load(c, 4, X_S, ENV(req));
-		k->from2 = a_cbz_fwd(&c->cb, true, 4, X_S);
+		k->poll = a_cbz_fwd(&c->cb, true, 4, X_S);
 	}
 	k->from = a_b_fwd(&c->cb);
 	k->exit = x;
@@ -121,9 +140,11 @@ static void two_way(struct emitter *c, uint8_t *taken)
 	const struct ir_term *t = &c->ir->term;
 	unsigned size0 = t->falls ? 0 : t->ipsize, size1 = t->falls ? t->ipsize : 0;
 	bool inv = c->inv;
+	struct pa_note pa = c->pa;
 
 	direct(c, 1, size1);
 	c->inv = inv;
+	c->pa = pa;
 	a_here(&c->cb, taken);
 	direct(c, 0, size0);
 }
@@ -161,6 +182,7 @@ static void indirect(struct emitter *c, const struct ir_term *t)
 {
 	unsigned v = use(c, t->val, 0);
 
+	pa_settle(c);
 	flags_carry(c);
 	if (v != X_IP || width(c, t->val) > t->ipsize)
 		a_zext(&c->cb, X_IP, v, t->ipsize < 8 ? t->ipsize : 8);
@@ -182,6 +204,7 @@ static void resume(struct emitter *c)
 {
 	uint8_t *out[3];
 
+	pa_settle(c);
 	flags_carry(c);
 	env_load(c, 4, X_S, ENV(req));
 	out[0] = a_cbz_fwd(&c->cb, true, 4, X_S);
@@ -201,6 +224,8 @@ void lower_term(struct emitter *c)
 	const struct ir_term *t = &c->ir->term;
 
 	c->busy = 0;
+	if (!(c->obs & IRF_PA))
+		c->pa.on = false;
 	xmm_flush(c, false);
 	count(c);
 	switch (t->kind) {
