@@ -225,6 +225,49 @@ START_TEST(moved_page)
 }
 END_TEST
 
+/*
+ * A block that ends with flags made and a jump; the next begins with a load, which could show them, and is changed between two
+ * rounds of twenty: what leads there must lead to its new translation. Return: EBP = times 1, then times 100
+ */
+static uint32_t changed_behind(enum jit_accel accel)
+{
+	struct jit_options opt = {.accel = accel, .cache_bytes = 1 << 20};
+	struct fix *f = fix_prot(0);
+	struct vcpu *c = f->cpu;
+	unsigned at, add, second;
+	struct jit *j;
+	struct err e;
+
+	at = put(f, CODE, "\xB9\x14\0\0\0", 5); /* mov ecx,20 */
+	add = at;
+	at = put(f, at, "\x01\xDF\xEB\x00", 4); /* add edi,ebx; jmp second */
+	second = at;
+	at = put(f, at, "\x8B\x16\x83\xC5\x01\x49\x75", 7); /* mov edx,[esi]; add ebp,1; dec ecx; jnz add */
+	fix_wr(f, at, add - (at + 1), 1);
+	at = put(f, at + 1, "\xC6\x05", 2); /* mov byte [second+4],100 */
+	fix_wr(f, at, second + 4, 4);
+	at = put(f, at + 4, "\x64\x40\x83\xF8\x02\x75", 6); /* inc eax; cmp eax,2; jnz CODE; hlt */
+	fix_wr(f, at, CODE - (at + 1), 1);
+	put(f, at + 1, "\xF4", 1);
+	ck_assert_int_eq(jit_new(&j, c, &opt, &e), VM_OK);
+	c->rip = CODE;
+	c->gpr[GPR_RAX] = c->gpr[GPR_RBP] = 0;
+	c->gpr[GPR_RBX] = 1;
+	c->gpr[GPR_RSI] = BODY;
+	ck_assert_int_eq(jit_run(j), JIT_HALTED);
+	jit_free(j);
+	at = (uint32_t)c->gpr[GPR_RBP];
+	fix_free(f);
+	return at;
+}
+
+START_TEST(changed_block)
+{
+	ck_assert_uint_eq(changed_behind(ACCEL_INTERP), 2020);
+	ck_assert_uint_eq(changed_behind(ACCEL_JIT), 2020);
+}
+END_TEST
+
 #if defined(__x86_64__)
 /* A loop over two pages whose IPs have one place in the jump cache; the number of blocks the run loop entered. */
 static uint64_t conflicts(uint32_t opts_off)
@@ -276,6 +319,7 @@ int main(void)
 	tcase_add_test(t, arena_in_reach);
 	tcase_add_test(t, counted);
 	tcase_add_test(t, moved_page);
+	tcase_add_test(t, changed_block);
 #if defined(__x86_64__)
 	tcase_add_test(t, found_on_the_way);
 #endif
