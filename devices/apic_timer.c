@@ -44,7 +44,9 @@ static void timer_fired(void *opaque)
 	uint64_t now = clock_now(a->clock), period = period_ns(a), next;
 
 	if (timer_mode(a->s.lvt[LVT_TIMER]) == PERIODIC && period) {
-		next = a->s.timer_start + ((now - a->s.timer_start) / period + 1) * period;
+		/* the count began anew at the last whole period: what remains of it is right in one-shot mode, too */
+		a->s.timer_start += (now - a->s.timer_start) / period * period;
+		next = a->s.timer_start + period;
 		if (next < now + MIN_PERIOD_NS && period < MIN_PERIOD_NS)
 			next += (MIN_PERIOD_NS / period) * period;
 		a->s.timer_next = next;

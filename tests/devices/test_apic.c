@@ -201,6 +201,23 @@ START_TEST(timer_modes)
 	ck_assert_uint_eq((clock_deadline(&f.b.clock) - 16000) % 1000000, 0);
 	wr(&f, 0x380, 0);
 	ck_assert_uint_eq(clock_deadline(&f.b.clock), UINT64_MAX);
+	/* between one-shot and periodic the count goes on as it stands; at zero it stays */
+	wr(&f, 0x320, 0x41);
+	wr(&f, 0x380, 1000000);
+	pass(&f.b, 600000);
+	wr(&f, 0x320, 0x20041);
+	ck_assert_uint_eq(rd(&f, 0x390), 400000);
+	pass(&f.b, 2500000);
+	ck_assert_uint_eq(rd(&f, 0x390), 900000);
+	wr(&f, 0x320, 0x41);
+	ck_assert_uint_eq(rd(&f, 0x390), 900000);
+	pass(&f.b, 1000000);
+	ck_assert_uint_eq(rd(&f, 0x390), 0);
+	wr(&f, 0x320, 0x20041);
+	pass(&f.b, 1000);
+	ck_assert_uint_eq(rd(&f, 0x390), 0);
+	ck_assert_int_eq(apic_ack(f.a[0]), 0x41);
+	wr(&f, 0xB0, 0);
 	wr(&f, 0x320, 0x40042); /* TSC deadline */
 	uint64_t when = clock_now(&f.b.clock) + 1000;
 	apic_set_tsc_deadline(f.a[0], when * 2);
