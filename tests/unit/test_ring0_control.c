@@ -309,7 +309,7 @@ static void leaf(struct vcpu *c, uint32_t l)
 START_TEST(cpuid)
 {
 	static const char *const names[] = {"max", "486", "pentium", "pentium2", "pentium3", "n270",
-		"core2duo", "qemu64", "kvm64", "Nehalem", "Westmere", "Haswell", "x86-64-v1",
+		"core2duo", "qemu32", "kvm32", "qemu64", "kvm64", "Nehalem", "Westmere", "Haswell", "x86-64-v1",
 		"x86-64-v2", "x86-64-v3"};
 	struct fix *f;
 	struct vcpu *c;
