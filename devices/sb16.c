@@ -10,7 +10,7 @@
 #define TICK_NS 2000000u
 #define FRAMES 256u
 
-enum { PORT_INDEX = 4, PORT_MIXER = 5, PORT_RESET = 6, PORT_READ = 10, PORT_WRITE = 12, PORT_STATUS = 14, PORT_ACK16 = 15 };
+enum { PORT_FM = 0, PORT_FM_END = 3, PORT_FM_OLD = 8, PORT_FM_OLD_DATA = 9, PORT_INDEX = 4, PORT_MIXER = 5, PORT_RESET = 6, PORT_READ = 10, PORT_WRITE = 12, PORT_STATUS = 14, PORT_ACK16 = 15 };
 
 /* ---- what the program reads ---- */
 
@@ -368,6 +368,13 @@ static uint64_t port_read(void *opaque, uint64_t off, unsigned size)
 
 	catch_up(b);
 	switch (off) {
+	case PORT_FM ... PORT_FM_END:
+		v = b->fm ? opl3_read(b->fm, (unsigned)off) : 0xFF;
+		break;
+	case PORT_FM_OLD:
+	case PORT_FM_OLD_DATA:
+		v = b->fm ? opl3_read(b->fm, off & 1) : 0xFF;
+		break;
 	case PORT_INDEX:
 		v = b->s.index;
 		break;
@@ -401,6 +408,15 @@ static void port_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 
 	catch_up(b);
 	switch (off) {
+	case PORT_FM ... PORT_FM_END:
+		if (b->fm)
+			opl3_write(b->fm, (unsigned)off, v);
+		break;
+	case PORT_FM_OLD:
+	case PORT_FM_OLD_DATA:
+		if (b->fm)
+			opl3_write(b->fm, off & 1, v);
+		break;
 	case PORT_INDEX:
 		b->s.index = v;
 		break;
@@ -467,12 +483,13 @@ static const struct device_ops ops = {
 };
 
 struct sb16 *sb16_create(struct log *log, struct clock *clock, struct space *io, struct i8237 *dma, const struct irq *irq,
-	const struct sb16_config *cfg, struct audio *audio)
+	const struct sb16_config *cfg, struct opl3 *fm, struct audio *audio)
 {
 	struct sb16 *b = device_new(sizeof(*b), &ops, log);
 
 	b->clock = clock;
 	b->dma = dma;
+	b->fm = fm;
 	b->cfg = *cfg;
 	b->voice.to = audio;
 	memcpy(b->irq, irq, sizeof(b->irq));

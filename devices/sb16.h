@@ -1,8 +1,8 @@
 /*
  * sb16.h - Sound Blaster 16: DSP 4.05 (8 and 16 bits, by DMA or one by one), CT1745 mixer.
  *
- * Ports base+4..5 mixer, +6 reset, +A read, +C write, +E and +F status and acknowledge. Recording hears silence; there is no
- * FM synthesizer, MIDI port or signal processor.
+ * Ports base+0..3 and +8..9 FM synthesizer (opl3.h), +4..5 mixer, +6 reset, +A read, +C write, +E and +F status and acknowledge.
+ * Recording hears silence; there is no MIDI port or signal processor.
  * Source: Creative, "Sound Blaster Series Hardware Programming Guide", chapters 2, 3, 4, 6.
  */
 #ifndef DEVICES_SB16_H
@@ -10,6 +10,7 @@
 
 #include "devices/host/audio.h"
 #include "devices/i8237.h"
+#include "devices/opl3.h"
 
 #define SB16_LINES 4 /* interrupts that the mixer can choose: 2 (9), 5, 7, 10 */
 
@@ -39,6 +40,7 @@ struct sb16 {
 	struct clock *clock;
 	struct timer timer;
 	struct i8237 *dma;
+	struct opl3 *fm; /* on the card's ports, too; NULL: none */
 	struct irq irq[SB16_LINES];
 	struct region io;
 	struct audio_voice voice;
@@ -46,9 +48,9 @@ struct sb16 {
 	struct sb16_state s;
 };
 
-/* sb16_create() - @irq: wires 9, 5, 7, 10 in this order; @audio may be NULL */
+/* sb16_create() - @irq: wires 9, 5, 7, 10 in this order; @fm: its synthesizer, or NULL; @audio may be NULL */
 struct sb16 *sb16_create(struct log *log, struct clock *clock, struct space *io, struct i8237 *dma, const struct irq *irq,
-	const struct sb16_config *cfg, struct audio *audio);
+	const struct sb16_config *cfg, struct opl3 *fm, struct audio *audio);
 
 /* sb16_mixer.c: registers, and what they choose */
 void sb16_mixer_reset(struct sb16 *b);
@@ -58,5 +60,6 @@ unsigned sb16_mixer_dma(const struct sb16 *b, bool wide); /* channel */
 void sb16_raise(struct sb16 *b, bool wide);
 void sb16_ack(struct sb16 *b, bool wide);
 void sb16_mixer_apply(const struct sb16 *b, int16_t *lr, unsigned frames); /* volumes */
+void sb16_mixer_fm(void *opaque, int16_t *lr, unsigned frames); /* likewise, of the synthesizer: for opl3.mix */
 
 #endif

@@ -6,7 +6,7 @@
 #include "devices/sb16.h"
 #include <string.h>
 
-enum { MIX_RESET = 0x00, MIX_VOICE = 0x04, MIX_MASTER = 0x22, MIX_MASTER_L = 0x30, MIX_VOICE_L = 0x32, MIX_IRQ = 0x80, MIX_DMA = 0x81,
+enum { MIX_RESET = 0x00, MIX_VOICE = 0x04, MIX_MASTER = 0x22, MIX_MASTER_L = 0x30, MIX_VOICE_L = 0x32, MIX_FM_L = 0x34, MIX_IRQ = 0x80, MIX_DMA = 0x81,
 	MIX_PENDING = 0x82 };
 #define PENDING_8 1
 #define PENDING_16 2
@@ -24,7 +24,7 @@ static unsigned old_pair(uint8_t reg)
 	case MIX_MASTER:
 		return MIX_MASTER_L;
 	case 0x26:
-		return 0x34; /* MIDI */
+		return MIX_FM_L; /* which the manual calls MIDI */
 	case 0x28:
 		return 0x36; /* CD */
 	case 0x2E:
@@ -125,15 +125,22 @@ unsigned sb16_mixer_dma(const struct sb16 *b, bool wide)
 	return v & 1 ? 0 : v & 2 ? 1 : 3;
 }
 
-static int16_t scaled(const struct sb16 *b, int16_t v, unsigned side)
+/* @reg: volume of the source's left side */
+static int16_t scaled(const struct sb16 *b, unsigned reg, int16_t v, unsigned side)
 {
 	int32_t g = steps[31 - (b->s.mixer[MIX_MASTER_L + side] >> 3)];
 
-	return (int16_t)((int64_t)v * g * steps[31 - (b->s.mixer[MIX_VOICE_L + side] >> 3)] / 32768 / 32768);
+	return (int16_t)((int64_t)v * g * steps[31 - (b->s.mixer[reg + side] >> 3)] / 32768 / 32768);
 }
 
 void sb16_mixer_apply(const struct sb16 *b, int16_t *lr, unsigned frames)
 {
 	for (unsigned i = 0; i < 2 * frames; i++)
-		lr[i] = scaled(b, lr[i], i & 1);
+		lr[i] = scaled(b, MIX_VOICE_L, lr[i], i & 1);
+}
+
+void sb16_mixer_fm(void *opaque, int16_t *lr, unsigned frames)
+{
+	for (unsigned i = 0; i < 2 * frames; i++)
+		lr[i] = scaled(opaque, MIX_FM_L, lr[i], i & 1);
 }

@@ -55,7 +55,7 @@ bool spec_is_sound(const char *driver)
 	return false;
 }
 
-/* What the card has jumpers or mixer bits for. @k: iobase, irq, dma, dma16, version */
+/* What the card has jumpers or mixer bits for. @k: iobase, irq, dma, dma16, version. An AdLib card has the first, which Sound Blasters share. */
 static enum vm_err isa_key(struct config_sound *s, unsigned k, const char *key, const char *v, struct err *e)
 {
 	static const uint16_t good[5][5] = {{0x220, 0x240, 0x260, 0x280}, {5, 7, 9, 10}, {1, 3, 0}, {5, 6, 7}, {0x405}};
@@ -72,7 +72,7 @@ static enum vm_err isa_key(struct config_sound *s, unsigned k, const char *key, 
 			*(k == 1 ? &s->irq : k == 2 ? &s->dma : &s->dma16) = (uint8_t)n;
 		return VM_OK;
 	}
-	return r ? r : err_set(e, VM_ERR_USAGE, "-device: sb16 has no %s=%s", key, v);
+	return r ? r : err_set(e, VM_ERR_USAGE, "-device: %s has no %s=%s", models[s->model], key, v);
 }
 
 enum vm_err spec_sound_device(struct args *a, const char *driver, struct items *it, struct err *e)
@@ -80,6 +80,7 @@ enum vm_err spec_sound_device(struct args *a, const char *driver, struct items *
 	static const char *const pci[] = {"audiodev", "id", "bus", "addr"};
 	static const char *const isa[] = {"audiodev", "id", "iobase", "irq", "dma", "dma16", "version"};
 	struct args_sound *s = &a->sound[a->nsounds];
+	unsigned nisa;
 	bool is_isa;
 	unsigned k = 0;
 	uint64_t n;
@@ -90,12 +91,13 @@ enum vm_err spec_sound_device(struct args *a, const char *driver, struct items *
 	*s = (struct args_sound){.card = {.slot = -1, .iobase = 0x220, .irq = 5, .dma = 1, .dma16 = 5}};
 	r = spec_choice("device", "sound card", driver, models, ARRAY_SIZE(models), &k, e);
 	s->card.model = (enum config_sound_model)k;
-	is_isa = s->card.model == SOUND_SB16;
+	is_isa = s->card.model != SOUND_AC97;
+	nisa = s->card.model == SOUND_ADLIB ? 3 : ARRAY_SIZE(isa);
 	for (unsigned i = 0; i < a->nsounds && !r && is_isa; i++)
-		if (a->sound[i].card.model == SOUND_SB16)
-			r = err_set(e, VM_ERR_USAGE, "-device: one sb16 is what the machine has room for");
+		if (a->sound[i].card.model == s->card.model)
+			r = err_set(e, VM_ERR_USAGE, "-device: one %s is what the machine has room for", driver);
 	while (!r && items_next(it)) {
-		r = spec_choice("device", "property", it->key, is_isa ? isa : pci, is_isa ? ARRAY_SIZE(isa) : ARRAY_SIZE(pci), &k, e);
+		r = spec_choice("device", "property", it->key, is_isa ? isa : pci, is_isa ? nisa : ARRAY_SIZE(pci), &k, e);
 		if (!r && k == 0) {
 			snprintf(s->audiodev, sizeof(s->audiodev), "%s", it->val);
 		} else if (!r && is_isa && k > 1) {

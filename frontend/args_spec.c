@@ -356,7 +356,7 @@ bool spec_asks_device_help(const char *v)
 static const char *bus_of(const char *name)
 {
 	static const struct { const char *begins, *bus; } known[] = {{"isa-", "ISA"}, {"pvpanic", "ISA"}, {"pc-testdev", "ISA"}, {"ne2k_isa", "ISA"},
-		{"sb16", "ISA"}, {"ide-", "IDE"}, {"floppy", "floppy-bus"}, {"usb-", "usb-bus"},
+		{"sb16", "ISA"}, {"adlib", "ISA"}, {"ide-", "IDE"}, {"floppy", "floppy-bus"}, {"usb-", "usb-bus"},
 		{"virtconsole", "virtio-serial-bus"}, {"virtserialport", "virtio-serial-bus"}};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)

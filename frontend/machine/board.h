@@ -21,6 +21,7 @@
 #include "devices/ioapic.h"
 #include "devices/lpt.h"
 #include "devices/mc146818.h"
+#include "devices/opl3.h"
 #include "devices/pci.h"
 #include "devices/pcspk.h"
 #include "devices/piix3.h"
@@ -87,6 +88,7 @@ struct machine {
 	struct vga *vga;
 	struct ide *ide;
 	struct i8237 *dma;
+	struct opl3 *fm; /* the synthesizer that sound cards share; NULL: none */
 	struct fdc *fdc;
 	struct display display;
 	struct input input;

@@ -110,15 +110,50 @@ static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct
 	return VM_OK;
 }
 
+static const struct config_sound *find_sound(const struct machine *m, enum config_sound_model model)
+{
+	for (unsigned i = 0; i < m->cfg.nsounds; i++)
+		if (m->cfg.sound[i].model == model)
+			return &m->cfg.sound[i];
+	return NULL;
+}
+
+/* AdLib's and the Sound Blaster's synthesizers have the same ports: the machine has one, an OPL2 where there is an AdLib card. */
+static struct opl3 *fm_of(struct machine *m, struct audio *audio)
+{
+	const struct config_sound *adlib = find_sound(m, SOUND_ADLIB);
+
+	if (!m->fm) {
+		m->fm = opl3_create(m->log, &m->clock, &m->io, adlib != NULL, adlib ? adlib->audio : audio);
+		pc_add(m, m->fm);
+	}
+	return m->fm;
+}
+
+static void add_adlib(struct machine *m, const struct config_sound *s)
+{
+	const struct config_sound *sb = find_sound(m, SOUND_SB16);
+	struct opl3 *fm = fm_of(m, s->audio);
+
+	if (!sb || sb->iobase != s->iobase)
+		opl3_map(fm, &m->io, s->iobase);
+}
+
 static void add_sb16(struct machine *m, const struct config_sound *s)
 {
 	static const uint8_t lines[SB16_LINES] = {9, 5, 7, 10};
 	struct sb16_config cfg = {s->iobase, s->irq, s->dma, s->dma16};
 	struct irq irq[SB16_LINES];
+	struct sb16 *sb;
 
 	for (unsigned i = 0; i < SB16_LINES; i++)
 		irq[i] = gsi_irq(m, lines[i], "sb16");
-	pc_add(m, sb16_create(m->log, &m->clock, &m->io, m->dma, irq, &cfg, s->audio));
+	sb = sb16_create(m->log, &m->clock, &m->io, m->dma, irq, &cfg, fm_of(m, s->audio), s->audio);
+	if (!find_sound(m, SOUND_ADLIB)) {
+		m->fm->mix = sb16_mixer_fm;
+		m->fm->mix_opaque = sb;
+	}
+	pc_add(m, sb);
 }
 
 static enum vm_err add_sound(struct machine *m, const struct config_sound *s, struct err *e)
@@ -128,6 +163,10 @@ static enum vm_err add_sound(struct machine *m, const struct config_sound *s, st
 
 	if (s->model == SOUND_SB16) {
 		add_sb16(m, s);
+		return VM_OK;
+	}
+	if (s->model == SOUND_ADLIB) {
+		add_adlib(m, s);
 		return VM_OK;
 	}
 	d = slot < 0 ? NULL : ac97_create(m->log, &m->clock, m->pci, PCI_DEVFN(slot, 0), s->audio);

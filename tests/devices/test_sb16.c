@@ -53,7 +53,7 @@ static struct rig *rig_new(void)
 	lines[1] = wire(&r->b, 5);
 	lines[2] = wire(&r->b, 7);
 	lines[3] = wire(&r->b, 10);
-	r->sb = sb16_create(&r->b.log, &r->b.clock, &r->b.io, r->dma, lines, &cfg, &r->audio);
+	r->sb = sb16_create(&r->b.log, &r->b.clock, &r->b.io, r->dma, lines, &cfg, NULL, &r->audio);
 	return r;
 }
 
