@@ -3,7 +3,19 @@
 # accel: jit
 . "$(dirname "$0")/../tools/boot.sh"
 k=$(guest kernel 686) && guest drivers 686 "$dir/initrd.gz" uhci_hcd usbhid hid_generic evdev >"$dir/out" || fail "no guest"
-vm 90 -m 128 -usb -device usb-tablet -device usb-kbd -kernel "$k" -initrd "$dir/initrd.gz" -append 'console=ttyS0 quiet' <<'END' || fail "conversation failed"
+cat >"$dir/point" <<'END'
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+f = s.makefile("rw")
+f.readline()
+for c in [{"execute": "qmp_capabilities"}, {"execute": "input-send-event", "arguments": {"events": [
+        {"type": "abs", "data": {"axis": "x", "value": 8192}}, {"type": "abs", "data": {"axis": "y", "value": 24576}}]}}]:
+    print(json.dumps(c), file=f, flush=True)
+    assert "return" in json.loads(f.readline())
+END
+export dir
+vm 90 -qmp "unix:$dir/qmp,server=on,wait=off" -m 128 -usb -device usb-tablet -device usb-kbd -kernel "$k" -initrd "$dir/initrd.gz" -append 'console=ttyS0 quiet' <<'END' || fail "conversation failed"
 refuse Kernel panic
 refuse BUG:
 expect guest ready
@@ -17,6 +29,11 @@ monitor mouse_move 360 200
 # type, code, value: EV_ABS X, EV_ABS Y, SYN: half of the 720x400 text screen
 expect 0300000016400000,0300010028400000,0000000000000000,
 say a position
+send hd Tablet 3 & sleep 2; echo RE""ADY
+expect READY
+host python3 "$dir/point" "$dir/qmp"
+expect 0300000000200000,
+say a position by QMP
 send hd Tablet 3 & sleep 2; echo RE""ADY
 expect READY
 monitor mouse_button 1

@@ -285,6 +285,79 @@ START_TEST(window_quit)
 }
 END_TEST
 
+/* The window of a guest with a tablet: where the host's pointer is, in the picture, without a grab. */
+struct pointed {
+	struct sdl *s;
+	unsigned step, x, y, want_x, buttons, moved;
+	int dz;
+};
+
+static bool always(void *opaque)
+{
+	return true;
+}
+
+static void on_tablet(void *opaque, unsigned x, unsigned y, int dz, unsigned buttons)
+{
+	struct pointed *p = opaque;
+
+	p->x = x;
+	p->y = y;
+	p->dz += dz;
+	p->buttons |= buttons;
+}
+
+static void not_moved(void *opaque, int dx, int dy, int dz, unsigned buttons)
+{
+	((struct pointed *)opaque)->moved++;
+}
+
+static bool tablet_frames(void *opaque, struct frame *dst)
+{
+	struct pointed *p = opaque;
+	struct sdl_rect r;
+	int w, h;
+
+	SDL_GetWindowSize(p->s->win, &w, &h);
+	switch (p->step++) {
+	case 0:
+		paint(dst, 320, 200);
+		return true;
+	case 3: /* a quarter of the picture's width, its last row */
+		r = sdl_fit(w, h, 320, 200, true);
+		SDL_WarpMouseInWindow(p->s->win, r.x + r.w / 4, r.y + r.h - 1);
+		p->want_x = (unsigned)(r.w / 4) * 32767 / (unsigned)(r.w - 1);
+		return false;
+	case 10:
+		push_misc(SDL_MOUSEWHEEL);
+		push_misc(SDL_MOUSEBUTTONDOWN);
+		return false;
+	case 14:
+		sdl_stop(p->s);
+	}
+	return false;
+}
+
+START_TEST(window_tablet)
+{
+	struct sdl_options o = {.integer = true};
+	struct pointed p = {0};
+	struct sdl_host cb = {.opaque = &p, .absolute = always, .tablet = on_tablet, .mouse = not_moved, .take_frame = tablet_frames};
+	struct err e;
+
+	p.s = sdl_open(&o, &e);
+	ck_assert_msg(p.s != NULL, "%s", e.msg);
+	sdl_run(p.s, &cb);
+	ck_assert_uint_eq(p.x, p.want_x);
+	ck_assert_uint_eq(p.y, 32767);
+	ck_assert_int_eq(p.dz, -2);
+	ck_assert_uint_eq(p.buttons, 2);
+	ck_assert_uint_eq(p.moved, 0);
+	ck_assert(!p.s->grabbed);
+	sdl_close(p.s);
+}
+END_TEST
+
 struct asked {
 	struct sdl *s;
 	unsigned step, texts, stops;
@@ -417,6 +490,7 @@ int main(void)
 		tcase_set_timeout(w, 30);
 		tcase_add_test(w, window_events);
 		tcase_add_test(w, window_quit);
+		tcase_add_test(w, window_tablet);
 		tcase_add_test(w, window_pixels);
 	tcase_add_test(w, status_overlay);
 	tcase_add_test(w, overlay_pixels);

@@ -42,7 +42,8 @@ struct rig {
 	pthread_t thread;
 	struct sdl_host host;
 	unsigned width, key, dx, dy, buttons; /* asked for by the test; told by the client */
-	bool drawn;
+	unsigned x, y; /* of a tablet */
+	bool drawn, absolute;
 };
 
 static void on_key(void *opaque, unsigned set1, bool down)
@@ -59,6 +60,20 @@ static void on_mouse(void *opaque, int dx, int dy, int dz, unsigned buttons)
 
 	__atomic_add_fetch(&r->dx, (unsigned)dx, __ATOMIC_SEQ_CST);
 	__atomic_add_fetch(&r->dy, (unsigned)dy, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&r->buttons, buttons, __ATOMIC_SEQ_CST);
+}
+
+static bool is_absolute(void *opaque)
+{
+	return __atomic_load_n(&((struct rig *)opaque)->absolute, __ATOMIC_SEQ_CST);
+}
+
+static void on_tablet(void *opaque, unsigned x, unsigned y, int dz, unsigned buttons)
+{
+	struct rig *r = opaque;
+
+	__atomic_store_n(&r->x, x, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&r->y, y, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&r->buttons, buttons, __ATOMIC_SEQ_CST);
 }
 
@@ -117,6 +132,11 @@ static bool mouse_arrived(struct rig *r, rfbClient *c)
 	return r->dx == 10 && r->dy == (unsigned)-5 && r->buttons == 2;
 }
 
+static bool position_arrived(struct rig *r, rfbClient *c)
+{
+	return r->x == 40 * 32767 / 199 && r->y == 32767 && r->buttons == 1;
+}
+
 START_TEST(client)
 {
 	struct rig *r = calloc(1, sizeof(*r));
@@ -131,7 +151,7 @@ START_TEST(client)
 	ck_assert_msg(r->v != NULL, "%s", e.msg);
 	ck_assert_ptr_null(vnc_open(spec, NULL, &e)); /* the port is taken */
 	ck_assert_ptr_nonnull(strstr(e.msg, "cannot listen"));
-	r->host = (struct sdl_host){.opaque = r, .key = on_key, .mouse = on_mouse, .take_frame = on_frame};
+	r->host = (struct sdl_host){.opaque = r, .key = on_key, .mouse = on_mouse, .absolute = is_absolute, .tablet = on_tablet, .take_frame = on_frame};
 	r->width = 160;
 	pthread_create(&r->thread, NULL, serve, r);
 	rfbEnableClientLogging = FALSE;
@@ -151,6 +171,10 @@ START_TEST(client)
 	SendPointerEvent(c, 50, 50, 0);
 	SendPointerEvent(c, 60, 45, rfbButton3Mask);
 	ck_assert(pump(c, 100, mouse_arrived, r));
+	__atomic_store_n(&r->absolute, true, __ATOMIC_SEQ_CST); /* the guest has a tablet: where in the picture of 200 x 100 */
+	SendPointerEvent(c, 40, 99, rfbButton1Mask);
+	ck_assert(pump(c, 100, position_arrived, r));
+	ck_assert_uint_eq(r->dx, 10); /* nothing more for a mouse */
 	free(c->frameBuffer); /* the client's user's, says the library */
 	rfbClientCleanup(c);
 	vnc_stop(r->v);
