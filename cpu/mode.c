@@ -117,7 +117,7 @@ void mode_set(struct vcpu *cpu)
 
 	if (UNLIKELY(cpu->mmu.win != NULL)) {
 		if (mode_windowed(cpu) && window_enter(&cpu->mmu, is_code64(cpu)))
-			key |= MODE_WIN;
+			key |= MODE_WIN | (window_far(&cpu->mmu) ? MODE_FAR : 0);
 		else
 			window_leave(&cpu->mmu);
 	}

@@ -40,6 +40,7 @@
 #define MODE_EDGE_NEAR BIT(29)	/* ... and even one of less than MODE_NEAR_BYTES */
 #define MODE_NEAR_BYTES (16 << 20)
 #define MODE_WIN BIT(30)	/* 32- or 64-bit code at CPL 3 whose address space has a window (mmu/window.h) */
+#define MODE_FAR BIT(31)	/* ... of 64-bit code, and it is window_far() */
 #define MODE_V8086_IOPL3 BIT(25) /* VM=1 and IOPL=3: CLI/PUSHF... are free */
 
 uint32_t mode_key(const struct vcpu *cpu); /* but MODE_WIN */

@@ -4,22 +4,10 @@
  * A window knows for each 2 MiB of it the upper page-table entries that led there and a copy of each leaf entry it has mapped
  * by, so that after a flush it takes a comparison of memory to see what is still right.
  */
-#include "mmu/window.h"
-#include "mmu/base/host_mem.h"
+#include "mmu/window_priv.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOWS 6 /* of both kinds */
-#define CHUNK_SHIFT 21
-#define CHUNK_PAGES 512u
-#define BUCKETS 256u
-#define PARTS 8		/* of a wide window */
-#define PART_SHIFT WINDOW_TABLE_SHIFT
-#define PART_BYTES BIT(PART_SHIFT)
-#define PART_GUARD (4ull << 30) /* on both sides: any displacement from inside that leaves it faults */
-#define TABLE_BYTES (8ull << (64 - PART_SHIFT))
-#define NOWHERE BIT(62)		/* of the table: far from any canonical address */
-#define CANDIDATES 64
 #define HOT_US 120000		/* at CPL 3 before an address space gets a window */
 #define IDLE_US 1000000		/* a window not entered for as long is given up: its pages count twice as resident */
 #define TICK_US 4000		/* no sample stands for more */
@@ -35,81 +23,6 @@
 #define PTE_D BIT(6)
 #define PTE_ADDR 0x000FFFFFFFFFF000ull
 
-/* 2 MiB of a window */
-struct chunk {
-	struct chunk *next, *all;	/* in its bucket; of the window */
-	uint64_t no;			/* linear address >> CHUNK_SHIFT */
-	uint8_t *at;			/* where it is in our address space */
-	const uint8_t *leaf;		/* page-table entries of its pages in RAM; NULL: parts of large pages */
-	uint64_t up[4];			/* entries above them as they were (a large page: and its own) */
-	uint8_t nup, esize;		/* bytes of an entry */
-	unsigned n;			/* pages mapped */
-	uint64_t mapped[8], writable[8]; /* bit per page */
-	uint64_t entry[CHUNK_PAGES];	/* leaf entries as they were */
-	uint32_t rpage[CHUNK_PAGES];	/* RAM pages */
-};
-
-/* What besides CR3 the meaning of page tables depends on. */
-struct regime {
-	uint64_t cr0, cr4, efer, a20_mask, gen;
-};
-
-/* A part of a wide window that is there. */
-struct part {
-	uint64_t no;		/* linear address >> PART_SHIFT */
-	uint8_t *base;		/* NULL: not reserved yet */
-};
-
-struct window {
-	uint8_t *base;		/* of the reservation, if not wide; NULL: not made yet */
-	struct part part[PARTS];
-	unsigned nparts;
-	bool wide;
-	uint64_t cr3;
-	struct regime regime;
-	bool live, tired;	/* tired: has spent its credit */
-	uint64_t checked;	/* windows.gen when it was last compared */
-	uint64_t used;		/* for finding the one least recently used */
-	uint64_t seen;		/* windows.last_us when it was last entered */
-	int credit;
-	unsigned earned;	/* thousandths of credit */
-	bool asked;		/* it faulted at @gla for want of a guest page, which may be there when the program goes on */
-	gla_t gla;
-	bool stale;		/* has been emptied: chunks are to be freed when nobody goes through them */
-	struct chunk *all, *bucket[BUCKETS];
-};
-
-struct candidate {
-	uint64_t cr3, us; /* at CPL 3 */
-	bool wide;
-};
-
-struct windows {
-	struct window w[WINDOWS];
-	struct window *now;	/* in force */
-	struct candidate cand[CANDIDATES];
-	uint64_t *written;	/* bit per RAM page: it may be mapped for writing */
-	uint64_t gen;		/* flushes so far */
-	uint64_t clock, last_us;
-	unsigned nmaps;		/* mappings made since all were dropped: a bound of what there is */
-	bool running, broken;
-	struct window *shown;	/* the one @use was told about last in this run */
-	uint64_t *table;	/* of wide windows; NULL: there are none */
-	void (*use)(void *opaque, uint8_t *base);
-	void *opaque;
-	struct window_stats st;
-};
-
-static bool get_bit(const uint64_t *map, unsigned i)
-{
-	return map[i / 64] >> i % 64 & 1;
-}
-
-static void set_bit(uint64_t *map, unsigned i, bool on)
-{
-	map[i / 64] = (map[i / 64] & ~BIT(i % 64)) | (uint64_t)on << i % 64;
-}
-
 static struct chunk *chunk_of(const struct window *w, gla_t gla)
 {
 	struct chunk *k = w->bucket[gla >> CHUNK_SHIFT & (BUCKETS - 1)];
@@ -119,10 +32,14 @@ static struct chunk *chunk_of(const struct window *w, gla_t gla)
 	return k;
 }
 
-/* Host address - linear address within part @r */
-static uint64_t distance(const struct part *r)
+static bool get_bit(const uint64_t *map, unsigned i)
 {
-	return (uintptr_t)r->base - (r->no << PART_SHIFT);
+	return map[i / 64] >> i % 64 & 1;
+}
+
+static void set_bit(uint64_t *map, unsigned i, bool on)
+{
+	map[i / 64] = (map[i / 64] & ~BIT(i % 64)) | (uint64_t)on << i % 64;
 }
 
 struct windows *windows_new(struct mmu *m, void (*use)(void *opaque, uint8_t *base), void *opaque)
@@ -143,36 +60,6 @@ struct windows *windows_new(struct mmu *m, void (*use)(void *opaque, uint8_t *ba
 	s->opaque = opaque;
 	m->win = s;
 	return s;
-}
-
-bool windows_widen(struct mmu *m)
-{
-	struct windows *s = m->win;
-
-	if (sizeof(void *) < 8)
-		return false;
-	s->table = host_map_huge(TABLE_BYTES, true, NULL);
-	if (!s->table)
-		return false;
-	if ((uintptr_t)s->table + TABLE_BYTES > INT32_MAX) { /* not an address an instruction can hold */
-		host_unmap(s->table, TABLE_BYTES);
-		s->table = NULL;
-		return false;
-	}
-	host_map_small((uint8_t *)s->table, TABLE_BYTES);
-	/*
-	 * What lies behind the first entries is 0 and leads to the address itself, which is ours in no case: not canonical, or in
-	 * the half of the host's kernel. Part of its last piece may be readable (vsyscall).
-	 */
-	for (unsigned i = 0; i < BIT(48 - PART_SHIFT); i++)
-		s->table[i] = NOWHERE;
-	s->table[TABLE_BYTES / 8 - 1] = NOWHERE;
-	return true;
-}
-
-const uint64_t *windows_table(const struct mmu *m)
-{
-	return m->win->table;
 }
 
 static void free_chunks(struct window *w)
@@ -201,8 +88,8 @@ static void empty(struct windows *s, struct window *w)
 	}
 	if (!w->wide)
 		bad = host_unalias(w->base, WINDOW_BYTES);
-	for (unsigned i = 0; w->wide && i < w->nparts; i++)
-		bad |= host_unalias(w->part[i].base, PART_BYTES);
+	else
+		bad = !wide_empty(w);
 	if (bad)
 		BUG_ON("a window cannot be emptied");
 	w->stale = true;
@@ -219,10 +106,9 @@ void windows_free(struct mmu *m)
 	for (unsigned i = 0; i < WINDOWS; i++) {
 		free_chunks(&s->w[i]);
 		host_unmap(s->w[i].base, WINDOW_BYTES + WINDOW_GUARD);
-		for (unsigned j = 0; j < PARTS && s->w[i].part[j].base; j++)
-			host_unmap(s->w[i].part[j].base - PART_GUARD, PART_BYTES + 2 * PART_GUARD);
+		wide_free(&s->w[i]);
 	}
-	host_unmap(s->table, TABLE_BYTES);
+	wide_fini(s);
 	free(s->written);
 	free(s);
 }
@@ -254,12 +140,12 @@ bool window_gla(const struct mmu *m, const void *at, gla_t *gla)
 		*gla = a - (uintptr_t)w->base;
 		return *gla < WINDOW_BYTES;
 	}
-	for (unsigned i = 0; i < w->nparts; i++)
-		if (a - (uintptr_t)w->part[i].base < PART_BYTES) {
-			*gla = a - distance(&w->part[i]);
-			return true;
-		}
-	return false;
+	return wide_gla(w, at, gla);
+}
+
+bool window_far(const struct mmu *m)
+{
+	return m->win->now && m->win->now->far;
 }
 
 struct window_stats *window_stats(struct mmu *m)
@@ -490,12 +376,14 @@ static void promote(struct mmu *m, uint64_t cr3, bool wide)
 	free_chunks(w);
 	w->live = true;
 	w->wide = wide;
-	w->nparts = 0;
 	w->tired = w->asked = false;
 	w->cr3 = cr3;
 	w->regime = regime_now(m);
 	w->checked = s->gen;
 	w->credit = CREDIT_FIRST;
+	w->far = false;
+	if (wide)
+		wide_begin(m, w);
 	w->used = ++s->clock;
 	w->seen = s->last_us;
 	s->st.windows++;
@@ -537,7 +425,9 @@ void window_tick(struct mmu *m, bool wide, uint64_t us)
 
 bool window_tired(const struct mmu *m)
 {
-	return m->win->now && m->win->now->credit < 0;
+	const struct window *w = m->win->now;
+
+	return w && (w->credit < 0 || w->far != m->win->far);
 }
 
 void window_leave(struct mmu *m)
@@ -554,41 +444,17 @@ static void drop_all(struct windows *s)
 	s->nmaps = 0;
 }
 
-/* The part with @gla of a wide window; NULL: there are too many, or the host has no room. */
-static struct part *part_for(struct windows *s, struct window *w, gla_t gla)
-{
-	uint64_t no = gla >> PART_SHIFT;
-	struct part *r = w->part;
-	uint8_t *p;
-
-	for (; r < w->part + w->nparts; r++)
-		if (r->no == no)
-			return r;
-	if (w->nparts == PARTS || no >= BIT(47 - PART_SHIFT))
-		return NULL;
-	if (!r->base) {
-		p = host_reserve(PART_BYTES + 2 * PART_GUARD, NULL);
-		if (!p)
-			return NULL;
-		r->base = p + PART_GUARD;
-	}
-	r->no = no;
-	w->nparts++;
-	s->table[no] = distance(r);
-	return r;
-}
-
 /* A new chunk for @gla. */
 static struct chunk *make_chunk(struct windows *s, struct window *w, gla_t gla)
 {
 	gla_t at = gla & ~(BIT(CHUNK_SHIFT) - 1);
-	struct part *r = w->wide ? part_for(s, w, gla) : NULL;
-	struct chunk *k = w->wide && !r ? NULL : calloc(1, sizeof(*k)), **bucket;
+	uint8_t *place = w->wide ? wide_place(s, w, at) : w->base + at;
+	struct chunk *k = place ? calloc(1, sizeof(*k)) : NULL, **bucket;
 
 	if (!k)
 		return NULL;
 	k->no = gla >> CHUNK_SHIFT;
-	k->at = r ? r->base + (at & (PART_BYTES - 1)) : w->base + at;
+	k->at = place;
 	bucket = &w->bucket[k->no & (BUCKETS - 1)];
 	k->next = *bucket;
 	*bucket = k;
@@ -724,6 +590,9 @@ enum window_fill window_fill(struct mmu *m, gla_t gla, bool write)
 		w->gla = gla;
 		return WINDOW_FAULT;
 	}
+	w->far |= w->wide && !wide_near(gla);
+	if (w->far != s->far) /* translated code will come back as what can reach it */
+		return WINDOW_FAULT;
 	return map_page(m, w, gla, write, &t);
 }
 
@@ -740,19 +609,11 @@ static void fill_asked(struct mmu *m, struct window *w)
 		if (!(t.trace[i].entry & PTE_A))
 			return;
 	t.w = t.w && t.trace[t.levels - 1].entry & PTE_D;
+	w->far |= w->wide && !wide_near(w->gla);
 	m->win->st.asked += map_page(m, w, w->gla, false, &t) == WINDOW_RETRY;
 }
 
 /* ---- in force ---- */
-
-/* The table is to lead into wide window @w. */
-static void fill_table(struct windows *s, const struct window *w)
-{
-	for (unsigned i = 0; i < BIT(47 - PART_SHIFT); i++)
-		s->table[i] = NOWHERE;
-	for (unsigned i = 0; i < w->nparts; i++)
-		s->table[w->part[i].no] = distance(&w->part[i]);
-}
 
 bool window_enter(struct mmu *m, bool wide)
 {
@@ -773,10 +634,11 @@ bool window_enter(struct mmu *m, bool wide)
 	if (w->asked)
 		fill_asked(m, w);
 	if (s->running && s->shown != w) {
-		s->use(s->opaque, w->wide ? NULL : w->base);
+		s->use(s->opaque, !w->wide ? w->base : w->near ? (uint8_t *)(uintptr_t)w->distance : NULL);
 		if (w->wide)
-			fill_table(s, w);
+			wide_show(s, w);
 		s->shown = w;
 	}
+	s->far = w->far;
 	return true;
 }

@@ -38,7 +38,7 @@ struct windows;
 /*
  * windows_new() - NULL if the host has no room or RAM is not in a memory file. Sets m->win.
  * @use: called whenever another window's base is to be what translated code adds to addresses, between windows_begin() and
- * windows_end(); NULL for a wide window
+ * windows_end(); NULL for a wide window that has only the table
  */
 struct windows *windows_new(struct mmu *m, void (*use)(void *opaque, uint8_t *base), void *opaque);
 void windows_free(struct mmu *m);
@@ -51,6 +51,15 @@ void windows_free(struct mmu *m);
 #define WINDOW_TABLE_SHIFT 40
 bool windows_widen(struct mmu *m);
 const uint64_t *windows_table(const struct mmu *m); /* NULL: not widened */
+/*
+ * windows_near() - wide windows may have one distance for all that most programs have, which @use is told as their base: it is good for
+ * an address if the byte at windows_guard()[(address >> WINDOW_GUARD_SHIFT) * 8] can be read, and no more than 2 GiB from that. If window_far()
+ * the program in force is not like that, and has only the table.
+ */
+#define WINDOW_GUARD_SHIFT 32
+void windows_near(struct mmu *m);
+const uint8_t *windows_guard(const struct mmu *m); /* below 2 GiB; NULL: all are far */
+bool window_far(const struct mmu *m);
 
 /* Around a run of the CPU on one thread; nothing is asked of @use outside. */
 void windows_begin(struct mmu *m);
@@ -66,7 +75,7 @@ bool window_gla(const struct mmu *m, const void *at, gla_t *gla);
 
 /* window_tick() - the CPU was interrupted at CPL 3, in code that could use a window, at @us of its processor time. */
 void window_tick(struct mmu *m, bool wide, uint64_t us);
-/* window_tired() - the one in force has spent its credit: window_tick() will see that, the sooner the better. */
+/* window_tired() - the one in force has spent its credit, or is far now: window_tick() and window_enter() see to that, the sooner the better. */
 bool window_tired(const struct mmu *m);
 
 enum window_fill {

@@ -10,6 +10,8 @@ struct codebuf {
 	uint8_t *start, *p, *end; /* writable view */
 	int64_t rx_delta;	  /* executable address = writable address + rx_delta */
 	uint8_t *gs;		  /* x86: the first instruction since this was NULL with an operand in a window */
+	uint8_t *access;	  /* x86: that instruction itself, behind the look at the guard that belongs to it */
+	int32_t guard;		  /* x86: address of the guard (mmu/window.h) */
 	bool overflow;		  /* something did not fit; contents are useless */
 };
 

@@ -2,6 +2,7 @@
  * backend.c - the x86-64 backend: compiling a block, running it, links.
  */
 #include "jit/x64/x64.h"
+#include "mmu/window.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,10 +89,12 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->group.skip = 0;
 	c->ntraps = 0;
 	c->window = (ir->mode & MODE_WIN) && x->cpu->mmu.win;
+	c->far = ir->mode & MODE_FAR;
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
 	drop_temps(c);
 	code_mem_open(&x->mem, CODE_HOT, &c->cb);
+	c->cb.guard = x->cpu->mmu.win ? (int32_t)(uintptr_t)windows_guard(&x->cpu->mmu) : 0;
 }
 
 void mark(const struct emitter *c, struct mark *m)

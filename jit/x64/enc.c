@@ -65,8 +65,9 @@ void x_rr(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, unsigned rm
 
 static void modrm_mem(struct codebuf *cb, unsigned reg, const struct x_mem *m)
 {
-	bool sib = m->index != X_NONE || m->base == X_NONE || low3(m->base) == 4;
-	unsigned mod, scale = m->index == X_NONE ? 0 : m->scale & 3;
+	unsigned index = m->scale & X_GS64 ? X_NONE : m->index;
+	bool sib = index != X_NONE || m->base == X_NONE || low3(m->base) == 4;
+	unsigned mod, scale = index == X_NONE ? 0 : m->scale & 3;
 
 	if (m->base == X_NONE)
 		mod = 0; /* disp32 without base */
@@ -76,7 +77,7 @@ static void modrm_mem(struct codebuf *cb, unsigned reg, const struct x_mem *m)
 		mod = m->disp == (int8_t)m->disp ? 1 : 2;
 	codebuf_u8(cb, mod << 6 | low3(reg) << 3 | (sib ? 4 : low3(m->base)));
 	if (sib)
-		codebuf_u8(cb, scale << 6 | (m->index == X_NONE ? 4 : low3(m->index)) << 3 |
+		codebuf_u8(cb, scale << 6 | (index == X_NONE ? 4 : low3(index)) << 3 |
 				       (m->base == X_NONE ? 5 : low3(m->base)));
 	if (mod == 1)
 		codebuf_u8(cb, (uint8_t)m->disp);
@@ -87,7 +88,7 @@ static void modrm_mem(struct codebuf *cb, unsigned reg, const struct x_mem *m)
 static unsigned mem_xb(const struct x_mem *m)
 {
 	BUG_ON(m->index == X_RSP);
-	return (m->index != X_NONE && top(m->index)) << 1 | (m->base != X_NONE && top(m->base));
+	return (m->index != X_NONE && !(m->scale & X_GS64) && top(m->index)) << 1 | (m->base != X_NONE && top(m->base));
 }
 
 /* The prefixes of a memory operand that is not the usual kind, which go first; where it begins is kept. */
@@ -97,6 +98,13 @@ static void prefix_mem(struct codebuf *cb, const struct x_mem *m)
 		return;
 	if (!cb->gs)
 		cb->gs = cb->p;
+	if (m->scale & X_GS64) { /* a fault of either leads to the same place: nothing may come between them */
+		x_vex_rr(cb, X_PF2 | X_0F38(0xF7), 8, 0, m->index, X_RSP, m->base); /* shrx: the frame is at 32 modulo 64 */
+		x_load(cb, 4, m->index, &(struct x_mem){X_NONE, m->index, 3, cb->guard});
+		cb->access = cb->p;
+		codebuf_u8(cb, 0x65);
+		return;
+	}
 	if (m->scale & X_MARK) {
 		codebuf_u8(cb, 0x3E); /* DS: nothing, it is a fifth byte beside REX, opcode, ModRM and SIB */
 		return;

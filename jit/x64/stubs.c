@@ -5,9 +5,11 @@
  * carry guest registers (64-bit code) or IR temporaries.
  */
 #include "jit/x64/x64.h"
+#include "mmu/window.h"
 
-/* RSP is 8 mod 16 after six pushes and the return address; this makes it 0 for translated code. */
-#define FRAME_BYTES (((sizeof(struct x64_frame) + 15) & ~15ul) + 8)
+/* Room for the frame wherever RSP is, so that it can begin at WINDOW_GUARD_SHIFT modulo 64: translated code shifts by RSP. */
+#define FRAME_BYTES (((sizeof(struct x64_frame) + 63) & ~63ul) + 64)
+_Static_assert(WINDOW_GUARD_SHIFT % 16 == 0 && WINDOW_GUARD_SHIFT < 64, "the stack is aligned");
 
 static const uint8_t saved[6] = {X_RBX, X_RBP, X_R12, X_R13, X_R14, X_R15};
 static const uint8_t caller_saved[8] = {X_RAX, X_RCX, X_RDX, X_RSI, X_RDI, X_R8, X_R9, X_R10};
@@ -54,7 +56,12 @@ static const uint8_t *make_enter(struct codebuf *cb)
 
 	for (unsigned i = 0; i < 6; i++)
 		push(cb, saved[i]);
+	x_mov(cb, 8, X_RAX, X_RSP);
 	x_alui(cb, X_SUB, 8, X_RSP, FRAME_BYTES);
+	x_alui(cb, X_AND, 8, X_RSP, -64);
+	x_alui(cb, X_ADD, 8, X_RSP, WINDOW_GUARD_SHIFT);
+	m = frame_mem(FRAME(rsp));
+	x_store(cb, 8, &m, X_RAX);
 	x_lea(cb, 8, X_R15, &(struct x_mem){X_RDI, X_NONE, 0, VCPU_BIAS});
 	m = frame_mem(FRAME(x));
 	x_store(cb, 8, &m, X_RDX);
@@ -70,7 +77,7 @@ static const uint8_t *make_enter(struct codebuf *cb)
 /* R11D: enum run_exit, R13: the exit to link or 0 */
 static void make_exit(struct x64 *x, struct codebuf *cb, bool code64)
 {
-	struct x_mem plast = frame_mem(FRAME(plast));
+	struct x_mem plast = frame_mem(FRAME(plast)), rsp = frame_mem(FRAME(rsp));
 
 	x->stub.exit_host[code64] = codebuf_rx(cb);
 	x_mov(cb, 8, X_R14, X_R11);
@@ -81,7 +88,7 @@ static void make_exit(struct x64 *x, struct codebuf *cb, bool code64)
 	x_load(cb, 8, X_RCX, &plast);
 	x_store(cb, 8, &(struct x_mem){X_RCX, X_NONE, 0, 0}, X_R13);
 	x_mov(cb, 4, X_RAX, X_R11);
-	x_alui(cb, X_ADD, 8, X_RSP, FRAME_BYTES);
+	x_load(cb, 8, X_RSP, &rsp);
 	for (unsigned i = 6; i-- > 0;)
 		pop(cb, saved[i]);
 	codebuf_u8(cb, 0xC3);

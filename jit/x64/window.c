@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define SHRX_LEN 5
 #define REFUSALS 4 /* host faults of one instruction that no mapping can cure */
 
 bool in_window(const struct emitter *c, unsigned kind, unsigned align)
@@ -35,7 +36,10 @@ static unsigned part(struct emitter *c, ir_val v)
 }
 
 /*
- * 64-bit code: the address is counted from where the window's table says that its part of the address space is. SHRX takes the
+ * 64-bit code, unless it is far: counted from the base of GS behind a look at the guard (enc.c), on which nothing waits. SHRX takes
+ * the count from the low six bits of RSP.
+ *
+ * If it is, the address is counted from where the window's table says that its part of the address space is. SHRX takes the
  * count from the low six bits of R15. What the table has for places the window does not know makes the access itself fault.
  */
 static struct x_mem wide_operand(struct emitter *c, const struct ir_mem *m)
@@ -48,6 +52,10 @@ static struct x_mem wide_operand(struct emitter *c, const struct ir_mem *m)
 	if (!plain)
 		emit_ea(c, m, a, true);
 	t = scratch(c);
+	if (!c->far) {
+		c->win_mem = (struct x_mem){(uint8_t)a, (uint8_t)t, X_GS64, plain ? (int32_t)m->disp : 0};
+		return c->win_mem;
+	}
 	x_vex_rr(&c->cb, X_PF2 | X_0F38(0xF7), 8, 0, t, X_R15, a);
 	table.index = (uint8_t)t;
 	x_load(&c->cb, 8, t, &table);
@@ -85,11 +93,34 @@ static void cold_window(struct emitter *c, struct cold *k)
 	const struct cold at = *k; /* the array may grow */
 
 	c->trap[at.trap].cold = code_here(c);
+	if (c->trap[at.trap].guard)
+		c->trap[at.trap + 1].cold = code_here(c);
 	c->fl_host = at.host;
 	c->fl_env = at.env;
 	c->window = false;
 	lower_again(c, &at);
 	c->window = true;
+}
+
+/* The instructions that may fault, for the access that begins at codebuf.gs. */
+static void add_traps(struct emitter *c)
+{
+	struct x64_trap t = {.at = (uint32_t)(c->cb.gs - c->x->mem.rw), .base = X_NONE, .delta = X_NONE, .disp = c->win_mem.disp};
+
+	if (c->code64 && c->far) {
+		t.base = c->win_mem.index;
+		t.delta = c->win_mem.base;
+	} else if (c->code64) {
+		t.at += SHRX_LEN;
+		t.base = c->win_mem.base;
+		t.guard = true;
+		t.back = SHRX_LEN;
+		c->trap[c->ntraps++] = t;
+		t.at = (uint32_t)(c->cb.access - c->x->mem.rw);
+		t.back = (uint8_t)(c->cb.access - c->cb.gs);
+		t.guard = false;
+	}
+	c->trap[c->ntraps++] = t;
 }
 
 void window_access(struct emitter *c, unsigned first, unsigned n)
@@ -109,13 +140,12 @@ void window_access(struct emitter *c, unsigned first, unsigned n)
 	k->end_host = c->fl_host;
 	k->end_env = c->fl_env;
 	memcpy(k->end_t, c->reg_t, sizeof(k->end_t));
-	if (c->ntraps == ARRAY_SIZE(c->trap)) {
+	if (c->ntraps + 2 > ARRAY_SIZE(c->trap)) {
 		c->cb.overflow = true;
 		c->ntraps = 0;
 	}
 	k->trap = c->ntraps;
-	c->trap[c->ntraps++] = (struct x64_trap){.at = (uint32_t)(c->cb.gs - c->x->mem.rw), .base = c->win_mem.index,
-		.delta = c->code64 ? c->win_mem.base : X_NONE, .disp = c->win_mem.disp};
+	add_traps(c);
 	c->cb.gs = NULL;
 }
 
@@ -169,8 +199,8 @@ void windows_init(struct x64 *x)
 {
 	x->fsgsbase = getauxval(AT_HWCAP2) & 2; /* the kernel lets programs use RDGSBASE and WRGSBASE */
 	if (!(x->opts_off & JIT_OPT_WINDOW) && windows_new(&x->cpu->mmu, use_window, x) && x->feat & HOSTF_BMI2 &&
-		!(x->opts_off & JIT_OPT_WINDOW64))
-		windows_widen(&x->cpu->mmu);
+		!(x->opts_off & JIT_OPT_WINDOW64) && windows_widen(&x->cpu->mmu) && x->fsgsbase)
+		windows_near(&x->cpu->mmu); /* GS gets bases that only WRGSBASE will load */
 }
 
 void windows_fini(struct x64 *x)
@@ -230,8 +260,9 @@ static struct x64_trap *find_trap(struct x64 *x, uint32_t at)
 /* From now on the cold path at once. */
 static void demote(struct x64 *x, const struct x64_trap *t)
 {
-	uint8_t *rw = x->mem.rw + t->at;
-	int32_t rel = (int32_t)(t->cold - (t->at + 5));
+	uint32_t at = t->at - t->back;
+	uint8_t *rw = x->mem.rw + at;
+	int32_t rel = (int32_t)(t->cold - (at + 5));
 
 	rw[0] = 0xE9;
 	memcpy(rw + 1, &rel, sizeof(rel));
@@ -257,6 +288,14 @@ static enum window_fill window_learns(struct mmu *m, const struct x64_trap *t, u
 	return r;
 }
 
+/* The address of 64-bit code at @t is not near: perhaps nothing of the program is any more. */
+static enum window_fill window_strays(struct mmu *m, const struct x64_trap *t, const uint64_t *reg)
+{
+	enum window_fill r = window_fill(m, reg[t->base] + (uint64_t)(int64_t)t->disp, false);
+
+	return r == WINDOW_RETRY ? WINDOW_WITHHELD : r;
+}
+
 bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint64_t *reg)
 {
 	struct mmu *m = &x->cpu->mmu;
@@ -270,7 +309,9 @@ bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint6
 	if (!t)
 		return false;
 	x->cpu->doing = PROF_MEMORY;
-	if (at && window_gla(m, at, &gla))
+	if (t->guard)
+		r = window_strays(m, t, reg);
+	else if (at && window_gla(m, at, &gla))
 		r = window_fill(m, gla, write);
 	else if (!at && t->delta != X_NONE)
 		r = window_learns(m, t, reg);

@@ -79,6 +79,7 @@ struct x64_frame {
 	struct block_exit *last, **plast;
 	uint64_t regs[16];	  /* host registers around a slow path, by number */
 	uint64_t tmp;
+	uint64_t rsp;		  /* C's */
 	struct x64 *x;
 };
 
@@ -99,7 +100,10 @@ struct x64_stubs {
 struct x64_trap {
 	uint32_t at, cold;	/* offsets in the code arena */
 	uint8_t refused;	/* times a window could not help */
-	uint8_t base, delta;	/* 64-bit code: registers with the address and with what the window's table says; else X_NONE */
+	/* 64-bit code: registers with the address and with what the window's table says; else X_NONE */
+	uint8_t base, delta;
+	bool guard;		/* the look at the guard: delta is X_NONE */
+	uint8_t back;		/* the jump to the cold path, should it be for good, goes so many bytes before @at */
 	int32_t disp;
 };
 
@@ -192,8 +196,9 @@ struct emitter {
 	unsigned nrefs;
 	unsigned limit;		   /* ops from here on are not to be lowered together with those before */
 	bool window;		   /* plain accesses go through the window */
+	bool far;		   /* ... by its table */
 	bool gs_flags, gs_host, gs_env; /* the current op has changed the flags behind its access in a window; before */
-	struct x64_trap trap[IR_MAX_OPS]; /* offsets in the arena */
+	struct x64_trap trap[2 * IR_MAX_OPS]; /* offsets in the arena */
 	struct x_mem win_mem;	   /* the operand of the last access through a wide window */
 	unsigned ntraps;
 };

@@ -87,6 +87,20 @@ void *host_reserve(size_t size, struct err *e)
 	return map_or_err(size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, e);
 }
 
+bool host_reserve_at(uint64_t at, size_t size)
+{
+#ifdef MAP_FIXED_NOREPLACE
+	void *want = (void *)(uintptr_t)at;
+	void *p = mmap(want, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (p == want)
+		return true;
+	if (p != MAP_FAILED) /* before Linux 4.17 it was only a hint */
+		munmap(p, size);
+#endif
+	return false;
+}
+
 void host_unmap(void *p, size_t size)
 {
 	if (p)

@@ -49,6 +49,9 @@ bool host_give_back(uint8_t *at, size_t len, int fd, uint64_t off);
 /* host_reserve() - address space without access rights, to map into later. */
 void *host_reserve(size_t size, struct err *e);
 
+/* host_reserve_at() - the same at address @at; false: the system cannot, or something is there. */
+bool host_reserve_at(uint64_t at, size_t size);
+
 void host_unmap(void *p, size_t size);
 
 /**

@@ -270,10 +270,10 @@ static void page_tables(struct run *r)
 	vcpu_update(c);
 }
 
-/* The same in IA-32e mode, and three times: at 0 and at @places. */
+/* The same in IA-32e mode, and more than once: at @places, but at 0 only if @low. */
 static const uint64_t places[3] = { 0, 0x555500000000, 0x7FFF80000000 };
 
-static void page_tables_64(struct run *r)
+static void page_tables_64(struct run *r, bool low)
 {
 	for (unsigned p = 1; p < 3; p++) {
 		fix_wr(r->f, PML4 + 8 * (places[p] >> 39), (PML4 + 0x1000) | 7, 8);
@@ -282,6 +282,8 @@ static void page_tables_64(struct run *r)
 	for (unsigned i = 0; i < 512; i++)
 		fix_wr(r->f, PML4 + 0x3000 + 8 * i, (i << 12) | (i == 10 ? 6 : i == 11 ? 5 : 7) | 0x60, 8);
 	fix_wr(r->f, PML4 + 0x2000, (PML4 + 0x3000) | 7, 8);
+	if (!low)
+		fix_wr(r->f, PML4, 0, 8);
 	r->f->cpu->cr0 |= CR0_WP;
 	vcpu_update(r->f->cpu);
 	r->wide = true;
@@ -392,23 +394,25 @@ static bool window_on(struct run *r)
 
 /*
  * Accesses off one base, in the middle of a page and across its end, into a page that is absent, over read-only ones:
- * the same registers, flags, memory and faulting instruction, whether they share a probe, or go through a window (2; 3: of a 64-bit
- * program), or not.
+ * the same registers, flags, memory and faulting instruction, whether they share a probe, or go through a window (2; 3, 4: of a 64-bit
+ * program, far or not), or not.
  */
 START_TEST(test_groups)
 {
-	struct run *r = _i == 3 ? run_new_in(fix_long("max", 3), 0) : _i == 2 ? run_new_at(0, 3) : run_new(_i);
+	struct run *r = _i >= 3 ? run_new_in(fix_long("max", 3), 0) : _i == 2 ? run_new_at(0, 3) : run_new(_i);
 	struct ir_term t = { .kind = TERM_JMP, .t_off = 0x2000, .ipsize = 4 };
 	struct state s0 = { 0 }, a, b;
 	static uint64_t before[WORDS + 1], one[WORDS + 1], two[WORDS + 1];
 	unsigned faults = 0;
 
-	if (_i == 3)
-		page_tables_64(r);
+	if (_i >= 3)
+		page_tables_64(r, _i == 3);
 	else
 		page_tables(r);
 	if (_i >= 2 && !window_on(r))
 		return;
+	if (r->wide)
+		ck_assert_int_eq(!!(r->f->cpu->mode & MODE_FAR), _i == 3);
 	for (unsigned k = 0; k < 4000; k++) {
 		unsigned base = rnd() % 8, n = 1 + rnd() % 8, asize;
 
@@ -480,7 +484,7 @@ int main(void)
 	tcase_add_loop_test(t, test_moves, 0, 2);
 	tcase_add_loop_test(t, test_memory_fault, 0, 2);
 	tcase_add_loop_test(t, test_link, 0, 2);
-	tcase_add_loop_test(t, test_groups, 0, 4);
+	tcase_add_loop_test(t, test_groups, 0, 5);
 #ifndef __SANITIZE_ADDRESS__ /* it ends programs in its own way */
 	tcase_add_test_raise_signal(t, test_own_fault, SIGSEGV);
 #endif
