@@ -1,7 +1,7 @@
 /*
  * lockstep.c - two engines, one guest: each block runs in the interpreter and then in the host backend.
  *
- * From one snapshot of the CPU the interpreter runs the block for real: its device accesses (ports, MMIO), time reads, the old
+ * From one snapshot of the CPU the interpreter runs the block for real: its device accesses (ports, MMIO, the APIC's MSRs), time reads, the old
  * bytes of all RAM it writes, and what devices write to RAM while it accesses them (DMA) are recorded. Then RAM and CPU are put
  * back, the backend runs the same block with device accesses and their DMA replayed from the record, and everything is
  * compared: registers, flags (but those the last writer leaves undefined), segments, control registers, FPU, event, and every
@@ -13,11 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum io_kind { IO_PORT_READ, IO_PORT_WRITE, IO_MEM_READ, IO_MEM_WRITE, IO_TSC };
+enum io_kind { IO_PORT_READ, IO_PORT_WRITE, IO_MEM_READ, IO_MEM_WRITE, IO_TSC, IO_MSR_READ, IO_MSR_WRITE, IO_CR8_READ, IO_CR8_WRITE };
 
 struct io_event {
 	uint64_t addr, val;
 	uint8_t kind, size;
+	bool ok; /* IO_MSR_x: there is such a register, and it takes the value */
 };
 
 struct ram_write {
@@ -34,8 +35,8 @@ struct lockstep {
 	struct space ports;	 /* what the CPU sees instead of the real port space */
 	struct space *real_ports;
 	struct region all_ports;
-	uint64_t (*real_tsc)(void *opaque);
-	void *real_opaque;
+	struct cpu_wires real;	 /* the CPU's wires; ours lie in between */
+	bool ok;		 /* of the last access */
 	bool running;		 /* a block runs: what happens outside, delivery of events, is done once and by one engine */
 	bool replay;
 	bool mismatch;
@@ -141,7 +142,8 @@ static uint64_t do_io(struct lockstep *k, enum io_kind kind, uint64_t addr, uint
 			return 0;
 		}
 		replay_dma(k, k->next_io++);
-		if ((kind == IO_PORT_WRITE || kind == IO_MEM_WRITE) && e->val != val)
+		k->ok = e->ok;
+		if ((kind == IO_PORT_WRITE || kind == IO_MEM_WRITE || kind == IO_MSR_WRITE || kind == IO_CR8_WRITE) && e->val != val)
 			report(k, "value written to a device", e->val, val);
 		return e->val;
 	}
@@ -160,7 +162,19 @@ static uint64_t do_io(struct lockstep *k, enum io_kind kind, uint64_t addr, uint
 		space_write(k->j->cpu->mmu.mem, addr, val, size);
 		break;
 	case IO_TSC:
-		val = k->real_tsc(k->real_opaque);
+		val = k->real.tsc(k->real.tsc_opaque);
+		break;
+	case IO_MSR_READ:
+		k->ok = k->real.apic_read(k->real.opaque, (uint32_t)addr, &val);
+		break;
+	case IO_MSR_WRITE:
+		k->ok = k->real.apic_write(k->real.opaque, (uint32_t)addr, val);
+		break;
+	case IO_CR8_READ:
+		val = k->real.get_cr8(k->real.opaque);
+		break;
+	case IO_CR8_WRITE:
+		k->real.set_cr8(k->real.opaque, (uint8_t)val);
 		break;
 	}
 	k->in_device = false;
@@ -175,7 +189,7 @@ static uint64_t do_io(struct lockstep *k, enum io_kind kind, uint64_t addr, uint
 		k->io = realloc(k->io, k->cap_io * sizeof(*k->io));
 		BUG_ON(!k->io);
 	}
-	k->io[k->nio++] = (struct io_event){addr, val, kind, (uint8_t)size};
+	k->io[k->nio++] = (struct io_event){addr, val, kind, (uint8_t)size, k->ok};
 	return val;
 }
 
@@ -207,7 +221,63 @@ static uint64_t read_tsc(void *opaque)
 	return do_io(opaque, IO_TSC, 0, 0, 8);
 }
 
+static bool read_msr(void *opaque, uint32_t msr, uint64_t *v)
+{
+	struct lockstep *k = opaque;
+
+	*v = do_io(k, IO_MSR_READ, msr, 0, 8);
+	return k->ok;
+}
+
+static bool write_msr(void *opaque, uint32_t msr, uint64_t v)
+{
+	struct lockstep *k = opaque;
+
+	do_io(k, IO_MSR_WRITE, msr, v, 8);
+	return k->ok;
+}
+
+static uint8_t read_cr8(void *opaque)
+{
+	return (uint8_t)do_io(opaque, IO_CR8_READ, 0, 0, 1);
+}
+
+static void write_cr8(void *opaque, uint8_t v)
+{
+	do_io(opaque, IO_CR8_WRITE, 0, v, 1);
+}
+
+/* Outside of blocks, or a level that may be set twice: passed on. */
+static int ack(void *opaque)
+{
+	struct lockstep *k = opaque;
+
+	return k->real.intr_ack(k->real.opaque);
+}
+
+static void ferr(void *opaque, int level)
+{
+	struct lockstep *k = opaque;
+
+	k->real.ferr(k->real.opaque, level);
+}
+
 /* ---- set-up ---- */
+
+/* What the CPU reads from devices by its wires, and writes, is recorded like what goes by its ports; what is absent stays so. */
+static void take_wires(struct lockstep *k, struct cpu_wires *w)
+{
+	k->real = *w;
+	if (w->tsc)
+		w->tsc = read_tsc, w->tsc_opaque = k;
+	w->opaque = k;
+	w->intr_ack = w->intr_ack ? ack : NULL;
+	w->ferr = w->ferr ? ferr : NULL;
+	w->apic_read = w->apic_read ? read_msr : NULL;
+	w->apic_write = w->apic_write ? write_msr : NULL;
+	w->get_cr8 = w->get_cr8 ? read_cr8 : NULL;
+	w->set_cr8 = w->set_cr8 ? write_cr8 : NULL;
+}
 
 enum vm_err lockstep_new(struct jit *j, struct err *e)
 {
@@ -229,12 +299,7 @@ enum vm_err lockstep_new(struct jit *j, struct err *e)
 	space_init(&k->ports, "lockstep", 0xFFFF, NULL, j->cpu->log);
 	space_add_io(&k->ports, &k->all_ports, "lockstep", 0, 0x10000, &port_ops, k);
 	j->cpu->ports = &k->ports;
-	k->real_tsc = j->cpu->wires.tsc;
-	k->real_opaque = j->cpu->wires.tsc_opaque;
-	if (k->real_tsc) {
-		j->cpu->wires.tsc = read_tsc;
-		j->cpu->wires.tsc_opaque = k;
-	}
+	take_wires(k, &j->cpu->wires);
 	/* a request that comes while a block runs would stop a string instruction here for one engine, there for the other */
 	j->cpu->whole_strings = true;
 	j->lock = k;
@@ -251,8 +316,7 @@ void lockstep_free(struct jit *j)
 	j->cpu->mmu.tap = NULL;
 	j->cpu->mmu.ram->will_write = NULL;
 	j->cpu->ports = k->real_ports;
-	j->cpu->wires.tsc = k->real_tsc;
-	j->cpu->wires.tsc_opaque = k->real_opaque;
+	j->cpu->wires = k->real;
 	space_fini(&k->ports);
 	free(k->before);
 	free(k->after);

@@ -217,6 +217,52 @@ START_TEST(stack_in_device)
 }
 END_TEST
 
+/* An APIC that counts what is written to it, and answers with the count; MSR 831h is none of it. */
+static bool count_write(void *opaque, uint32_t msr, uint64_t v)
+{
+	((struct fix *)opaque)->vector++;
+	return true;
+}
+
+static bool count_read(void *opaque, uint32_t msr, uint64_t *v)
+{
+	*v = (uint64_t)((struct fix *)opaque)->vector;
+	return msr != 0x831;
+}
+
+/* What WRMSR sends to a device arrives once, and what RDMSR reads from it is the same for both engines. */
+START_TEST(registers_of_devices)
+{
+	static const uint8_t code[] = {0xB9, 0x30, 0x08, 0, 0, 0x0F, 0x30, 0x0F, 0x32, /* ecx = 830h; wrmsr; rdmsr */
+		0x50, 0x0F, 0x30, 0x0F, 0x32, 0x50,				       /* push eax; wrmsr; rdmsr; push eax */
+		0xB9, 0x31, 0x08, 0, 0, 0x0F, 0x32};				       /* ecx = 831h; rdmsr: #GP */
+	struct jit_options opt = {.accel = engines[_i], .cache_bytes = 1 << 20};
+	struct fix *f = fix_prot(0);
+	enum jit_stop stop;
+	struct jit *j;
+	struct err e;
+
+	for (unsigned i = 0; i < sizeof(code); i++)
+		fix_wr(f, CODE + i, code[i], 1);
+	fix_wr(f, 0x20000 + 13 * 16, 0xF4, 1);
+	f->vector = 0;
+	f->cpu->wires.apic_read = count_read;
+	f->cpu->wires.apic_write = count_write;
+	ck_assert_int_eq(jit_new(&j, f->cpu, &opt, &e), VM_OK);
+	f->cpu->rip = CODE;
+	while ((stop = jit_run(j)) == JIT_STOPPED)
+		;
+	ck_assert_int_eq(stop, JIT_HALTED);
+	ck_assert_uint_eq(f->cpu->rip, 0x20000 + 13 * 16 + 1);
+	ck_assert_int_eq(f->vector, 2);
+	ck_assert_uint_eq(fix_rd(f, KSTACK - 4, 4), 1);
+	ck_assert_uint_eq(fix_rd(f, KSTACK - 8, 4), 2);
+	jit_free(j);
+	ck_assert_ptr_eq(f->cpu->wires.opaque, f);
+	fix_free(f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("lockstep");
@@ -232,6 +278,7 @@ int main(void)
 	tcase_add_loop_test(t, x87_environment, 0, ARRAY_SIZE(engines));
 	tcase_add_loop_test(t, double_shifts, 0, ARRAY_SIZE(engines));
 	tcase_add_loop_test(t, stack_in_device, 0, ARRAY_SIZE(engines));
+	tcase_add_loop_test(t, registers_of_devices, 0, ARRAY_SIZE(engines));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);
