@@ -298,7 +298,7 @@ void lower_term(struct emitter *c);
 enum a_cond host_cond(struct emitter *c, unsigned cc);
 void parity(struct emitter *c, unsigned d); /* bit 0 of d = PF; uses d only */
 /* neon.c, fpstate.c */
-lower_fn lower_native;
+lower_fn lower_native, lower_x87;
 unsigned lower_fp_run(struct emitter *c); /* fprun.c: ops consumed from the current one, or 0 */
 struct cold *fp_run_leave(struct emitter *c); /* for a branch out of the run that is being made: C does it */
 bool a64_can_native(void *priv, const struct insn *in);
