@@ -7,11 +7,14 @@
  * selectors, memory, vector, error code and CR2 go into the hash. On x86-64 the processor runs each of them, too, and the interpreter,
  * and all must agree before the hash counts, which is how the hashes were recorded: BLESS=1 (from the repository's root). A second
  * hash is of the programs themselves: it says whether the programs or the results are others.
+
+ * Then programs run once more, by the translator alone, for each host feature it knows and the host has, without that one.
  * Arguments: the most programs a group, then the group; default: those of each group's first row, with DRAGOMAN_LONG of all rows.
  */
 #include "tests/diff/support/fpprog.h"
 #include "tests/diff/support/values.h"
 #include "cpu/insn/rows.h"
+#include "jit/host/backend.h"
 #include "jit/jit.h"
 #include <check.h>
 #include <stdio.h>
@@ -208,6 +211,45 @@ static void run_group(struct same *t, enum group group, unsigned programs)
 		t->confirmed, t->bad);
 }
 
+/* The first rows' programs, by the translator without the host features of @mask. */
+static void without(uint32_t mask)
+{
+	struct same *t = aligned_alloc(64, (sizeof(*t) + 63) & ~63ul);
+
+	memset(t, 0, sizeof(*t));
+	t->mem = mmap(NULL, HOST_BATCH * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert(t->mem != MAP_FAILED);
+	t->jit = guest_new_masked(ACCEL_JIT, mask);
+	run_group(t, GROUP_INT, 4096);
+	run_group(t, GROUP_VECTOR, 4096);
+	ck_assert_uint_eq(t->bad, 0);
+	guest_free(t->jit);
+	munmap(t->mem, HOST_BATCH * PAGE_SIZE);
+	free(t);
+}
+
+START_TEST(each_feature_masked)
+{
+	static const struct {
+		const char *name;
+		uint32_t bit;
+	} host[] = {
+#define HOST(id, name, ...) {name, HOSTF_##id},
+#include "jit/host/features.def"
+#undef HOST
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(host); i++) {
+		if (!(host_detect() & host[i].bit)) {
+			printf("%s: the host has none\n", host[i].name);
+			continue;
+		}
+		printf("without %s:\n", host[i].name);
+		without(host[i].bit);
+	}
+}
+END_TEST
+
 START_TEST(same_bits)
 {
 	struct same *t = aligned_alloc(64, (sizeof(*t) + 63) & ~63ul);
@@ -262,6 +304,8 @@ int main(int argc, char **argv)
 		only = argv[2];
 	tcase_set_timeout(c, 3600);
 	tcase_add_test(c, same_bits);
+	if (!most && !*only)
+		tcase_add_test(c, each_feature_masked);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
