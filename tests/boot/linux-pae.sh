@@ -1,6 +1,6 @@
 #!/bin/sh
 # A 32-bit Linux with PAE: three-level page tables with NX and high memory. (Debian's 6.1 PAE kernel itself faults with an initrd on more than 4 GiB, under QEMU too.)
-# accel: jit; long: interp
+# accel: jit; long: interp lockstep
 . "$(dirname "$0")/../tools/boot.sh"
 k=$(guest kernel 686-pae) && i=$(guest initrd 686-pae) || fail "no guest"
 vm 90 -m 1G -kernel "$k" -initrd "$i" -append 'console=ttyS0' <<'END' || fail "conversation failed"
