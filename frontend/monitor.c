@@ -240,11 +240,20 @@ void monitor_command(struct loop *l, const char *line, FILE *out)
 
 static void put(struct monitor *m, const char *text)
 {
+	uint8_t buf[1024];
+	unsigned n = 0;
+
 	for (; *text; text++) {
+		if (n > sizeof(buf) - 2) {
+			chr_write(m->chr, buf, n);
+			n = 0;
+		}
 		if (*text == '\n')
-			chr_write(m->chr, (const uint8_t *)"\r", 1);
-		chr_write(m->chr, (const uint8_t *)text, 1);
+			buf[n++] = '\r';
+		buf[n++] = (uint8_t)*text;
 	}
+	if (n)
+		chr_write(m->chr, buf, n);
 }
 
 static void edit_put(void *opaque, const char *text)

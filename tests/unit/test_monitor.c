@@ -218,7 +218,7 @@ END_TEST
 struct tap {
 	struct chr chr;
 	char text[4096];
-	unsigned n;
+	unsigned n, writes;
 };
 
 static void tap_write(struct chr *c, const uint8_t *buf, unsigned len)
@@ -228,6 +228,7 @@ static void tap_write(struct chr *c, const uint8_t *buf, unsigned len)
 	ck_assert_uint_lt(t->n + len, sizeof(t->text));
 	memcpy(t->text + t->n, buf, len);
 	t->n += len;
+	t->writes++;
 }
 
 START_TEST(prompt)
@@ -246,6 +247,27 @@ START_TEST(prompt)
 	ck_assert_ptr_nonnull(strstr(strstr(t->text, "\n0x7\r\n"), "p 1+1\r\n0x2\r\n"));
 	ck_assert_ptr_nonnull(strstr(t->text, "\n0x9\r\n"));
 	ck_assert_ptr_null(strstr(t->text, "\n0x3\r\n"));
+	monitor_free(m);
+	free(t);
+	rig_free(r);
+}
+END_TEST
+
+/* What a command says goes out in pieces as large as can be: a socket has room for few small ones, and who reads late would lose the rest. */
+START_TEST(large_writes)
+{
+	struct rig *r = rig_new();
+	struct tap *t = calloc(1, sizeof(*t));
+	struct monitor *m;
+	unsigned before;
+
+	t->chr.write = tap_write;
+	m = monitor_new(&r->loop, &t->chr, false);
+	before = t->writes;
+	t->chr.receive(t->chr.dev, (const uint8_t *)"info registers\n", 15);
+	ck_assert_ptr_nonnull(strstr(t->text, "\r\n"));
+	ck_assert_uint_gt(t->n, 1000);
+	ck_assert_uint_lt(t->writes - before, 40);
 	monitor_free(m);
 	free(t);
 	rig_free(r);
@@ -323,6 +345,7 @@ int main(void)
 	tcase_add_test(t, topics);
 	tcase_add_test(t, trap_log);
 	tcase_add_test(t, prompt);
+	tcase_add_test(t, large_writes);
 	tcase_add_test(t, media);
 	tcase_add_loop_test(t, line_editor, 0, (int)ARRAY_SIZE(edits));
 	tcase_add_test(t, line_noise);
