@@ -77,7 +77,8 @@ static void jump_cache(struct emitter *c, const struct ir_term *t)
 	_Static_assert(offsetof(struct vcpu, jc_key) == offsetof(struct vcpu, req) + 8, "pair above");
 	k->from = a_cbz_fwd(cb, true, 4, 0);
 	a_ldr(cb, 8, 2, A_SP, FRAME(jc));
-	a_bfi(cb, 8, 2, X_IP, 4, JC_BITS); /* the table is aligned to its size */
+	a_logic(cb, A_EOR, 8, 3, X_IP, X_IP, A_LSR, JC_FOLD);
+	a_bfi(cb, 8, 2, 3, 4, JC_BITS); /* the table is aligned to its size */
 	_Static_assert(sizeof(struct jc_entry) == 16, "shift above");
 	a_ldp(cb, 2, 3, 2, 0);
 	a_add(cb, A_ADD, 8, 1, 1, X_IP, A_LSL, 0);

@@ -32,7 +32,7 @@ void jc_clear(struct jump_cache *jc)
 
 void jc_note(struct jump_cache *jc, const struct vcpu *cpu, uint64_t ip, const struct block *blk)
 {
-	struct jc_entry *e = &jc->entry[ip & (JC_SIZE - 1)];
+	struct jc_entry *e = &jc->entry[jc_index(ip)];
 
 	if (jc->off)
 		return;
@@ -42,10 +42,10 @@ void jc_note(struct jump_cache *jc, const struct vcpu *cpu, uint64_t ip, const s
 
 void jc_forget(struct jump_cache *jc, gla_t page, uint64_t lines)
 {
-	unsigned first = page & (JC_SIZE - 1) & PAGE_MASK;
+	unsigned first = jc_index(page & PAGE_MASK) & ~63u;
 
 	for (; lines; lines &= lines - 1) {
-		struct jc_entry *e = &jc->entry[first + 64 * (unsigned)__builtin_ctzll(lines)];
+		struct jc_entry *e = &jc->entry[first ^ 64 * (unsigned)__builtin_ctzll(lines)];
 
 		for (unsigned i = 0; i < 64; i++)
 			if (!((e[i].tag ^ page) & TAG_PAGE))

@@ -11,7 +11,8 @@
 #include "cpu/vcpu.h"
 
 #define JC_BITS 18
-#define JC_SIZE (1u << JC_BITS) /* entries, indexed by the low bits of IP */
+#define JC_SIZE (1u << JC_BITS) /* entries */
+#define JC_FOLD 15		/* functions begin at multiples of 16, and large programs have many: higher bits take part */
 
 struct jc_entry {
 	uint64_t tag; /* IP + jc_key */
@@ -23,6 +24,12 @@ struct jump_cache {
 	struct jc_entry *entry; /* JC_SIZE of them, in @map, at a multiple of their size; below 2 GiB if the host has room there */
 	bool off;		/* nothing is noted: every block goes back to the run loop */
 };
+
+/* The entry for IP value @ip. All of a page: an XOR of the first one's with the offset. */
+static inline unsigned jc_index(uint64_t ip)
+{
+	return (ip ^ ip >> JC_FOLD) & (JC_SIZE - 1);
+}
 
 bool jc_init(struct jump_cache *jc, bool off); /* false: no memory */
 void jc_fini(struct jump_cache *jc);

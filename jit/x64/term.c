@@ -121,7 +121,13 @@ static void jump_cache(struct emitter *c, const struct ir_term *t)
 	} else {
 		x_jcc(cb, 5, miss);
 	}
-	x_mov(cb, 4, X_R13, X_R11);
+	if (c->bmi2) {
+		x_rorx(cb, 8, X_R13, X_R11, JC_FOLD);
+	} else {
+		x_mov(cb, 8, X_R13, X_R11);
+		x_shifti(cb, X_SHR, 8, X_R13, JC_FOLD);
+	}
+	x_alu(cb, X_XOR, 4, X_R13, X_R11);
 	x_alui(cb, X_AND, 4, X_R13, JC_SIZE - 1);
 	x_shifti(cb, X_SHL, 4, X_R13, 4);
 	if (table + JC_SIZE * sizeof(struct jc_entry) <= INT32_MAX) {

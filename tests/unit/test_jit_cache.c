@@ -280,6 +280,8 @@ static uint64_t conflicts(uint32_t opts_off)
 	struct jit *j;
 	struct err e;
 
+	while (jc_index(far) != jc_index(CODE))
+		far++;
 	put(f, CODE, "\x43\xE9", 2); /* inc ebx; jmp far */
 	fix_wr(f, CODE + 2, far - (CODE + 6), 4);
 	put(f, far, "\x49\x0F\x85", 3); /* dec ecx; jnz CODE; hlt */
