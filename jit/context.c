@@ -1,11 +1,12 @@
 /*
  * context.c - contexts: what besides IP decides which block runs.
  *
- * A context is (mode key, CS base, linear mappings since the last flush) and has a 16-bit id, which is the top of every
- * tag made under it; a new id makes all of them invalid at once. Ids are even: the lowest bit of the number in tags is
- * MODE_SMAP, which STAC and CLAC change in translated code. A CR3 load leaves alone the contexts whose code is in
- * global pages only (a kernel's). INVLPG clears the tags of its page, one by one: the lines of a page that have had
- * any are kept in a table hashed by page (a stale or a shared entry costs a look at tags of other pages, no more).
+ * A context is (mode key, CS base, linear mappings) and has a 16-bit id, which is the top of every tag made under it; a new
+ * id makes all of them invalid at once. Ids are even: the lowest bit of the number in tags is MODE_SMAP, which STAC and CLAC
+ * change in translated code. A CR3 load leaves alone the contexts whose code is in global pages only (a kernel's). After any
+ * other flush a context is looked at before it is in force again: it is lost if the page tables say anything new about its code
+ * (context_tables.h). INVLPG clears the tags of its page, one by one: the lines of a page that have had any are kept in a table
+ * hashed by page (a stale or a shared entry costs a look at tags of other pages, no more).
  */
 #include "jit/priv.h"
 #include <string.h>
@@ -18,25 +19,48 @@ static void forget_ids(struct jit *j)
 	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
 		j->ctx[i].id = 0;
 	memset(j->lines, 0, sizeof(j->lines));
-	j->large_lo = UINT64_MAX;
-	j->large_hi = 0;
 }
 
-static unsigned find_context(const struct jit *j)
+/* May stale context @i be what is in force, and do the page tables in force say of its code what they said? It is lost if not. */
+static bool still(struct jit *j, unsigned i)
+{
+	gpa_t root = paging_root(&j->cpu->mmu.pg);
+	struct jit_context *c = &j->ctx[i], now = *c;
+
+	now.stale = false;
+	now.root = c->global ? root : c->root;
+	if (!context_is(&now, j->cpu))
+		return false;
+	j->st.checks++;
+	if (tables_still(&j->tables[i], &j->cpu->mmu)) {
+		*c = now;
+		return true;
+	}
+	c->id = 0;
+	j->st.forgets++;
+	return false;
+}
+
+static unsigned find_context(struct jit *j)
 {
 	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
-		if (context_is(&j->ctx[i], j->cpu))
+		if (context_is(&j->ctx[i], j->cpu) || (j->ctx[i].id && j->ctx[i].stale && still(j, i)))
 			return i;
 	return JIT_CONTEXTS;
 }
 
-/* A free one: those of a kernel outlive the programs'. Else each in turn. */
-static unsigned pick_context(struct jit *j)
+/* A free one, or the one least recently in force. */
+static unsigned pick_context(const struct jit *j)
 {
-	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
+	unsigned old = 0;
+
+	for (unsigned i = 0; i < JIT_CONTEXTS; i++) {
 		if (!j->ctx[i].id)
 			return i;
-	return j->ctx_next++ % JIT_CONTEXTS;
+		if (j->ctx[i].used < j->ctx[old].used)
+			old = i;
+	}
+	return old;
 }
 
 static unsigned new_context(struct jit *j)
@@ -53,7 +77,9 @@ static unsigned new_context(struct jit *j)
 			j->be->forget_all(j->be_priv);
 		j->ctx_last_id = 2;
 	}
-	j->ctx[i] = (struct jit_context){.id = j->ctx_last_id, .mode = cpu->mode & ~MODE_SMAP, .cs_base = cpu->seg[SEG_CS].base};
+	j->ctx[i] = (struct jit_context){.id = j->ctx_last_id, .mode = cpu->mode & ~MODE_SMAP, .cs_base = cpu->seg[SEG_CS].base,
+		.global = true, .root = paging_root(&cpu->mmu.pg)};
+	tables_reset(&j->tables[i], &cpu->mmu);
 	return i;
 }
 
@@ -63,6 +89,7 @@ void set_context(struct jit *j)
 		j->ctx_now = find_context(j);
 		if (j->ctx_now == JIT_CONTEXTS)
 			j->ctx_now = new_context(j);
+		j->ctx[j->ctx_now].used = ++j->ctx_clock;
 	}
 	j->cpu->jc_key = context_key(&j->ctx[j->ctx_now], j->cpu);
 }
@@ -98,51 +125,56 @@ static void forget_page(struct jit *j, gla_t page)
 		j->be->forget(j->be_priv, page, lines);
 }
 
+/* INVLPG of @gla. A large page with code there, or a code segment whose IPs are other than linear addresses: it is as a flush. */
+static void flushed_page(struct jit *j, gla_t gla)
+{
+	bool zero = bases_zero(j);
+
+	for (unsigned i = 0; i < JIT_CONTEXTS; i++) {
+		struct jit_context *c = &j->ctx[i];
+		struct context_tables *t = &j->tables[i];
+
+		if (!c->id)
+			continue;
+		c->stale |= !zero || (gla >= t->large_lo && gla <= t->large_hi);
+		if (c->global || c->root == paging_root(&j->cpu->mmu.pg))
+			tables_changed(t, gla);
+	}
+	forget_page(j, gla & PAGE_MASK);
+}
+
 void context_flushed(void *opaque, gla_t gla)
 {
 	struct jit *j = opaque;
 
-	if (gla == TLB_FLUSH_LOCAL) {
-		for (unsigned i = 0; i < JIT_CONTEXTS; i++)
-			if (j->ctx[i].local)
-				j->ctx[i].id = 0;
-	} else if (gla == TLB_FLUSH_ALL || (gla >= j->large_lo && gla <= j->large_hi) || !bases_zero(j)) {
-		forget_ids(j);
-		j->st.forgets++;
-	} else {
-		forget_page(j, gla & PAGE_MASK);
-		return;
+	if (gla != TLB_FLUSH_LOCAL && gla != TLB_FLUSH_ALL) {
+		flushed_page(j, gla);
+		if (!j->ctx[j->ctx_now].stale)
+			return;
 	}
+	for (unsigned i = 0; i < JIT_CONTEXTS && (gla == TLB_FLUSH_LOCAL || gla == TLB_FLUSH_ALL); i++)
+		j->ctx[i].stale |= gla == TLB_FLUSH_ALL || !j->ctx[i].global || !(j->cpu->mmu.pg.cr4 & CR4_PGE);
 	j->cpu->jc_key = (uint64_t)NO_CONTEXT << 48; /* matches nothing until set_context() */
-}
-
-/* Code of a page that @s translates is noted. One larger than 4 KiB is flushed by any address in it. */
-static void note_large(struct jit *j, const struct tlb_side *s)
-{
-	gla_t in = BIT(s->page_shift) - 1;
-
-	if (s->page_shift <= PAGE_SHIFT)
-		return;
-	if ((s->page & ~in) < j->large_lo)
-		j->large_lo = s->page & ~in;
-	if ((s->page | in) > j->large_hi)
-		j->large_hi = s->page | in;
 }
 
 void context_note(struct jit *j, struct block *b)
 {
 	struct vcpu *cpu = j->cpu;
 	gla_t gla = cpu->seg[SEG_CS].base + cpu->rip;
+	enum mmu_idx idx = cpu->cpl == 3 ? MMU_USER : MMU_SUP;
+	struct jit_context *c = &j->ctx[j->ctx_now];
 	const struct tlb_side *s;
 	unsigned slot = cpu->rip & (JIT_FAST - 1);
 
 	if (mode_code_size(cpu->mode) != 8)
 		gla = (uint32_t)gla;
-	s = &cpu->mmu.side[cpu->cpl == 3 ? MMU_USER : MMU_SUP][tlb_index(gla)];
+	s = &cpu->mmu.side[idx][tlb_index(gla)];
 	*lines_of(j, gla) |= BIT((gla & (PAGE_SIZE - 1)) / 64);
-	if (s->page != (gla & PAGE_MASK) || !s->global)
-		j->ctx[j->ctx_now].local = true;
-	note_large(j, s);
+	if (c->global && (s->page != (gla & PAGE_MASK) || !s->global)) {
+		c->global = false;
+		c->root = paging_root(&cpu->mmu.pg);
+	}
+	tables_note(&j->tables[j->ctx_now], &cpu->mmu, gla, s, idx);
 	/* cache_remove() finds the slot by the block's RAM address: both have the same page offset, or there is none */
 	if (slot == (b->ra & (PAGE_SIZE - 1))) {
 		j->fast[slot].tag = cpu->rip + cpu->jc_key;

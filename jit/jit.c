@@ -73,10 +73,10 @@ enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options
 	/* where instructions are the time, all are counted, and the run loop looks at the clock after each block */
 	j->opt.no_link |= opt->opts_off & JIT_OPT_LINK || opt->icount;
 	j->npages = ram->size >> PAGE_SHIFT;
-	j->large_lo = UINT64_MAX;
+	j->tables = calloc(JIT_CONTEXTS, sizeof(*j->tables));
 	j->hash = host_map_huge(HASH_BYTES, false, e);
 	j->page = calloc(j->npages, sizeof(*j->page));
-	if (!j->hash || !j->page) {
+	if (!j->hash || !j->page || !j->tables) {
 		r = err_set(e, VM_ERR_NOMEM, "no memory for the translator's tables");
 		goto fail;
 	}
@@ -127,6 +127,7 @@ void jit_free(struct jit *j)
 	}
 	host_unmap(j->hash, HASH_BYTES);
 	free(j->page);
+	free(j->tables);
 	free(j);
 }
 
@@ -172,7 +173,8 @@ void jit_dump_info(const struct jit *j, FILE *out)
 	fprintf(out, "run-loop entries   %" PRIu64 "\n", s->entries);
 	fprintf(out, "lookups            %" PRIu64 " (%" PRIu64 " found)\n", s->lookups, s->hits);
 	fprintf(out, "found on the way   %" PRIu64 "\n", s->finds);
-	fprintf(out, "links made         %" PRIu64 ", all lookups forgotten %" PRIu64 "\n", s->links, s->forgets);
+	fprintf(out, "links made         %" PRIu64 "\n", s->links);
+	fprintf(out, "contexts           %" PRIu64 " checked after a flush, %" PRIu64 " of them lost\n", s->checks, s->forgets);
 	fprintf(out, "faults delivered   %" PRIu64 "\n", s->faults);
 	fprintf(out, "single by interp   %" PRIu64 "\n", s->ones);
 	fprintf(out, "blocks dropped by writes %" PRIu64 ", cache flushes %" PRIu64 "\n", s->smc, s->flushes);

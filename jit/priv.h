@@ -4,12 +4,13 @@
 #ifndef JIT_PRIV_H
 #define JIT_PRIV_H
 
+#include "jit/context_tables.h"
 #include "jit/host/backend.h"
 #include "jit/lift/lift.h"
 #include "cpu/mode.h"
 
 #define JIT_HASH_BITS 18
-#define JIT_CONTEXTS 16
+#define JIT_CONTEXTS 24
 #define JIT_FAST PAGE_SIZE /* slots of jit.fast: by page offset */
 #define JIT_LINES 8192
 #define TAG_PAGE 0xFFFFFFFFF000ull /* of a tag: the page of its IP value */
@@ -19,13 +20,17 @@ struct jit_context {
 	uint64_t cs_base;
 	uint32_t mode; /* without MODE_SMAP, which is the lowest bit of the number */
 	uint16_t id; /* even; 0: free */
-	bool local;  /* code of a page that is not global has been noted under this id */
+	bool global; /* all code noted under this id is in global pages */
+	bool stale;  /* there has been a flush: not in force until the page tables have been looked at */
+	gpa_t root; /* of the page tables when they were looked at last, or code of a page that is not global was noted */
+	uint64_t used;
 };
 
 struct jit_stats {
 	uint64_t finds; /* blocks found without leaving translated code */
 	uint64_t blocks, insns_in, bytes_in, bytes_out, bytes_hot; /* translated */
-	uint64_t lookups, hits, links, smc, flushes, faults, ones, entries, forgets;
+	uint64_t lookups, hits, links, smc, flushes, faults, ones, entries;
+	uint64_t checks, forgets; /* contexts looked at after a flush; lost by it */
 	uint64_t translate_ns;
 };
 
@@ -57,10 +62,11 @@ struct jit {
 	struct block *graveyard;  /* dead, to be freed when nothing runs */
 	struct ir_block ir;	  /* being translated */
 	struct jit_context ctx[JIT_CONTEXTS];
-	unsigned ctx_next, ctx_now;
+	struct context_tables *tables; /* of each context */
+	unsigned ctx_now;
+	uint64_t ctx_clock;
 	/* 64-byte lines of linear pages, hashed by page, with code in the jump cache or in fast[] */
 	uint64_t lines[JIT_LINES];
-	gla_t large_lo, large_hi; /* all larger pages with such code lie in here (inclusive) */
 	/* blocks by IP for the run loop, tagged as the jump cache is; NULL: free */
 	struct { uint64_t tag; struct block *b; } fast[JIT_FAST];
 	uint16_t ctx_last_id;
@@ -132,7 +138,8 @@ void context_note(struct jit *j, struct block *b); /* @b is the block at cpu->ri
 /* STAC and CLAC only change the lowest bit of the number in cpu->jc_key: contexts that differ in MODE_SMAP are one. */
 static inline bool context_is(const struct jit_context *c, const struct vcpu *cpu)
 {
-	return c->id && c->mode == (cpu->mode & ~MODE_SMAP) && c->cs_base == cpu->seg[SEG_CS].base;
+	return c->id && !c->stale && c->mode == (cpu->mode & ~MODE_SMAP) && c->cs_base == cpu->seg[SEG_CS].base &&
+		(c->root == paging_root(&cpu->mmu.pg) || (c->global && cpu->mmu.pg.cr4 & CR4_PGE));
 }
 static inline uint64_t context_key(const struct jit_context *c, const struct vcpu *cpu)
 {

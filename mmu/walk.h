@@ -51,6 +51,12 @@ struct paging {
 	bool has_1g;	     /* 1 GiB pages exist in this CPU model */
 };
 
+/* paging_root() - where the page tables begin: CR3 without the PCID, of which a process may have a new one each time it runs */
+static inline gpa_t paging_root(const struct paging *pg)
+{
+	return pg->efer & EFER_LMA || !(pg->cr4 & CR4_PAE) ? pg->cr3 & 0x000FFFFFFFFFF000ull : pg->cr3 & 0xFFFFFFE0;
+}
+
 enum walk_why { /* which check failed: the cpu layer maps these to rows of checks.def */
 	WALK_OK = 0,
 	WALK_NOT_PRESENT, WALK_RESERVED, WALK_USER_SUP, WALK_WRITE_RO, WALK_NX, WALK_SMEP, WALK_SMAP
