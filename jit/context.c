@@ -128,7 +128,7 @@ static void forget_page(struct jit *j, gla_t page)
 /* INVLPG of @gla. A large page with code there, or a code segment whose IPs are other than linear addresses: it is as a flush. */
 static void flushed_page(struct jit *j, gla_t gla)
 {
-	bool zero = bases_zero(j);
+	bool zero = bases_zero(j), code = !zero;
 
 	for (unsigned i = 0; i < JIT_CONTEXTS; i++) {
 		struct jit_context *c = &j->ctx[i];
@@ -138,9 +138,10 @@ static void flushed_page(struct jit *j, gla_t gla)
 			continue;
 		c->stale |= !zero || (gla >= t->large_lo && gla <= t->large_hi);
 		if (c->global || c->root == paging_root(&j->cpu->mmu.pg))
-			tables_changed(t, gla);
+			code |= tables_changed(t, gla);
 	}
-	forget_page(j, gla & PAGE_MASK);
+	if (code)
+		forget_page(j, gla & PAGE_MASK);
 }
 
 void context_flushed(void *opaque, gla_t gla)

@@ -121,12 +121,13 @@ void tables_note(struct context_tables *t, struct mmu *m, gla_t gla, const struc
 		t->lost = !note(t, m, gla, s, idx);
 }
 
-void tables_changed(struct context_tables *t, gla_t gla)
+bool tables_changed(struct context_tables *t, gla_t gla)
 {
-	const struct code_chunk *k = find_chunk(t, gla >> CHUNK_SHIFT);
+	const struct code_chunk *k = t->lost ? NULL : find_chunk(t, gla >> CHUNK_SHIFT);
 
 	if (k && (k->large || k->page[gla >> PAGE_SHIFT & 511]))
 		t->lost = true;
+	return t->lost;
 }
 
 static bool chunk_still(const struct code_chunk *k, const struct mmu *m)

@@ -46,8 +46,11 @@ struct context_tables {
 void tables_reset(struct context_tables *t, const struct mmu *m); /* nothing is noted; C context only */
 /* tables_note() - code at @gla has been found through soft TLB entry @s. General registers only: guest FP state may be live. */
 void tables_note(struct context_tables *t, struct mmu *m, gla_t gla, const struct tlb_side *s, enum mmu_idx idx);
-/* tables_changed() - INVLPG of @gla: what was noted for its page no longer counts, so after the next flush nothing does. */
-void tables_changed(struct context_tables *t, gla_t gla);
+/*
+ * tables_changed() - INVLPG of @gla: what was noted for its page no longer counts, so after the next flush nothing does. true if
+ * code may have been noted there.
+ */
+bool tables_changed(struct context_tables *t, gla_t gla);
 /* tables_still() - do the tables of the current CR3 say of all noted code what they said? C context only. */
 bool tables_still(const struct context_tables *t, const struct mmu *m);
 

@@ -300,7 +300,7 @@ void window_flush_page(struct mmu *m, gla_t gla)
 	struct windows *s = m->win;
 
 	for (unsigned i = 0; i < WINDOWS; i++)
-		if (s->w[i].live && s->w[i].cr3 == m->pg.cr3)
+		if (s->w[i].live && s->w[i].cr3 == paging_root(&m->pg))
 			flush_page(s, &s->w[i], gla);
 }
 
@@ -406,8 +406,8 @@ void window_tick(struct mmu *m, bool wide, uint64_t us)
 {
 	struct windows *s = m->win;
 	uint64_t passed = us - s->last_us < TICK_US ? us - s->last_us : TICK_US;
-	struct candidate *c = candidate(s, m->pg.cr3, wide);
-	struct window *w = find(s, m->pg.cr3, wide);
+	struct candidate *c = candidate(s, paging_root(&m->pg), wide);
+	struct window *w = find(s, paging_root(&m->pg), wide);
 
 	s->last_us = us;
 	give_up_idle(s);
@@ -419,7 +419,7 @@ void window_tick(struct mmu *m, bool wide, uint64_t us)
 		w->credit += (int)(w->earned / 1000);
 		w->earned %= 1000;
 	} else if (c->us >= HOT_US && !s->broken) {
-		promote(m, m->pg.cr3, wide);
+		promote(m, paging_root(&m->pg), wide);
 	}
 }
 
@@ -620,8 +620,8 @@ bool window_enter(struct mmu *m, bool wide)
 	struct windows *s = m->win;
 	struct window *w = s->now;
 
-	if (!w || w->cr3 != m->pg.cr3 || w->wide != wide || !w->live)
-		w = find(s, m->pg.cr3, wide);
+	if (!w || w->cr3 != paging_root(&m->pg) || w->wide != wide || !w->live)
+		w = find(s, paging_root(&m->pg), wide);
 	s->now = NULL;
 	if (!w || w->tired || m->nwatch)
 		return false;
