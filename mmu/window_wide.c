@@ -12,6 +12,8 @@
 #define TABLE_BYTES (8ull << (64 - PART_SHIFT))
 #define NOWHERE BIT(62)		/* of the table: far from any canonical address */
 
+#define PTE_U BIT(2)
+
 /* By the guard's pages of 4 KiB: 2 TiB each. Other addresses below 2 to the 49 have pages that cannot be read; beyond, any distance leads out. */
 #define NEAR_SHIFT (WINDOW_GUARD_SHIFT - 3 + PAGE_SHIFT)
 #define GUARD_BYTES (BIT(49 - NEAR_SHIFT) << PAGE_SHIFT)
@@ -115,13 +117,13 @@ static void reserve_near(struct windows *s, struct window *w)
 		host_unmap((void *)(uintptr_t)(places[i].from + w->distance - PART_GUARD), places[i].to - places[i].from + 2 * PART_GUARD);
 }
 
-/* Has the program memory in the first 512 GiB? Those linked to fixed addresses have. */
+/* Has the program memory of its own in the first 512 GiB? Those linked to fixed addresses have. */
 static bool has_low(struct mmu *m)
 {
 	struct walk t;
 
 	walk(&m->pg, m->mem, 0, MMU_READ, MMU_USER, true, &t);
-	return t.levels > 1;
+	return t.levels > 1 && t.trace[0].entry & PTE_U;
 }
 
 void wide_begin(struct mmu *m, struct window *w)

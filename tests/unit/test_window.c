@@ -559,6 +559,84 @@ START_TEST(near)
 }
 END_TEST
 
+/*
+ * 300 times, in 64-bit code: stores, sums, PUSH, POP, CALL, RET, SSE and x87 in the middle of a page and across its end, locked
+ * and bit instructions, second bytes, FS, guest registers that are in memory here, and a store into the code's own page.
+ */
+static const char program[] =
+	"48 BF 00 90 F0 FF FF 7F 00 00 48 BC 00 F0 F0 FF FF 7F 00 00 48 8D 1D 53 00 00 00 B9 2C 01 00 00 "
+	"48 89 0C CF 48 03 07 83 57 08 05 50 E8 51 00 00 00 41 5B 0F 10 07 0F 11 87 F8 0F 00 00 0F 28 4F "
+	"20 DD 07 DD 9F FC 1F 00 00 F0 48 0F C1 57 18 0F BA 6F 30 03 0F 94 47 41 4C 87 8F FD 0F 00 00 88 "
+	"67 44 4C 89 5F 48 64 4C 8B 77 50 88 4B 01 B0 11 48 8D B7 00 01 00 00 4C 3B 77 50 4C 19 47 58 E2 "
+	"9F F4 48 FF 44 24 10 C3 ";
+
+#define PROGRAM 0x110000u
+#define DATA 0x109000u
+
+struct result {
+	uint64_t gpr[16];
+	uint8_t data[0x7000];
+};
+
+/* Run the program until its HLT, which is #GP there; @low: it has memory at low addresses, too. */
+static void run_program(enum jit_accel accel, bool low, struct result *r)
+{
+	struct jit_options opt = {.accel = accel, .cache_bytes = 1 << 20};
+	struct win *t = calloc(1, sizeof(*t));
+	struct vcpu *c;
+	enum jit_stop stop;
+	struct jit *j;
+	struct err e;
+
+	t->f = fix_long("max", 3);
+	c = t->f->cpu;
+	t->m = &c->mmu;
+	for (unsigned i = 0; i < 512; i++)
+		fix_wr(t->f, WIDE_PT + 8 * i, i << 12 | ALL, 8);
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
+		show_at(t, places[i]);
+	if (!low)
+		fix_wr(t->f, PML4, PDPT | (ALL & ~USER), 8);
+	fix_code(t->f, PROGRAM, program);
+	ck_assert_int_eq(jit_new(&j, c, &opt, &e), VM_OK);
+	memset(c->gpr, 0, sizeof(c->gpr));
+	c->cr4 |= BIT(9); /* OSFXSR */
+	c->rip = places[1] + PROGRAM;
+	vcpu_update(c);
+	tlb_flush(t->m, true);
+	for (uint64_t us = 1; t->m->win && windows_table(t->m) && us < 1000000 && !window_enter(t->m, true); us += 1000)
+		window_tick(t->m, true, us);
+	vcpu_update_req(c);
+	while ((stop = jit_run(j)) == JIT_STOPPED)
+		;
+	ck_assert_int_eq(stop, JIT_HALTED);
+	ck_assert_uint_eq(c->rip, HANDLERS + 13 * 16 + 1);
+	if (t->m->win && windows_table(t->m)) {
+		ck_assert_uint_gt(window_stats(t->m)->faults, 0);
+		ck_assert_uint_gt(window_stats(t->m)->pages, 10);
+	}
+	jit_free(j);
+	memcpy(r->gpr, c->gpr, sizeof(r->gpr));
+	memcpy(r->data, t->f->ram.host + DATA, sizeof(r->data));
+	fix_free(t->f);
+	free(t);
+}
+
+START_TEST(engines)
+{
+	static const enum jit_accel accel[] = {ACCEL_INTERP, ACCEL_JIT, ACCEL_LOCKSTEP};
+	static struct result r[ARRAY_SIZE(accel)];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(accel); i++) {
+		run_program(accel[i], _i, &r[i]);
+		ck_assert_int_eq(memcmp(r[i].gpr, r[0].gpr, sizeof(r[0].gpr)), 0);
+		ck_assert_int_eq(memcmp(r[i].data, r[0].data, sizeof(r[0].data)), 0);
+	}
+	ck_assert_uint_eq(r[0].gpr[GPR_RCX], 0);
+	ck_assert_uint_eq(r[0].gpr[GPR_RAX] & 0xFF, 1); /* the last count, by way of the code */
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("window");
@@ -578,6 +656,7 @@ int main(void)
 	tcase_add_loop_test(t, wide_rights, 0, 2);
 	tcase_add_loop_test(t, wide_parts, 0, 2);
 	tcase_add_test(t, near);
+	tcase_add_loop_test(t, engines, 0, 2);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
