@@ -4,9 +4,9 @@
 usage: snapshots.py [-n N] [-t SECONDS] [--image FILE] [--seed S] [--restore PROGRAM] DIR PROGRAM OPTION...
 
 The guest must end by itself, and what it prints must not depend on the host: either it prints no times, or they are counted
-(-icount sleep=off). One run is left alone; one
-is stopped at N random moments of its processor time, each time a snapshot is taken (by migrate to a file; with --image by savevm into that
-qcow2 image), and if it ends before, another is, until there are N; N runs begin from the snapshots. Each must print, behind what had been printed at that moment, exactly the rest.
+(-icount sleep=off). One run is left alone; others are stopped at random moments of their processor time, each time a snapshot is taken
+(by migrate to a file; with --image by savevm into that qcow2 image), at most ten in one run, until there are N; N runs begin from the
+snapshots. Each must print, behind what had been printed at that moment, exactly the rest.
 --restore: the program that restores, of another host architecture perhaps.
 """
 import argparse
@@ -18,6 +18,7 @@ import sys
 import time
 
 PROMPT = b"(dragoman) "
+AT_ONCE = 10 # snapshots of one run: each holds the guest's memory
 
 
 class Machine:
@@ -122,16 +123,13 @@ def differ(a, want, got, what):
 
 def restore(a, want, name, printed, log):
     """a run from a snapshot: does it go another way?"""
-    if a.image:
-        shutil.copyfile(a.image, a.image + ".end") # what a run does after the snapshot must not matter to the next
+    if a.image: # what a run does after the snapshot is taken back by loading the next
         rest = [a.restore or a.program] + a.option + ["-loadvm", name]
     else:
         rest = [a.restore or a.program] + a.option + ["-incoming", f"file:{a.dir}/{name}.snap"]
     m = Machine(rest, f"{a.dir}/rest.txt", log)
     status = m.wait(a.t)
-    if a.image:
-        shutil.move(a.image + ".end", a.image)
-    else:
+    if not a.image:
         os.unlink(f"{a.dir}/{name}.snap")
     if status != 0:
         print(f"snapshots: restored from {name}: ended with {status}")
@@ -162,7 +160,7 @@ def main():
         while done < a.n:
             if a.image:
                 shutil.copyfile(a.image + ".orig", a.image)
-            taken, got = take(a, args, a.n - done, rnd, seconds, f"{a.dir}/taken.txt", log)
+            taken, got = take(a, args, min(a.n - done, AT_ONCE), rnd, seconds, f"{a.dir}/taken.txt", log)
             bad += differ(a, want, got, "the run in which snapshots were taken")
             bad += sum(restore(a, want, name, printed, log) for name, printed in taken)
             done += len(taken)
