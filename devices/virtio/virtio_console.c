@@ -64,7 +64,8 @@ static unsigned message(struct virtio_console *d, unsigned n, unsigned ev, uint8
 		d->c.port[n].outside = outside(p);
 		pci_put16(m + 6, d->c.port[n].outside);
 	}
-	memcpy(m + len, p->name, name);
+	if (name)
+		memcpy(m + len, p->name, name);
 	return len + name;
 }
 
