@@ -137,9 +137,9 @@ work() {
 	if [ ! -s "$out" ] || [ "$i" -nt "$out" ] || [ "$tools/guest-work" -nt "$out" ]; then
 		t=$(mktemp -d "$cache/tree.XXXXXX") || exit 1
 		cp "$tools/guest-work" "$t/init" && chmod 755 "$t/init"
-		(cd "$t" && echo init | cpio -o -H newc -R 0:0 --quiet | gzip -9n) | cat "$i" - >"$out.new" || exit 1
+		(cd "$t" && echo init | cpio -o -H newc -R 0:0 --quiet | gzip -9n) | cat "$i" - >"$out.new.$$" || exit 1
 		rm -rf "$t"
-		mv "$out.new" "$out"
+		mv "$out.new.$$" "$out"
 	fi
 	echo "$out"
 }
@@ -149,9 +149,9 @@ initrd() {
 		[ "$tools/guest.sh" -nt "$out" ]; then
 		t=$(mktemp -d "$cache/tree.XXXXXX") || exit 1
 		(initrd_tree "$t") || { rm -rf "$t"; exit 1; }
-		(cd "$t" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -9n) >"$out.new" || exit 1
+		(cd "$t" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -9n) >"$out.new.$$" || exit 1
 		rm -rf "$t"
-		mv "$out.new" "$out"
+		mv "$out.new.$$" "$out"
 	fi
 	echo "$out"
 }
@@ -165,13 +165,13 @@ iso() {
 		cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$t/isolinux/" || exit 1
 		printf '%s\n' 'SERIAL 0 115200' 'DEFAULT linux' 'LABEL linux' '  KERNEL vmlinuz' '  INITRD initrd.gz' \
 			'  APPEND console=tty0 console=ttyS0,115200 quiet' >"$t/isolinux/isolinux.cfg"
-		xorriso -as mkisofs -quiet -o "$out.new" -V DRAGOMAN -b isolinux/isolinux.bin -c isolinux/boot.cat \
+		xorriso -as mkisofs -quiet -o "$out.new.$$" -V DRAGOMAN -b isolinux/isolinux.bin -c isolinux/boot.cat \
 			-no-emul-boot -boot-load-size 4 -boot-info-table "$t" 2>"$cache/iso.log" || {
 			cat "$cache/iso.log" >&2
 			exit 1
 		}
 		rm -rf "$t"
-		mv "$out.new" "$out"
+		mv "$out.new.$$" "$out"
 	fi
 	echo "$out"
 }
@@ -186,18 +186,18 @@ write_disk() {
 	grub-mkimage -O i386-pc -d $g -c "$cache/grub.cfg" -p '(hd0,msdos1)/boot' -o "$cache/core.img" \
 		biosdisk part_msdos ext2 normal linux serial terminal echo || exit 1
 	[ "$(stat -c %s "$cache/core.img")" -lt $((2047 * 512)) ] || die "GRUB's core image does not fit the gap"
-	rm -f "$1.new"
-	truncate -s "$3M" "$1.new" || exit 1
-	mke2fs -q -F -t ext4 -L root -d "$2" -E offset=1048576 "$1.new" $(($3 - 1))M 2>"$cache/disk.log" || {
+	rm -f "$1.new.$$"
+	truncate -s "$3M" "$1.new.$$" || exit 1
+	mke2fs -q -F -t ext4 -L root -d "$2" -E offset=1048576 "$1.new.$$" $(($3 - 1))M 2>"$cache/disk.log" || {
 		cat "$cache/disk.log" >&2
 		exit 1
 	}
 	printf '%s\n' 'label: dos' 'label-id: 0x0d4a60a9' 'start=2048, type=83, bootable' |
-		sfdisk -q --wipe never "$1.new" 2>"$cache/disk.log" || exit 1
+		sfdisk -q --wipe never "$1.new.$$" 2>"$cache/disk.log" || exit 1
 	# the first 440 bytes are code; the rest of the sector is the partition table
-	dd if=$g/boot.img of="$1.new" bs=440 count=1 conv=notrunc status=none || exit 1
-	dd if="$cache/core.img" of="$1.new" bs=512 seek=1 conv=notrunc status=none || exit 1
-	mv "$1.new" "$1"
+	dd if=$g/boot.img of="$1.new.$$" bs=440 count=1 conv=notrunc status=none || exit 1
+	dd if="$cache/core.img" of="$1.new.$$" bs=512 seek=1 conv=notrunc status=none || exit 1
+	mv "$1.new.$$" "$1"
 }
 disk() {
 	k=$(kernel) && i=$(initrd) || exit 1
@@ -222,14 +222,14 @@ uefi() {
 			'linux /vmlinuz console=tty0 console=ttyS0,115200 quiet' 'initrd /initrd.gz' boot >"$cache/uefi.cfg"
 		grub-mkimage -O x86_64-efi -d /usr/lib/grub/x86_64-efi -c "$cache/uefi.cfg" -p / -o "$cache/bootx64.efi" \
 			part_gpt fat normal linux search search_fs_file echo efi_gop || exit 1
-		rm -f "$out.new"
-		truncate -s 96M "$out.new" || exit 1
-		printf '%s\n' 'label: gpt' 'start=2048, size=190464, type=U' | sfdisk -q "$out.new" || exit 1
-		img=$out.new@@1M
+		rm -f "$out.new.$$"
+		truncate -s 96M "$out.new.$$" || exit 1
+		printf '%s\n' 'label: gpt' 'start=2048, size=190464, type=U' | sfdisk -q "$out.new.$$" || exit 1
+		img=$out.new.$$@@1M
 		mformat -i "$img" -F -T 190464 -h 16 -s 63 -v DRAGOMAN :: && mmd -i "$img" ::/EFI ::/EFI/BOOT &&
 			mcopy -i "$img" "$cache/bootx64.efi" ::/EFI/BOOT/BOOTX64.EFI && mcopy -i "$img" "$k" ::/vmlinuz &&
 			mcopy -i "$img" "$i" ::/initrd.gz || exit 1
-		mv "$out.new" "$out"
+		mv "$out.new.$$" "$out"
 	fi
 	echo "$out"
 }
@@ -280,11 +280,11 @@ reference() {
 	out=$cache/reference.txt
 	if [ ! -s "$out" ] || [ "$r/opt/guest-programs" -nt "$out" ]; then
 		env -i PATH=/usr/bin:/usr/sbin:/bin:/sbin LC_ALL=C chroot "$r" sh /opt/guest-programs /tmp/programs \
-			>"$out.new" 2>"$cache/reference.log" || {
+			>"$out.new.$$" 2>"$cache/reference.log" || {
 			tail -n 5 "$cache/reference.log" >&2
 			die "guest-programs failed in the chroot"
 		}
-		mv "$out.new" "$out"
+		mv "$out.new.$$" "$out"
 	fi
 	echo "$out"
 }
@@ -298,7 +298,7 @@ mach() {
 	out=$cache/gnumach
 	if [ ! -s "$out" ]; then
 		fetch gnumach-image-1.8-486
-		zcat "$cache"/pkg/gnumach-image-1.8-486/boot/gnumach-*.gz >"$out.new" && mv "$out.new" "$out" || exit 1
+		zcat "$cache"/pkg/gnumach-image-1.8-486/boot/gnumach-*.gz >"$out.new.$$" && mv "$out.new.$$" "$out" || exit 1
 	fi
 	echo "$out"
 }
@@ -310,7 +310,7 @@ xen() {
 		p=$(in_arch apt-cache search --names-only '^xen-hypervisor-[0-9.]*-amd64$' | cut -d ' ' -f 1 | tail -n 1)
 		[ -n "$p" ] || die "no xen-hypervisor package"
 		fetch "$p"
-		zcat "$cache/pkg/$p"/boot/xen-*.gz >"$out.new" && mv "$out.new" "$out" || exit 1
+		zcat "$cache/pkg/$p"/boot/xen-*.gz >"$out.new.$$" && mv "$out.new.$$" "$out" || exit 1
 	fi
 	echo "$out"
 }
