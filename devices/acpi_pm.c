@@ -13,6 +13,7 @@
 
 #define STS_TMR 0x0001
 #define STS_PWRBTN 0x0100
+#define STS_RTC 0x0400
 #define STS_WAK 0x8000
 #define EN_ALL 0x0721
 #define CNT_SCI_EN 0x0001
@@ -235,9 +236,20 @@ void acpi_pm_gpe(struct acpi_pm *pm, unsigned bit)
 	update(pm);
 }
 
-void acpi_pm_wake(struct acpi_pm *pm, bool button)
+void acpi_pm_rtc(struct acpi_pm *pm)
 {
-	pm->s.sts |= STS_WAK | (button ? STS_PWRBTN : 0);
+	pm->s.sts |= STS_RTC;
+	update(pm);
+}
+
+uint16_t acpi_pm_wakers(const struct acpi_pm *pm)
+{
+	return pm->s.sts & pm->s.en & (STS_PWRBTN | STS_RTC);
+}
+
+void acpi_pm_wake(struct acpi_pm *pm, uint16_t wakers)
+{
+	pm->s.sts |= STS_WAK | wakers;
 	update(pm);
 }
 

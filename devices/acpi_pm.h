@@ -59,7 +59,11 @@ void acpi_pm_enable_smi(struct acpi_pm *pm, bool on);
 void acpi_pm_power_button(struct acpi_pm *pm);
 /* acpi_pm_gpe() - general purpose event @bit (0..15). */
 void acpi_pm_gpe(struct acpi_pm *pm, unsigned bit);
-/* acpi_pm_wake() - leaving a sleep state: WAK_STS, and PWRBTN_STS if @button. */
-void acpi_pm_wake(struct acpi_pm *pm, bool button);
+/* acpi_pm_rtc() - the clock chip's interrupt has gone up: RTC_STS */
+void acpi_pm_rtc(struct acpi_pm *pm);
+/* acpi_pm_wakers() - PM1 status bits that are set, enabled, and end a sleep state */
+uint16_t acpi_pm_wakers(const struct acpi_pm *pm);
+/* acpi_pm_wake() - leaving a sleep state: WAK_STS, and what has ended it */
+void acpi_pm_wake(struct acpi_pm *pm, uint16_t wakers);
 
 #endif

@@ -119,6 +119,7 @@ static void reset(struct device *d)
 {
 	struct i440fx *fx = container_of(d, struct i440fx, dev);
 
+	pci_reset_config(&fx->pci);
 	memset(fx->pci.cfg + PAM0, 0, 7);
 	fx->pci.cfg[SMRAM] = 0x02;
 	fx->pci.wmask[SMRAM] = 0x78;
@@ -141,6 +142,7 @@ static const struct device_ops ops = {
 	.state_size = sizeof(uint32_t),
 	.reset = reset,
 	.post_load = post_load,
+	.kept_in_s3 = true, /* with the RAM it controls: firmware goes on in the copy of itself that it has made there */
 };
 
 static void add_mem(struct i440fx *fx, struct region *r, const char *name, enum region_kind kind,
@@ -217,6 +219,7 @@ struct i440fx *i440fx_create(struct log *log, struct pci_bus *bus, const struct 
 	pci_register(bus, &fx->pci, "i440FX", PCI_DEVFN(0, 0), 0x8086, 0x1237, 0x060000, fx);
 	fx->pci.cfg[PCI_CFG_REVISION] = 0x02;
 	fx->pci.config_written = config_written;
+	fx->pci.resets_itself = true;
 	memset(fx->pci.wmask + PAM0, 0x33, 7);
 	fx->pci.wmask[PAM0] = 0x30;
 	space_begin(fx->mem);

@@ -506,6 +506,7 @@ static const struct device_ops rtc_ops = {
 	.fini = rtc_fini,
 	.post_load = rtc_post_load,
 	.dump = rtc_dump,
+	.kept_in_s3 = true,
 };
 
 struct mc146818 *mc146818_create(struct log *log, struct clock *clock, struct space *io,

@@ -211,6 +211,12 @@ static const struct io_ops ports_ops = {
 	.name = "pci-conf", .read = ports_read, .write = ports_write, .min = 1, .max = 4
 };
 
+void pci_reset_config(struct pci_dev *d)
+{
+	for (unsigned i = 0; i < 256; i++)
+		d->cfg[i] &= (uint8_t)~(d->wmask[i] | d->w1c[i]);
+}
+
 static void pci_reset(struct device *dev)
 {
 	struct pci_bus *bus = container_of(dev, struct pci_bus, dev);
@@ -220,8 +226,8 @@ static void pci_reset(struct device *dev)
 	for (unsigned i = 0; i < bus->nfn; i++) {
 		struct pci_dev *d = bus->fn[i];
 
-		for (unsigned j = 0; j < 256; j++)
-			d->cfg[j] &= (uint8_t)~(d->wmask[j] | d->w1c[j]);
+		if (!d->resets_itself)
+			pci_reset_config(d);
 		bus->st.fn[i].pba = 0;
 		for (unsigned v = 0; v < PCI_MAX_MSIX; v++) {
 			memset(bus->st.fn[i].msix[v], 0, sizeof(bus->st.fn[i].msix[v]));

@@ -73,6 +73,7 @@ struct pci_dev {
 	struct region msix_reg;
 	/* After a guest write of bytes [off, off+len) of the configuration space (may be NULL). */
 	void (*config_written)(void *opaque, unsigned off, unsigned len);
+	bool resets_itself; /* its configuration is its own device's to reset, not the bus's */
 	/* Before a guest read of them: the device may change cfg (may be NULL). */
 	void (*config_reading)(void *opaque, unsigned off, unsigned len);
 	void *opaque;
@@ -166,6 +167,8 @@ bool pci_dma_write(struct pci_dev *d, uint64_t addr, const void *buf, uint64_t l
 /* Configuration access as the guest's (masks, side effects); 1, 2 or 4 bytes, off + size <= 256. */
 uint32_t pci_config_read(struct pci_dev *d, unsigned off, unsigned size);
 void pci_config_write(struct pci_dev *d, unsigned off, uint32_t val, unsigned size);
+/* pci_reset_config() - all that can be written becomes 0, as at RST# */
+void pci_reset_config(struct pci_dev *d);
 
 /* Little-endian fields of cfg, wmask and the like. */
 static inline uint16_t pci_get16(const uint8_t *p)

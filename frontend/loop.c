@@ -433,15 +433,25 @@ static void panic(struct loop *l, enum loop_panic action)
 	}
 }
 
+/* The guest has gone to sleep (ACPI S3), or is awake again. */
+static void tell_asleep(struct loop *l, bool asleep)
+{
+	if (asleep != l->asleep)
+		loop_tell(l, asleep ? "SUSPEND" : "WAKEUP");
+	l->asleep = asleep;
+}
+
 static void handle_stop(struct loop *l, enum machine_stop why)
 {
 	uint64_t asleep;
 
+	tell_asleep(l, why == MACHINE_ASLEEP);
 	switch (why) {
 	case MACHINE_HALTED:
+	case MACHINE_ASLEEP:
 		if (l->icount && !skip_idle(l))
 			break;
-		if (l->watch_hangs)
+		if (l->watch_hangs && why == MACHINE_HALTED)
 			hang_halted(&l->hang, machine_cpu(l->m), stderr);
 		asleep = host_now();
 		sleep_vm(l);

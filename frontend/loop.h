@@ -76,6 +76,7 @@ struct loop {
 	bool told_once;
 	bool icount;		/* guest time is icount_ns an instruction (0: 10); idle time is skipped, or slept */
 	bool icount_sleep;
+	bool asleep; /* the machine was, when last seen: ACPI S3 */
 	unsigned icount_ns;
 	uint64_t skipped;	/* ns of idle time so far */
 	bool rtc_host;		/* the clock chip goes on while the guest is stopped */

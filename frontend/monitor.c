@@ -117,6 +117,14 @@ static void cmd_powerdown(struct mon *mon)
 	loop_tell(mon->l, "POWERDOWN");
 }
 
+static void cmd_wakeup(struct mon *mon)
+{
+	if (machine_asleep(mon->m))
+		machine_wakeup(mon->m);
+	else
+		fprintf(mon->out, "the guest is not suspended\n");
+}
+
 static void cmd_nmi(struct mon *mon)
 {
 	machine_nmi(mon->m);

@@ -192,7 +192,7 @@ static void info_status(struct mon *mon)
 	struct vcpu *cpu = machine_cpu(mon->m);
 	const struct history *h = cpu->history;
 
-	fprintf(mon->out, "VM status: %s%s\nCPU: ", mon->l->paused ? "paused" : "running",
+	fprintf(mon->out, "VM status: %s%s\nCPU: ", mon->l->paused ? "paused" : machine_asleep(mon->m) ? "suspended" : "running",
 		cpu->halted ? " (CPU halted)" : "");
 	live_tell(mon->l, mon->out);
 	fprintf(mon->out, "%" PRIu64 " transitions, %" PRIu64 " exceptions\n", h->nrecs, h->ntraps);

@@ -89,7 +89,10 @@ static json_t *query_version(struct qmp *q, json_t *args, char **why)
 
 static json_t *query_status(struct qmp *q, json_t *args, char **why)
 {
-	return json_pack("{s:b,s:b,s:s}", "running", !q->l->paused, "singlestep", 0, "status", q->l->paused ? "paused" : "running");
+	bool asleep = machine_asleep(q->l->m);
+
+	return json_pack("{s:b,s:b,s:s}", "running", !q->l->paused && !asleep, "singlestep", 0, "status",
+		q->l->paused ? "paused" : asleep ? "suspended" : "running");
 }
 
 static json_t *query_name(struct qmp *q, json_t *args, char **why)

@@ -289,5 +289,6 @@ void acpi_dsdt(struct machine *m, struct aml *a)
 	for (unsigned n = 0; n < 4; n++)
 		link_device(&sb, n);
 	aml_scope(a, "\\_SB_", &sb);
-	sleep_state(a, "\\_S5_", 0);
+	sleep_state(a, "\\_S3_", ACPI_S3_TYPE);
+	sleep_state(a, "\\_S5_", ACPI_S5_TYPE);
 }

@@ -97,6 +97,7 @@ struct machine {
 	struct region f0; /* coprocessor error latch */
 	bool loading; /* a snapshot's devices are being told: wires to interrupt lines and to the CPU are cut */
 	bool want_reset, want_off, want_exit, panicked;
+	bool want_sleep, want_wake, asleep; /* ACPI S3: the CPU stands still until something wakes the machine */
 	int exit_code;
 	uint64_t random; /* state of the fixed sequence */
 	uint64_t resets;

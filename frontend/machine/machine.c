@@ -107,16 +107,22 @@ void machine_destroy(struct machine *m)
 		machine_free(m);
 }
 
-void machine_reset(struct machine *m)
+static void reset_all(struct machine *m, bool s3)
 {
-	m->want_reset = m->want_off = m->want_exit = m->panicked = false;
 	for (struct device *d = m->devices; d; d = d->next)
-		if (d->ops->reset)
+		if (d->ops->reset && !(s3 && d->ops->kept_in_s3))
 			d->ops->reset(d);
 	vcpu_set_a20(m->cpu, 1);
 	vcpu_reset(m->cpu, false);
 	if (m->jit)
 		jit_flush(m->jit);
+}
+
+void machine_reset(struct machine *m)
+{
+	m->want_reset = m->want_off = m->want_exit = m->panicked = false;
+	m->want_sleep = m->want_wake = m->asleep = false;
+	reset_all(m, false);
 	m->resets++;
 	if (m->cfg.boot_once)
 		pc_boot_order(m, m->cfg.boot);
@@ -124,7 +130,7 @@ void machine_reset(struct machine *m)
 
 static bool wants(const struct machine *m)
 {
-	return m->want_reset || m->want_off || m->want_exit || m->panicked;
+	return m->want_reset || m->want_off || m->want_exit || m->panicked || m->want_sleep;
 }
 
 static enum machine_stop pending(struct machine *m)
@@ -137,7 +143,36 @@ static enum machine_stop pending(struct machine *m)
 		return MACHINE_EXIT;
 	if (m->want_off)
 		return MACHINE_POWEROFF;
+	if (m->want_sleep) {
+		m->want_sleep = m->want_wake = false;
+		m->asleep = true;
+		return MACHINE_ASLEEP;
+	}
 	return MACHINE_RESET;
+}
+
+/*
+ * The power comes back to all but RAM, its controller and the clock chip, and the CPU starts as after a reset. Firmware knows by
+ * the shutdown code in CMOS that it is to go to the waking vector of the operating system.
+ *
+ * Source: ACPI specification 6.4, 16.3 "Waking"; SeaBIOS, "Resume and reboot" in docs/Execution_and_code_flow.md.
+ */
+static void wake(struct machine *m, uint16_t wakers)
+{
+	m->asleep = m->want_wake = false;
+	reset_all(m, true);
+	mc146818_set(m->rtc, 0x0F, 0xFE);
+	acpi_pm_wake(m->pm, wakers);
+}
+
+void machine_wakeup(struct machine *m)
+{
+	m->want_wake = m->asleep;
+}
+
+bool machine_asleep(const struct machine *m)
+{
+	return m->asleep;
 }
 
 enum machine_stop machine_run(struct machine *m)
@@ -147,6 +182,13 @@ enum machine_stop machine_run(struct machine *m)
 	clock_run(&m->clock);
 	if (wants(m))
 		return pending(m);
+	if (m->asleep) {
+		uint16_t wakers = acpi_pm_wakers(m->pm);
+
+		if (!wakers && !m->want_wake)
+			return MACHINE_ASLEEP;
+		wake(m, wakers);
+	}
 	why = jit_run(m->jit);
 	/* Cleared here, before we look at the world: a kick from now on makes the next run return at once. */
 	__atomic_and_fetch(&m->cpu->req, ~(uint32_t)(REQ_KICK | REQ_STOP), __ATOMIC_ACQ_REL);

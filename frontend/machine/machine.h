@@ -22,6 +22,7 @@ struct machine;
 enum machine_stop {
 	MACHINE_KICKED,	  /* machine_kick() or a due timer: nothing special, run again */
 	MACHINE_HALTED,	  /* CPU in HLT: wait until machine_deadline() or a kick */
+	MACHINE_ASLEEP,	  /* S3: as MACHINE_HALTED, until machine_wakeup(), the power button, or the clock's alarm */
 	MACHINE_RESET,	  /* the guest asked for a reset; call machine_reset() to go on */
 	MACHINE_POWEROFF, /* S5: the guest switched itself off */
 	MACHINE_EXIT,	  /* isa-debug-exit was written: machine_exit_code() */
@@ -43,6 +44,8 @@ enum machine_stop machine_run(struct machine *m);
 void machine_kick(struct machine *m);		  /* any thread */
 void machine_reset(struct machine *m);		  /* all devices and the CPU, as the reset button */
 void machine_powerdown(struct machine *m);	  /* press the ACPI power button */
+void machine_wakeup(struct machine *m);		  /* out of S3; nothing otherwise */
+bool machine_asleep(const struct machine *m);	  /* in S3 */
 void machine_skip_rtc(struct machine *m, uint64_t ns); /* the clock chip alone moves on */
 void machine_nmi(struct machine *m);
 int machine_exit_code(const struct machine *m);  /* of MACHINE_EXIT: (value << 1) | 1 */

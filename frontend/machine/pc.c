@@ -239,11 +239,17 @@ static void acpi_sleep(void *opaque, unsigned type)
 {
 	struct machine *m = opaque;
 
-	if (type != 0) {
+	switch (type) {
+	case ACPI_S5_TYPE:
+		m->want_off = true;
+		break;
+	case ACPI_S3_TYPE:
+		m->want_sleep = true;
+		break;
+	default:
 		UNIMP(m->log, "ACPI sleep type %u: stays awake\n", type);
 		return;
 	}
-	m->want_off = true;
 	cpu_stop(m);
 }
 
@@ -324,6 +330,8 @@ static void rtc_set(void *opaque, int n, int level)
 {
 	struct machine *m = opaque;
 
+	if (level && !m->rtc_level && m->pm)
+		acpi_pm_rtc(m->pm);
 	m->rtc_level = level;
 	irq_set(&m->rtc_irq, level && !m->rtc_cut);
 }

@@ -84,6 +84,10 @@ enum vm_err machine_save(struct machine *m, const struct snapshot_out *out, stru
 	enum vm_err r;
 
 	BUG_ON(!s);
+	if (m->asleep) {
+		free(s);
+		return err_set(e, VM_ERR_USAGE, "the guest sleeps (ACPI S3), which a snapshot cannot say: system_wakeup first");
+	}
 	machine_drain(m);
 	clock_run(&m->clock); /* what is due has happened */
 	r = snap_collect(m, s, e);

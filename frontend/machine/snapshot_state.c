@@ -278,6 +278,7 @@ enum vm_err snap_apply(struct machine *m, const struct snap_state *s, struct err
 	m->random = b.random;
 	m->resets = b.resets;
 	m->want_reset = m->want_off = m->want_exit = m->panicked = false;
+	m->want_sleep = m->want_wake = m->asleep = false;
 	clock_set(&m->clock, b.now);
 	for (struct device *d = m->devices; d; d = d->next)
 		memcpy((uint8_t *)d + d->ops->state_off, snap_find(s, d->ops->name, snap_instance(m, d))->data, d->ops->state_size);

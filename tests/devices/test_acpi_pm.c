@@ -78,7 +78,7 @@ START_TEST(mapping_and_sleep)
 	ck_assert_uint_eq(rd(&f, PM + 4, 2), 1 << 10); /* SLP_EN reads 0 */
 	wr(&f, PM + 4, 1 << 13, 2);
 	ck_assert_int_eq(f.slept, 0);
-	acpi_pm_wake(f.pm, false);
+	acpi_pm_wake(f.pm, 0);
 	ck_assert_uint_eq(rd(&f, PM, 2), 0x8000);
 	acpi_pm_map(f.pm, PM, false);
 	ck_assert_uint_eq(rd(&f, PM, 2), 0xFFFF);
