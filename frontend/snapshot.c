@@ -56,6 +56,7 @@ enum vm_err snapshot_to_file(struct loop *l, const char *uri, struct err *e)
 	const char *path = uri + sizeof(prefix) - 1, *tmp;
 	char part[4096];
 	struct snapshot_out out = {write_file, NULL};
+	bool paused = l->paused;
 	enum vm_err r;
 	FILE *f;
 
@@ -81,6 +82,8 @@ enum vm_err snapshot_to_file(struct loop *l, const char *uri, struct err *e)
 		r = err_errno(e, "cannot write '%s'", path);
 	if (r && tmp != path)
 		unlink(tmp);
+	if (r)
+		loop_pause(l, paused);
 	return r;
 }
 

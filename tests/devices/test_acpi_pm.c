@@ -88,6 +88,28 @@ START_TEST(mapping_and_sleep)
 }
 END_TEST
 
+/* What ends a sleep: status bits that are enabled. */
+START_TEST(wakers)
+{
+	struct fix f;
+	setup(&f);
+	acpi_pm_map(f.pm, PM, true);
+	acpi_pm_rtc(f.pm);
+	acpi_pm_power_button(f.pm);
+	ck_assert_uint_eq(rd(&f, PM, 2), 0x500);
+	ck_assert_uint_eq(acpi_pm_wakers(f.pm), 0);
+	wr(&f, PM + 2, 0x400, 2);
+	ck_assert_uint_eq(acpi_pm_wakers(f.pm), 0x400);
+	wr(&f, PM, 0x400, 2);
+	ck_assert_uint_eq(acpi_pm_wakers(f.pm), 0);
+	wr(&f, PM + 2, 0x100, 2);
+	ck_assert_uint_eq(acpi_pm_wakers(f.pm), 0x100);
+	acpi_pm_wake(f.pm, 0x100);
+	ck_assert_uint_eq(rd(&f, PM, 2), 0x8100);
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(button_and_gpe)
 {
 	struct fix f;
@@ -182,6 +204,6 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const t[] = {mapping_and_sleep, button_and_gpe, pm_timer, debug_ports, fuzzed};
+	const TTest *const t[] = {mapping_and_sleep, button_and_gpe, wakers, pm_timer, debug_ports, fuzzed};
 	return run_cases("acpi_pm", t, ARRAY_SIZE(t));
 }
