@@ -12,14 +12,6 @@
 #define CHUNK_SHIFT 21
 #define PTE_D BIT(6)
 
-static struct paging_regime regime_now(const struct mmu *m)
-{
-	const struct paging *p = &m->pg;
-
-	return (struct paging_regime){p->cr0 & (CR0_PG | CR0_WP), p->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP), p->efer & (EFER_LMA | EFER_NXE),
-		p->a20_mask, m->mem->gen};
-}
-
 void tables_reset(struct context_tables *t, const struct mmu *m)
 {
 	memset(t->chunk, 0, t->nchunks * sizeof(t->chunk[0]));
@@ -27,7 +19,7 @@ void tables_reset(struct context_tables *t, const struct mmu *m)
 	t->lost = false;
 	t->large_lo = UINT64_MAX;
 	t->large_hi = 0;
-	t->regime = regime_now(m);
+	t->regime = paging_regime(m);
 }
 
 static struct code_chunk *find_chunk(struct context_tables *t, uint64_t no)
@@ -148,7 +140,7 @@ static bool page_still(const struct code_page *p, unsigned esize)
 
 bool tables_still(const struct context_tables *t, const struct mmu *m)
 {
-	struct paging_regime r = regime_now(m);
+	struct paging_regime r = paging_regime(m);
 	unsigned esize = m->pg.efer & EFER_LMA || m->pg.cr4 & CR4_PAE ? 8 : 4;
 
 	if (t->lost || memcmp(&r, &t->regime, sizeof(r)))

@@ -29,11 +29,6 @@ struct code_chunk {
 	uint16_t page[512]; /* number in context_tables.page + 1; 0: no code noted there */
 };
 
-/* What besides CR3 the meaning of page tables depends on. */
-struct paging_regime {
-	uint64_t cr0, cr4, efer, a20_mask, gen;
-};
-
 struct context_tables {
 	struct paging_regime regime;
 	unsigned nchunks, npages, last;

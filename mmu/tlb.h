@@ -95,6 +95,19 @@ struct mmu {
 	struct windows *win; /* host mappings for user programs (window.h); NULL: none */
 };
 
+/* What besides the root the meaning of page tables depends on; by value comparable with memcmp(). */
+struct paging_regime {
+	uint64_t cr0, cr4, efer, a20_mask, gen;
+};
+
+static inline struct paging_regime paging_regime(const struct mmu *m)
+{
+	const struct paging *p = &m->pg;
+
+	return (struct paging_regime){p->cr0 & (CR0_PG | CR0_WP), p->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP),
+		p->efer & (EFER_LMA | EFER_NXE), p->a20_mask, m->mem->gen};
+}
+
 #define TLB_FLUSH_ALL UINT64_MAX
 #define TLB_FLUSH_LOCAL (UINT64_MAX - 1)
 

@@ -51,7 +51,10 @@ struct paging {
 	bool has_1g;	     /* 1 GiB pages exist in this CPU model */
 };
 
-/* paging_root() - where the page tables begin: CR3 without the PCID, of which a process may have a new one each time it runs */
+/*
+ * paging_root() - where the page tables begin (physical): CR3 without the PCID, of which a process may have a new one each time it runs
+ * Intel SDM Vol. 3A 4.3 to 4.5, "Use of CR3"
+ */
 static inline gpa_t paging_root(const struct paging *pg)
 {
 	return pg->efer & EFER_LMA || !(pg->cr4 & CR4_PAE) ? pg->cr3 & 0x000FFFFFFFFFF000ull : pg->cr3 & 0xFFFFFFE0;

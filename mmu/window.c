@@ -153,14 +153,6 @@ struct window_stats *window_stats(struct mmu *m)
 	return m->win ? &m->win->st : NULL;
 }
 
-static struct regime regime_now(const struct mmu *m)
-{
-	const struct paging *p = &m->pg;
-
-	return (struct regime){p->cr0 & (CR0_PG | CR0_WP), p->cr4 & (CR4_PSE | CR4_PAE | CR4_PCIDE), p->efer & (EFER_LMA | EFER_NXE),
-		p->a20_mask, m->mem->gen};
-}
-
 static struct window *find(struct windows *s, uint64_t cr3, bool wide)
 {
 	for (unsigned i = 0; i < WINDOWS; i++)
@@ -258,7 +250,7 @@ static void check_chunk(struct mmu *m, struct window *w, struct chunk *k)
 static void check(struct mmu *m, struct window *w)
 {
 	struct windows *s = m->win;
-	struct regime r = regime_now(m);
+	struct paging_regime r = paging_regime(m);
 
 	s->st.checks++;
 	w->checked = s->gen;
@@ -378,7 +370,7 @@ static void promote(struct mmu *m, uint64_t cr3, bool wide)
 	w->wide = wide;
 	w->tired = w->asked = false;
 	w->cr3 = cr3;
-	w->regime = regime_now(m);
+	w->regime = paging_regime(m);
 	w->checked = s->gen;
 	w->credit = CREDIT_FIRST;
 	w->far = false;

@@ -2,7 +2,7 @@
  * window.h - host mappings that follow the guest's: a user program's address space laid out in ours, for translated code that
  * reaches guest memory by one instruction without probing the soft TLB.
  *
- * A window is for one address space, known by its CR3: a reservation of 4 GiB (and a guard) for 32-bit code; for 64-bit code, a wide
+ * A window is for one address space, known by the root of its page tables: a reservation of 4 GiB (and a guard) for 32-bit code; for 64-bit code, a wide
  * one, several of 1 TiB, for the parts of the 47 bits that the program uses. A page is mapped into it from the
  * RAM file on the first access, for reading where the soft TLB would have a read tag in MMU_USER's table, for writing where
  * it would have a write tag. An access the window does not allow is a fault of the host: the backend asks window_fill(), and

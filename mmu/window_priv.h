@@ -30,11 +30,6 @@ struct chunk {
 	uint32_t rpage[CHUNK_PAGES];	/* RAM pages */
 };
 
-/* What besides CR3 the meaning of page tables depends on. */
-struct regime {
-	uint64_t cr0, cr4, efer, a20_mask, gen;
-};
-
 /* A part of a wide window that is there. */
 struct part {
 	uint64_t no;		/* linear address >> PART_SHIFT */
@@ -49,7 +44,7 @@ struct window {
 	bool near;		/* what is near has its place in our address space: linear address + distance */
 	uint64_t distance;
 	uint64_t cr3;
-	struct regime regime;
+	struct paging_regime regime;
 	bool live, tired;	/* tired: has spent its credit */
 	uint64_t checked;	/* windows.gen when it was last compared */
 	uint64_t used;		/* for finding the one least recently used */
