@@ -283,7 +283,7 @@ unsigned address(struct emitter *c, const struct ir_mem *m); /* register with th
 uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, bool write, unsigned align);
 /* lower_*.c */
 extern lower_fn *const a64_lower[IR_OP_COUNT];
-lower_fn lower_ld, lower_st, lower_stx, lower_segchk, lower_canon;
+lower_fn lower_ld, lower_st, lower_stx, lower_segchk, lower_canon, lower_guard;
 lower_fn lower_binary, lower_unary, lower_incdec, lower_imul, lower_mul, lower_div, lower_bit, lower_scan, lower_mulx;
 lower_fn lower_shift, lower_rotate, lower_shiftx, lower_double;
 lower_fn lower_mov, lower_zext, lower_sext, lower_lea, lower_ipval, lower_ldenv, lower_stenv, lower_bswap, lower_setcc, lower_cmov,

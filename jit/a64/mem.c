@@ -88,21 +88,27 @@ static void cold_probe(struct emitter *c, struct cold *k)
 	a_b(&c->cb, k->join + c->cb.rx_delta);
 }
 
-uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, bool write, unsigned align)
+/* X_S2 = address of the entry for the linear address in @a in table @idx */
+static void tlb_entry_of(struct emitter *c, unsigned a, unsigned idx)
 {
 	int32_t other = ((int32_t)(idx % MMU_IDX_COUNT) - (int32_t)mode_mmu_idx(c->ir->mode)) *
 		(int32_t)(sizeof(struct tlb_entry) * TLB_SIZE);
 
-	/* the last byte: an access across the end of a page misses. Or the bits that say whether it is aligned */
-	if (align)
-		a_logici(&c->cb, A_AND, 8, X_S, a, ~(uint64_t)(PAGE_SIZE - 1) | (align - 1));
-	else if (len > 1)
-		a_addi(&c->cb, A_ADD, 8, X_S, a, len - 1);
 	a_ubfx(&c->cb, 8, X_S2, a, PAGE_SHIFT, TLB_BITS);
 	a_add(&c->cb, A_ADD, 8, X_S2, X_TLB, X_S2, A_LSL, 5);
 	_Static_assert(sizeof(struct tlb_entry) == 32, "shift above");
 	if (other)
 		a_addi(&c->cb, other > 0 ? A_ADD : A_SUB, 8, X_S2, X_S2, (uint64_t)(other > 0 ? other : -other));
+}
+
+uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, bool write, unsigned align)
+{
+	/* the last byte: an access across the end of a page misses. Or the bits that say whether it is aligned */
+	if (align)
+		a_logici(&c->cb, A_AND, 8, X_S, a, ~(uint64_t)(PAGE_SIZE - 1) | (align - 1));
+	else if (len > 1)
+		a_addi(&c->cb, A_ADD, 8, X_S, a, len - 1);
+	tlb_entry_of(c, a, idx);
 	/* tag and addend: neighbours, in this or that order */
 	if (write)
 		a_ldp(&c->cb, X_S2, A_LR, X_S2, offsetof(struct tlb_entry, addend));
@@ -249,5 +255,39 @@ bool lower_canon(struct emitter *c, const struct ir_op *o)
 	k->site = eval_site(c, o);
 	k->from = a_cbz_fwd(&c->cb, true, 8, X_S);
 	k->join = c->cb.p;
+	return true;
+}
+
+/*
+ * Fast where the TLB holds the second page for fetches and it is the RAM page the instruction was made from; else C looks,
+ * faults, or leaves the block. A page that is not canonical has no entry.
+ */
+bool lower_guard(struct emitter *c, const struct ir_op *o)
+{
+	const struct ram *ram = c->x->cpu->mmu.ram;
+	unsigned a = scratch(c), n = c->ncold;
+	struct codebuf *cb = &c->cb;
+	struct cold *k;
+
+	env_load(c, 8, a, ENV(ip_base));
+	if (!c->code64) {
+		env_load(c, 8, X_S, ENV(seg[SEG_CS].base));
+		a_add(cb, A_ADD, 8, a, a, X_S, A_LSL, 0);
+	}
+	a_addi(cb, A_ADD, c->code64 ? 8 : 4, a, a, PAGE_SIZE);
+	tlb_entry_of(c, a, mode_cpl(c->ir->mode) == 3 ? MMU_USER : MMU_SUP);
+	a_ldr(cb, 8, X_S, X_S2, offsetof(struct tlb_entry, ex));
+	a_ldr(cb, 8, X_S2, X_S2, offsetof(struct tlb_entry, addend));
+	a_logic(cb, A_EOR, 8, X_S, X_S, a, A_LSR, PAGE_SHIFT);
+	k = new_cold(c, cold_eval);
+	k->site = eval_site(c, o);
+	k->from = a_cbz_fwd(cb, true, 8, X_S);
+	a_add(cb, A_ADD, 8, a, a, X_S2, A_LSL, 0);
+	a_movi(cb, X_S, (uintptr_t)ram->host + (uint64_t)o->imm);
+	a_logic(cb, A_EOR, 8, X_S, X_S, a, A_LSL, 0);
+	k = new_cold(c, cold_eval);
+	k->site = c->cold[n].site;
+	k->from = a_cbz_fwd(cb, true, 8, X_S);
+	c->cold[n].join = k->join = cb->p;
 	return true;
 }
