@@ -179,6 +179,7 @@ struct vcpu {
 	uint32_t mode;		  /* translation mode key; mode.h; current whenever a block is looked up */
 	uint64_t scratch[8];	  /* spill slots of translated code */
 	volatile uint8_t doing;	  /* translator: what C code is at (enum prof_where), for a signal handler that samples */
+	uint64_t insns;		  /* executed instructions, counted per block by whoever runs it */
 	/* ---- warm ---- */
 	struct seg seg[SEG_COUNT];
 	struct seg ldtr, tr;
@@ -186,7 +187,6 @@ struct vcpu {
 	uint64_t cr0, cr2, cr3, cr4, xcr0, efer;
 	uint64_t dr[8];
 	struct fpu_state fpu;
-	uint64_t insns;		  /* executed instructions, counted per block by whoever runs it */
 	/* ---- cold ---- */
 	struct {
 		uint64_t star, lstar, cstar, fmask, kernel_gs_base, sysenter_cs, sysenter_esp, sysenter_eip;

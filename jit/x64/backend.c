@@ -52,6 +52,7 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	cpu->x87_on_host = true;
 	x->lockstep = opt->accel == ACCEL_LOCKSTEP;
 	x->opts_off = opt->opts_off;
+	x->count_last = opt->icount;
 	x->eval.cpu = cpu;
 	x->eval.call = call_direct;
 	code_mem_open(&x->mem, CODE_HOT, &cb);
@@ -214,6 +215,26 @@ static bool names_insns(const struct emitter *c)
 	return false;
 }
 
+/* How much of the block has not been run when one of its sites leaves it. Sites of one block are mostly in its order. */
+static void note_left(struct emitter *c)
+{
+	const struct ir_block *ir = c->ir;
+	int32_t at = (int32_t)ir->start_off;
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < c->nsites; i++) {
+		struct x64_site *s = &c->site[i];
+
+		if (s->off < at) {
+			at = (int32_t)ir->start_off;
+			k = 0;
+		}
+		while (k < ir->ninsns && at < s->off)
+			at += ir->insns[k++].len;
+		s->left = (uint8_t)(ir->ninsns - k);
+	}
+}
+
 /* What lives as long as the block, in one piece: the head, the sites, copies of the ops and instructions C may need. */
 static void make_priv(struct emitter *c)
 {
@@ -232,6 +253,8 @@ static void make_priv(struct emitter *c)
 	site = (struct x64_site *)(xb + 1);
 	op = (struct ir_op *)(site + c->nsites);
 	xb->insns = (struct insn *)(op + nops);
+	if ((ir->mode & MODE_ICOUNT) && !c->x->count_last)
+		note_left(c);
 	memcpy(site, c->site, c->nsites * sizeof(*site));
 	memcpy(xb->insns, ir->insns, ninsns * sizeof(*xb->insns));
 	for (unsigned i = 0; i < c->nsites; i++) {
@@ -266,6 +289,7 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	begin(c, x, blk, ir);
 	blk->code = codebuf_rx(&c->cb);
 	emit_entries(c);
+	count_first(c);
 	emit_fp_check(c);
 	lower_range(c, 0, ir->nops);
 	lower_term(c);

@@ -82,6 +82,32 @@ void emit_entries(struct emitter *c)
 	c->fl_host = !c->fl_env;
 }
 
+/* MODE_ICOUNT: add the block's instructions; @free: EFLAGS may be lost */
+static void count(struct emitter *c, bool free)
+{
+	struct x_mem m = env_mem(ENV(insns));
+
+	if (free) {
+		x_alu_mi(&c->cb, X_ADD, 8, &m, (int32_t)c->ir->ninsns);
+		return;
+	}
+	x_load(&c->cb, 8, X_R11, &m);
+	x_lea(&c->cb, 8, X_R11, &(struct x_mem){X_R11, X_NONE, 0, (int32_t)c->ir->ninsns});
+	x_store(&c->cb, 8, &m, X_R11);
+}
+
+void count_first(struct emitter *c)
+{
+	if ((c->ir->mode & MODE_ICOUNT) && !c->x->count_last)
+		count(c, c->xb->in != IN_HOST);
+}
+
+void count_last(struct emitter *c)
+{
+	if ((c->ir->mode & MODE_ICOUNT) && c->x->count_last)
+		count(c, false);
+}
+
 enum x64_flags_in target_flags(const struct emitter *c, int64_t off)
 {
 	struct jit *j = c->x->cpu->jit;

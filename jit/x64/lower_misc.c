@@ -257,7 +257,7 @@ struct x64_site *helper_site(struct emitter *c, const struct ir_op *o)
 
 	s->ends = ends(c, o);
 	if (s->ends)
-		count_insns(c); /* there will be no terminator */
+		count_last(c); /* there will be no terminator */
 	c->ended = s->ends;
 	return s;
 }

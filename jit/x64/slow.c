@@ -181,7 +181,7 @@ static bool canonical(const struct vcpu *cpu, const struct x64_site *s, gla_t gl
 		(gla == (gla_t)sign_extend(gla, 48) && last == (gla_t)sign_extend(last, 48));
 }
 
-unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
+static unsigned slow(struct vcpu *cpu, struct x64_frame *f)
 {
 	const struct x64_site *s = f->site;
 	struct mmu *m = &cpu->mmu;
@@ -262,7 +262,7 @@ static enum exit eval(struct vcpu *cpu, struct x64_frame *f, const struct ir_op 
 	return eval_op(e, o);
 }
 
-unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
+static unsigned evaluate(struct vcpu *cpu, struct x64_frame *f)
 {
 	const struct x64_site *s = f->site;
 	const struct ir_op *o = s->op;
@@ -291,4 +291,24 @@ unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 	if (live)
 		fp_load(f->x, s->blk->priv);
 	return 0;
+}
+
+/* The block is left at @s with exit @x: what it has counted and not run. */
+static unsigned leaves(struct vcpu *cpu, const struct x64_site *s, unsigned x)
+{
+	bool done = x != 1 + RUN_FAULT && x != 1 + RUN_ONE; /* the instruction is */
+
+	if (x && s->left)
+		cpu->insns -= s->left - done;
+	return x;
+}
+
+unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
+{
+	return leaves(cpu, f->site, slow(cpu, f));
+}
+
+unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
+{
+	return leaves(cpu, f->site, evaluate(cpu, f));
 }

@@ -199,17 +199,6 @@ static void direct(struct emitter *c, unsigned n, unsigned ipsize)
 	exit_at(c, n, ipsize, x_jmp_fwd(&c->cb), out);
 }
 
-void count_insns(struct emitter *c)
-{
-	struct x_mem m = env_mem(ENV(insns));
-
-	if (!(c->ir->mode & MODE_ICOUNT))
-		return;
-	x_load(&c->cb, 8, X_R11, &m);
-	x_lea(&c->cb, 8, X_R11, &(struct x_mem){X_R11, X_NONE, 0, (int32_t)c->ir->ninsns});
-	x_store(&c->cb, 8, &m, X_R11);
-}
-
 /* The flags as they are, restored for the other way. */
 static void other_way(struct emitter *c, unsigned n, unsigned ipsize)
 {
@@ -311,7 +300,7 @@ void lower_term(struct emitter *c)
 
 	c->busy = 0;
 	if (!c->ended)
-		count_insns(c);
+		count_last(c);
 	switch (t->kind) {
 	case TERM_JMP:
 		direct(c, 0, t->ipsize);

@@ -32,6 +32,7 @@ struct x64_site {
 	uint8_t delta_reg;	/* gets host address - linear address */
 	uint8_t val;		/* where the value of a store is: VAL_* | number */
 	bool last;		/* the op is the last of its instruction, and not of the block */
+	uint8_t left;		/* instructions from this one to the end of the block; 0: they are not counted yet */
 	uint8_t ends;		/* enum site_end */
 	uint32_t join;		/* where to go on: offset in the block's code; once compiled, in the arena */
 	union {
@@ -122,6 +123,7 @@ struct x64 {
 	bool gs_ours, fsgsbase;
 	struct sigaction *old_fault; /* of SIGSEGV, before ours; NULL: not ours */
 	uint32_t opts_off;	/* JIT_OPT_* */
+	bool count_last;	/* blocks count their instructions as they end */
 	bool lockstep;		/* compared with the interpreter: nothing whose bits the manual leaves open */
 };
 
@@ -232,7 +234,12 @@ struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kin
 struct x64_site *eval_site(struct emitter *c, const struct ir_op *o);
 void site_ref(struct emitter *c, const struct x64_site *s); /* eight bytes that will be its address */
 void emit_eval(struct emitter *c, const struct x64_site *s); /* call x64_eval() */
-void count_insns(struct emitter *c); /* the block's, where somebody asked for it (MODE_ICOUNT); flags stay */
+/*
+ * Where somebody asked for it (MODE_ICOUNT) a block counts its instructions: as it begins, which takes one host instruction where nobody
+ * wants EFLAGS, and what leaves it half-way takes the rest back (x64_site.left); or as it ends, where the count is the guest's time.
+ */
+void count_first(struct emitter *c);
+void count_last(struct emitter *c);
 struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct cold *));
 void cold_homes(struct emitter *c, const struct cold *k); /* temporaries to their homes, as they were at the branch */
 void get_high(struct emitter *c, unsigned d, unsigned n); /* AH CH DH BH to bits 7:0 of d */
