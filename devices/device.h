@@ -37,6 +37,7 @@ struct device_ops {
 	void (*fini)(struct device *d); /* may be NULL; does not free d */
 	enum vm_err (*post_load)(struct device *d, struct err *e); /* may be NULL; validates, re-derives */
 	void (*dump)(struct device *d, FILE *out); /* for the monitor's info; may be NULL */
+	const char *(*unsaved)(const struct device *d); /* why no snapshot can be taken now, or NULL; may be NULL */
 	bool kept_in_s3; /* its power is on while the machine sleeps in S3: not reset when that ends */
 };
 

@@ -202,6 +202,10 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		return spec_net(a, v, e);
 	case OPT_AUDIODEV:
 		return spec_audiodev(a, v, e);
+	case OPT_VIRTFS:
+		return spec_virtfs(a, v, e);
+	case OPT_FSDEV:
+		return spec_fsdev(a, v, e);
 	case OPT_NETDEV:
 		return spec_netdev(a, v, e);
 	case OPT_OBJECT:

@@ -8,6 +8,7 @@
 #include "frontend/block_queue.h"
 #include "frontend/machine/config.h"
 #include "frontend/net/netdev.h"
+#include "frontend/share/share.h"
 
 #define ARGS_MAX_DRIVES 8
 #define ARGS_MAX_CHARDEVS 16
@@ -67,6 +68,16 @@ struct args_vport { /* -device virtconsole, virtserialport */
 	const char *name, *chr; /* NULL: none; chr as in -serial */
 };
 
+struct args_folder { /* -virtfs, -fsdev */
+	char id[32];
+	const char *tag; /* NULL: no device shares it yet */
+	struct share_options options;
+};
+
+struct args_mount { /* -device virtio-9p-pci */
+	const char *fsdev, *tag;
+};
+
 struct args_dump { /* -object filter-dump */
 	char netdev[32];
 	const char *file;
@@ -105,6 +116,10 @@ struct args {
 	unsigned nsounds;
 	struct args_vport vport[CONFIG_MAX_VPORTS];
 	unsigned nvports;
+	struct args_folder folder[CONFIG_MAX_FOLDERS];
+	unsigned nfolders;
+	struct args_mount mount[CONFIG_MAX_FOLDERS];
+	unsigned nmounts;
 	const char *pcspk_audiodev; /* id, or NULL */
 	unsigned pcspk_at;
 	struct args_dump dump[CONFIG_MAX_NIC];

@@ -145,6 +145,8 @@ enum vm_err spec_check(struct args *a, struct err *e)
 	if (!r)
 		r = spec_virtio_finish(a, e);
 	if (!r)
+		r = spec_share_finish(a, e);
+	if (!r)
 		r = attach_drives(a, e);
 	if (!r)
 		r = place_drives(a, e);

@@ -9,7 +9,7 @@
 
 static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "pc-testdev", "ide-hd", "ide-cd", "floppy",
 	"virtio-blk-pci", "virtio-rng-pci", "piix3-usb-uhci", "usb-tablet", "usb-mouse", "usb-kbd",
-	"virtio-serial-pci", "virtconsole", "virtserialport", "virtio-balloon-pci",
+	"virtio-serial-pci", "virtconsole", "virtserialport", "virtio-balloon-pci", "virtio-9p-pci",
 #define NIC(word, name, ...) name,
 #include "frontend/machine/nics.def"
 #undef NIC
@@ -30,6 +30,7 @@ static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2):
 	"chardev=ID, name=TEXT, nr=N: a console of virtio-serial-pci, hvc0 in Linux",
 	"chardev=ID, name=TEXT, nr=N: a stream of bytes of virtio-serial-pci, /dev/virtio-ports/NAME in Linux",
 	"memory that the guest can do without: the monitor's balloon",
+	"fsdev=ID, mount_tag=TAG: the folder of -fsdev; in Linux: mount -t 9p -o trans=virtio,version=9p2000.L TAG /mnt",
 #define NIC(word, name, vendor, device, rom, help) "netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: " help,
 #include "frontend/machine/nics.def"
 #undef NIC
@@ -303,6 +304,8 @@ enum vm_err spec_device(struct args *a, const char *v, struct err *e)
 		return spec_nic_device(a, it.val, &it, e);
 	if (spec_is_virtio(it.val))
 		return spec_virtio_device(a, it.val, &it, e);
+	if (spec_is_share(it.val))
+		return spec_share_device(a, it.val, &it, e);
 	if (spec_is_sound(it.val))
 		return spec_sound_device(a, it.val, &it, e);
 	r = spec_choice("device", "device", it.val, device_names, ARRAY_SIZE(device_names), &kind, e);

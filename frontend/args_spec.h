@@ -69,6 +69,13 @@ bool spec_is_virtio(const char *driver);
 enum vm_err spec_virtio_device(struct args *a, const char *driver, struct items *it, struct err *e);
 enum vm_err spec_virtio_finish(struct args *a, struct err *e);
 
+/* args_share.c: -virtfs, -fsdev, virtio-9p-pci */
+enum vm_err spec_virtfs(struct args *a, const char *v, struct err *e);
+enum vm_err spec_fsdev(struct args *a, const char *v, struct err *e);
+bool spec_is_share(const char *driver);
+enum vm_err spec_share_device(struct args *a, const char *driver, struct items *it, struct err *e);
+enum vm_err spec_share_finish(struct args *a, struct err *e);
+
 /* args_machine.c: the board and its surroundings */
 enum vm_err spec_machine(struct args *a, const char *v, struct err *e);
 enum vm_err spec_smp(struct args *a, const char *v, struct err *e);

@@ -369,6 +369,32 @@ void nets_close(struct args *a)
 			a->net[i]->close(a->net[i]);
 }
 
+/* ---- folders ---- */
+
+enum vm_err folders_open(struct args *a, struct err *e)
+{
+	enum vm_err r = VM_OK;
+
+	for (unsigned i = 0; i < a->nfolders && !r; i++) {
+		struct share *s;
+
+		if (!a->folder[i].tag)
+			continue;
+		r = share_open(&a->folder[i].options, &s, e);
+		if (!r) {
+			a->cfg.folder[a->cfg.nfolders].share = s;
+			a->cfg.folder[a->cfg.nfolders++].tag = a->folder[i].tag;
+		}
+	}
+	return r;
+}
+
+void folders_close(struct args *a)
+{
+	for (unsigned i = 0; i < a->cfg.nfolders; i++)
+		a->cfg.folder[i].share->ops->close(a->cfg.folder[i].share);
+}
+
 /* ---- sound ---- */
 
 enum vm_err sounds_open(struct args *a, struct err *e)

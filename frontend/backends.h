@@ -42,6 +42,10 @@ enum vm_err nets_open(struct args *a, struct loop *l, struct err *e);
 void nets_stop(struct args *a);  /* their threads end: before the loop does */
 void nets_close(struct args *a); /* after the machine */
 
+/* folders_open() - what -virtfs and -device virtio-9p-pci share; a->cfg gets the devices. They are closed after the machine. */
+enum vm_err folders_open(struct args *a, struct err *e);
+void folders_close(struct args *a);
+
 /* sounds_open() - the files and devices of -audiodev; a->cfg gets the cards. They are closed after the machine. */
 enum vm_err sounds_open(struct args *a, struct err *e);
 void sounds_close(struct args *a);

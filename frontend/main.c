@@ -382,6 +382,7 @@ static void finish(struct program *p)
 	machine_destroy(p->m);
 	nets_close(&p->args);
 	sounds_close(&p->args);
+	folders_close(&p->args);
 	symbols_free(p->symbols);
 	if (p->sdl)
 		sdl_close(p->sdl);
@@ -454,7 +455,7 @@ int main(int argc, char **argv)
 	}
 	process_signals(&p->loop);
 	if (loop_init(&p->loop, &e) || set_log(p, &e) || drives_open(&p->args, &p->loop, &e) || nets_open(&p->args, &p->loop, &e) ||
-		sounds_open(&p->args, &e) ||
+		sounds_open(&p->args, &e) || folders_open(&p->args, &e) ||
 		backends_open(&p->back, &p->args, &p->loop, &e) ||
 		machine_create(&p->m, &p->args.cfg, &p->log, &e)) {
 		drives_close(&p->args);

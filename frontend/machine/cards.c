@@ -7,6 +7,7 @@
 #include "devices/usb/hid.h"
 #include "devices/usb/uhci.h"
 #include "devices/sb16.h"
+#include "devices/virtio/virtio_9p.h"
 #include "devices/virtio/virtio_balloon.h"
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_console.h"
@@ -225,6 +226,19 @@ static enum vm_err add_virtio(struct machine *m, struct err *e)
 	return VM_OK;
 }
 
+static enum vm_err add_folders(struct machine *m, struct err *e)
+{
+	for (unsigned i = 0; i < m->cfg.nfolders; i++) {
+		int slot = pci_free_slot(m->pci, FIRST_SLOT);
+		void *d = slot < 0 ? NULL : virtio_9p_create(m->log, m->pci, PCI_DEVFN(slot, 0), m->cfg.folder[i].share, m->cfg.folder[i].tag);
+
+		if (!d)
+			return err_set(e, VM_ERR_USAGE, "no PCI slot is left for the folder '%s'", m->cfg.folder[i].tag);
+		pc_add(m, d);
+	}
+	return VM_OK;
+}
+
 static enum vm_err add_usb(struct machine *m, struct err *e)
 {
 	static const struct usb_kind *const kinds[] = {NULL, &usb_tablet, &usb_mouse, &usb_keyboard};
@@ -250,6 +264,8 @@ enum vm_err pc_cards(struct machine *m, struct err *e)
 		r = add_nic(m, &m->cfg.nic[i], e);
 	if (!r)
 		r = add_virtio(m, e);
+	if (!r)
+		r = add_folders(m, e);
 	for (unsigned i = 0; i < m->cfg.nsounds && !r; i++)
 		r = add_sound(m, &m->cfg.sound[i], e);
 	return r;

@@ -11,6 +11,7 @@
 #include "devices/host/block.h"
 #include "devices/host/char.h"
 #include "devices/host/net.h"
+#include "devices/host/share.h"
 #include "jit/jit.h"
 
 #define CONFIG_MAX_SERIAL 4
@@ -63,6 +64,8 @@ struct config_vport { /* of virtio-serial-pci */
 	struct chr *chr;  /* or NULL */
 };
 
+#define CONFIG_MAX_FOLDERS 4
+
 struct machine_config {
 	const char *name, *cpu_model;
 	uint64_t ram_size; /* bytes; 1 MiB .. 1 TiB, multiple of 4 KiB */
@@ -73,6 +76,8 @@ struct machine_config {
 	bool vserial; /* virtio-serial-pci, with these ports */
 	struct config_vport vport[CONFIG_MAX_VPORTS];
 	bool balloon; /* virtio-balloon-pci */
+	struct { struct share *share; const char *tag; } folder[CONFIG_MAX_FOLDERS]; /* virtio-9p-pci; share borrowed */
+	unsigned nfolders;
 	bool usb; /* the PIIX3's controller, with these in its ports */
 	enum config_usb { CONFIG_USB_NONE, CONFIG_USB_TABLET, CONFIG_USB_MOUSE, CONFIG_USB_KBD } usb_port[CONFIG_MAX_USB];
 	void (*random)(void *opaque, uint8_t *buf, uint32_t len); /* for it; NULL: a fixed sequence */

@@ -126,6 +126,8 @@ static enum vm_err put_device(struct machine *m, const struct device *d, struct 
 
 	if (!o->state_size || !o->version)
 		return err_set(e, VM_ERR_USAGE, "the device '%s' cannot be saved", o->name);
+	if (o->unsaved && o->unsaved(d))
+		return err_set(e, VM_ERR_USAGE, "the device '%s' cannot be saved now: %s", o->name, o->unsaved(d));
 	if (!snap_add(s, o->name, snap_instance(m, d), o->version, (const uint8_t *)d + o->state_off, o->state_size))
 		return err_set(e, VM_ERR_NOMEM, "no memory for a snapshot");
 	return VM_OK;
