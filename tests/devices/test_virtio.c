@@ -3,6 +3,7 @@
  * interrupts by pin and MSI-X, a disk and a card; random rings.
  */
 #include "chip_fixture.h"
+#include "devices/virtio/virtio_9p.h"
 #include "devices/virtio/virtio_balloon.h"
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_console.h"
@@ -34,6 +35,7 @@ struct rig {
 	struct chr chr[3]; /* of the console, of ports 1 and 2 */
 	uint8_t out[64];
 	unsigned nout, accepts;
+	struct share share;
 };
 
 static void msi(void *opaque, const char *source, uint64_t addr, uint32_t data)
@@ -110,10 +112,18 @@ static struct virtio *new_console(struct rig *r)
 	return &virtio_console_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), ports)->v;
 }
 
+/* A share with nothing in it but itself */
+static int share_get(struct share *s, const char *path, int file, struct share_attr *a)
+{
+	*a = (struct share_attr){.id = 77, .mode = 0040755};
+	return *path ? ENOENT : 0;
+}
+
 static struct rig *rig_new(unsigned type)
 {
 	static const uint8_t mac[6] = {0x52, 0x54, 0, 1, 2, 3};
 	static const struct blk_ops ops = {.submit = submit};
+	static const struct share_ops share = {.get = share_get};
 	struct rig *r = calloc(1, sizeof(*r));
 
 	ck_assert_ptr_nonnull(r);
@@ -140,7 +150,10 @@ static struct rig *rig_new(unsigned type)
 		r->v = new_console(r);
 	else if (type == 5)
 		r->v = &virtio_balloon_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), &r->b.mem, RAM)->v;
-	else
+	else if (type == 9) {
+		r->share.ops = &share;
+		r->v = &virtio_9p_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), &r->share, "the-tag")->v;
+	} else
 		r->v = &virtio_rng_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), fill, NULL)->v;
 	pci_config_write(&r->v->pci, PCI_CFG_BAR0, PORT, 4);
 	pci_config_write(&r->v->pci, PCI_CFG_BAR0 + 4, MSIX_BAR, 4);
@@ -634,6 +647,47 @@ START_TEST(balloon)
 }
 END_TEST
 
+/* A session over the ring; a machine whose guest has a share mounted cannot be saved. */
+START_TEST(folder)
+{
+	static const uint8_t hello[] = {21, 0, 0, 0, 100, 1, 0, 0, 0, 2, 0, 8, 0, '9', 'P', '2', '0', '0', '0', '.', 'L'};
+	static const uint8_t attach[] = {23, 0, 0, 0, 104, 2, 0, 0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 255, 255, 255, 255};
+	static const uint8_t statfs[] = {11, 0, 0, 0, 200, 3, 0, 9, 0, 0, 0};
+	struct rig *r = rig_new(9);
+	struct device *d = &r->v->dev;
+
+	start(r, 1);
+	ck_assert_uint_eq(rd(r, 0x2000, 2), 7);
+	ck_assert_uint_eq(rd(r, 0x2002, 4), 'e' << 16 | 'h' << 8 | 't' | (unsigned)'-' << 24);
+	memcpy(mem(r, 0x20000), hello, sizeof(hello));
+	desc(r, RING(0), 0, 0x20000, 10, 1, 1); /* in two pieces */
+	desc(r, RING(0), 1, 0x2000A, sizeof(hello) - 10, 1, 2);
+	desc(r, RING(0), 2, 0x21000, 64, 2, 0);
+	offer(r, 0, 0);
+	ck_assert_uint_eq(used_len(r, 0, 0), 21);
+	ck_assert_uint_eq(*mem(r, 0x21004), 101);
+	ck_assert_ptr_null(d->ops->unsaved(d));
+	memcpy(mem(r, 0x20000), attach, sizeof(attach));
+	desc(r, RING(0), 0, 0x20000, sizeof(attach), 1, 2);
+	offer(r, 0, 0);
+	ck_assert_uint_eq(*mem(r, 0x21004), 105);
+	ck_assert_uint_eq(*mem(r, 0x21007), 0x80);
+	ck_assert_uint_eq(*mem(r, 0x2100C), 77);
+	ck_assert_ptr_nonnull(d->ops->unsaved(d));
+	memcpy(mem(r, 0x20000), statfs, sizeof(statfs));
+	desc(r, RING(0), 0, 0x20000, sizeof(statfs), 1, 2);
+	offer(r, 0, 0);
+	ck_assert_uint_eq(*mem(r, 0x21004), 7); /* no such message: an error */
+	ck_assert_uint_eq(pci_get16(mem(r, 0x21005)), 3);
+	desc(r, RING(0), 0, 0x20000, sizeof(statfs), 0, 0); /* no room for an answer */
+	offer(r, 0, 0);
+	ck_assert_uint_eq(rd(r, 0x14, 1) & 0x40, 0x40);
+	wr(r, 0x14, 0, 1);
+	ck_assert_ptr_null(d->ops->unsaved(d));
+	rig_free(r);
+}
+END_TEST
+
 static void random_rings(unsigned type)
 {
 	struct rig *r = rig_new(type);
@@ -700,6 +754,12 @@ START_TEST(random_balloon)
 }
 END_TEST
 
+START_TEST(random_folder)
+{
+	random_rings(9);
+}
+END_TEST
+
 START_TEST(random_rng)
 {
 	random_rings(4);
@@ -708,7 +768,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *tests[] = {disk, disowned, card, legacy, msix, window, broken, ports, own_register, one_console, balloon, random_card, random_disk, random_rng,
+	const TTest *tests[] = {disk, disowned, card, legacy, msix, window, broken, ports, own_register, one_console, balloon, folder, random_folder, random_card, random_disk, random_rng,
 		random_console, random_balloon};
 
 	return run_cases("virtio", tests, ARRAY_SIZE(tests));
