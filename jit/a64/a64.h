@@ -35,7 +35,8 @@
 enum { KEEP_NZCV, KEEP_PF, KEEP_AF };
 
 enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
-	SITE_VLD, SITE_VST }; /* of vector instructions: up to 32 bytes */
+	SITE_VLD, SITE_VST, /* of vector instructions: up to 32 bytes */
+	SITE_ONE };	    /* no access: the interpreter does the instruction */
 enum { VAL_REG = 0x00, VAL_HIGH = 0x20, VAL_IMM = 0x40, VAL_HOME = 0x80 /* | 0..63 */ };
 
 /* What a cold path must know about where it was left. Lives as long as its block. */
@@ -48,6 +49,8 @@ struct a64_site {
 	uint8_t align;	       /* 16, 32: else #GP(0); 0: any address */
 	bool last;	       /* the op is the last of its instruction, and not of the block */
 	bool inv;	       /* C is the inverse of CF there */
+	uint32_t x87_out;      /* what struct vcpu's x87 registers lack there (x87_state.c), 0: nothing; and what they are to lack */
+	uint32_t x87_in;       /* again once C has run */
 	uint32_t join;	       /* where to go on: offset in the block's code */
 	union {
 		const struct ir_op *op; /* for a64_eval() */
@@ -91,6 +94,7 @@ struct a64_stubs {
 	const uint8_t *link[2];	  /* called with a pointer to the block_exit behind the call */
 	const uint8_t *slow[2], *eval[2]; /* called with a pointer to the site behind the call */
 	const uint8_t *fp_enter;  /* MXCSR to FPCR (fpstate.c) */
+	const uint8_t *x87[24];	  /* enum x87_routine (x87.h) */
 };
 
 /* What info jit counts host instructions by: of the hot paths, as emitted, not as run. */
@@ -128,6 +132,15 @@ struct pa_note {
 	uint8_t how, res, a, b, imm; /* registers; b A_NONE: imm, the lowest 5 bits */
 };
 
+/* What a block knows and puts off of the x87's stack (x87_state.c). Places are those in struct vcpu, where ST(i) is at i + turn. */
+struct x87_lazy {
+	uint8_t turn;
+	uint8_t known, full; /* by place: is it known whether it is empty; is it not */
+	uint8_t tagged;	     /* ... and, of those known, what the tag in struct vcpu says */
+	uint8_t blind;	     /* but of these, whose tags were changed without a look at them */
+	bool c1, pointers;   /* to be cleared: C1; FIP, FDP and FOP */
+};
+
 struct cold {
 	uint8_t *from, *from2, *join; /* the branches to patch; where to come back */
 	uint8_t *poll;		      /* another, of an exit: the run loop has something to look at */
@@ -137,6 +150,7 @@ struct cold {
 	struct block_exit *exit;
 	uint64_t note;		      /* of the branch, for stub.checked */
 	bool inv;		      /* what C was at the branch; it is the same again at the join */
+	struct x87_lazy x87;
 	uint16_t vin, vdirty, vload;  /* XMM registers in V registers, not yet written back; to have at the join */
 	uint8_t *resume;	      /* fpstate.c: where to go on if there was nothing to do */
 	uint8_t *redo;		      /* fprun.c: the code that does the run again */
@@ -173,6 +187,7 @@ struct mark {
 	uint16_t obs;
 	int32_t off, next_off;
 	uint16_t vin, vdirty, vzero;
+	struct x87_lazy x87;
 	bool inv, fp_ready;
 	struct class_counts count;
 	uint8_t class, *class_from;
@@ -193,6 +208,7 @@ struct emitter {
 	unsigned pa_at;		     /* the op that made them */
 	uint16_t vin, vdirty;	     /* XMM registers in V registers; those not written back */
 	uint16_t vzero;		     /* their upper halves (YMM) are known to be zero */
+	struct x87_lazy x87;
 	bool fp_ready;		     /* FPCR and FPSR are the guest's */
 	uint32_t pool, busy, held;   /* temporaries' registers; those in use by the current op; by the group */
 	uint8_t t_reg[IR_MAX_TEMPS]; /* register holding temporary n, or A_NONE: in its home slot */
@@ -308,6 +324,14 @@ void xmm_flush(struct emitter *c, bool forget); /* all changed ones to struct vc
 bool a64_fp_leave(struct vcpu *cpu); /* FPSR to MXCSR, FPCR as C has it; was it the guest's? */
 void a64_fp_enter(struct vcpu *cpu);
 void a64_make_fp_stub(struct a64 *x, struct codebuf *cb);
+/* x87_state.c */
+uint32_t x87_owed(const struct x87_lazy *l);	       /* struct a64_site.x87_out, x87_in */
+uint32_t x87_kept(const struct x87_lazy *l);
+void x87_settle(struct emitter *c);		       /* struct vcpu has all of the x87 from here on */
+void a64_x87_out(struct vcpu *cpu, uint32_t owed);     /* the same from C */
+void a64_x87_in(struct vcpu *cpu, uint32_t kept);      /* and back to how the block's code has the registers */
+void cold_one(struct emitter *c, struct cold *k);      /* leave: the interpreter does the instruction */
+void a64_make_x87(struct a64 *x, struct codebuf *cb);  /* x87_math.c */
 /* stubs.c */
 void a64_make_stubs(struct a64 *x, struct codebuf *cb);
 /* slow.c */

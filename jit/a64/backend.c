@@ -45,6 +45,7 @@ static enum vm_err a64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 		return r;
 	}
 	x->cpu = cpu;
+	cpu->x87_on_host = true; /* as far as that goes: no pointers where nothing faulted */
 	x->feat = host_without(host_detect(), opt->host_mask);
 	x->opts_off = opt->opts_off;
 	x->eval.cpu = cpu;
@@ -52,6 +53,7 @@ static enum vm_err a64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	code_mem_open(&x->mem, CODE_HOT, &cb);
 	a64_make_stubs(x, &cb);
 	a64_make_fp_stub(x, &cb);
+	a64_make_x87(x, &cb);
 	code_mem_commit(&x->mem, CODE_HOT, &cb);
 	code_mem_keep(&x->mem);
 	*priv = x;
@@ -84,6 +86,7 @@ static void begin(struct emitter *c, struct a64 *x, struct block *blk, const str
 	c->counting = true;
 	c->fp_ready = false;
 	c->vin = c->vdirty = c->vzero = 0;
+	memset(&c->x87, 0, sizeof(c->x87));
 	c->pool = c->code64 ? 0xFF : 0xFFFF;
 	c->ip_temp = ir->term.kind == TERM_IND && IR_KIND(ir->term.val) == IR_KIND_T ? IR_NUM(ir->term.val) % IR_MAX_TEMPS : A_NONE;
 	c->obs = IRF_ALL;
@@ -109,6 +112,7 @@ void mark(const struct emitter *c, struct mark *m)
 	m->vin = c->vin;
 	m->vdirty = c->vdirty;
 	m->vzero = c->vzero;
+	m->x87 = c->x87;
 	m->fp_ready = c->fp_ready;
 	m->count = c->count;
 	m->class = c->class;
@@ -133,6 +137,7 @@ void take_back(struct emitter *c, const struct mark *m)
 	c->vin = m->vin;
 	c->vdirty = m->vdirty;
 	c->vzero = m->vzero;
+	c->x87 = m->x87;
 	c->fp_ready = m->fp_ready;
 	c->count = m->count;
 	c->class = m->class;
@@ -202,6 +207,7 @@ static void emit_cold(struct emitter *c)
 		c->vin = c->cold[i].vin; /* whatever it lowers begins with these */
 		c->vdirty = c->cold[i].vdirty;
 		c->vzero = 0;
+		c->x87 = c->cold[i].x87;
 		c->pa.on = false;
 		c->cold[i].emit(c, &c->cold[i]);
 	}

@@ -230,6 +230,8 @@ struct a64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kin
 	s->kind = (uint8_t)kind;
 	s->inv = c->inv;
 	s->imm = o->imm;
+	s->x87_out = x87_owed(&c->x87);
+	s->x87_in = x87_kept(&c->x87);
 	s->last = o + 1 < c->ir->op + c->ir->nops && o[1].op == IR_INSN && o[1].aux;
 	return s;
 }
@@ -270,6 +272,7 @@ struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct c
 	k->pa = c->pa;
 	k->vin = k->vload = c->vin;
 	k->vdirty = c->vdirty;
+	k->x87 = c->x87;
 	memcpy(k->reg_t, c->reg_t, sizeof(k->reg_t));
 	return k;
 }
@@ -293,9 +296,16 @@ void cold_eval(struct emitter *c, struct cold *k)
 /* The op runs in C. Its temporaries are in their homes and stay there. */
 void lower_eval(struct emitter *c, const struct ir_op *o)
 {
+	struct a64_site *s;
+
 	spill_temps(c);
 	xmm_flush(c, true);
 	pa_settle(c);
 	flags_carry(c);
-	call_site(c, c->x->stub.eval[c->code64], eval_site(c, o));
+	s = eval_site(c, o);
+	if (o->op == IR_NATIVE || o->op == IR_HELPER) { /* it may change the x87's registers */
+		s->x87_in = 0;
+		memset(&c->x87, 0, sizeof(c->x87));
+	}
+	call_site(c, c->x->stub.eval[c->code64], s);
 }

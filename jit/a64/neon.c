@@ -188,7 +188,7 @@ bool lower_native(struct emitter *c, const struct ir_op *o)
 	struct neon p = {.c = c, .o = o, .in = in, .arg = r->arg};
 
 	p.ymm = is_ymm(in);
-	if (!in->map && in->opcode >= 0xD8)
+	if (!in->map && in->opcode >= 0x9B)
 		return lower_x87(c, o);
 	if (!r->fn || in->id >= INSN_COUNT || (p.ymm && !r->ymm))
 		return false;

@@ -148,6 +148,8 @@ static unsigned access_slowly(struct vcpu *cpu, struct a64_frame *f)
 
 	f->join = s->blk->code + s->join;
 	set_rip(cpu, s, s->off);
+	if (s->kind == SITE_ONE)
+		return 1 + RUN_ONE;
 	/* In 64-bit code an address that is not in canonical form is #GP(0), or #SS(0) through the stack segment. */
 	if (!canonical(s, gla)) {
 		cpu_raise(cpu, s->sreg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL, 0);
@@ -175,6 +177,8 @@ unsigned a64_slow(struct vcpu *cpu, struct a64_frame *f)
 	x = access_slowly(cpu, f);
 	if (live && !x)
 		a64_fp_enter(cpu);
+	if (x)
+		a64_x87_out(cpu, f->site->x87_out);
 	if (x && f->site->inv)
 		f->nzcv ^= NZCV_C; /* leaving: C is the carry */
 	return x;
@@ -194,6 +198,7 @@ unsigned a64_eval(struct vcpu *cpu, struct a64_frame *f)
 	e->off = (unsigned)s->off;
 	e->t = f->t;
 	a64_flags_out(cpu);
+	a64_x87_out(cpu, s->x87_out);
 	set_rip(cpu, s, s->off);
 	x = eval_op(e, s->op);
 	a64_flags_in(cpu);
@@ -204,6 +209,7 @@ unsigned a64_eval(struct vcpu *cpu, struct a64_frame *f)
 		set_rip(cpu, s, s->next_off);
 		return 1 + RUN_LOOKUP;
 	}
+	a64_x87_in(cpu, s->x87_in);
 	if (live)
 		a64_fp_enter(cpu);
 	return 0;

@@ -228,6 +228,7 @@ void lower_term(struct emitter *c)
 	if (!(c->obs & IRF_PA))
 		c->pa.on = false;
 	xmm_flush(c, false);
+	x87_settle(c);
 	count(c);
 	switch (t->kind) {
 	case TERM_JMP:

@@ -1,256 +1,471 @@
 /*
- * x87.c - the x87 instructions that need no rounding, in the block: loads, stores to registers, exchanges, signs, 0 and 1.
+ * x87.c - x87 instructions in the block: loads, stores, arithmetic and comparisons of normal numbers and zeros.
  *
- * NATIVE says that the unit is there, all exceptions are masked and none is pending. The registers stay in struct vcpu, in stack
- * order, so that pushing and popping moves them. What meets an empty or a full register, a denormal, a NaN, an infinity or a zero in
- * memory is C's (cpu/fpu/x87*.c), before anything has been changed. NZCV is not touched. Source: Intel SDM Vol. 1 8.1, 8.3; Vol. 2.
+ * NATIVE says that the unit is there, all exceptions are masked and none is pending. The registers are in struct vcpu; where, and what is put
+ * off, x87_state.c tells. Arithmetic is in routines that all blocks share (x87_math.c); what they turn away C does (cpu/fpu/x87*.c),
+ * before anything has been changed. NZCV is not touched but by FCOMI and its like. Source: Intel SDM Vol. 1 8.1, 8.3; Vol. 2.
  */
+#include "jit/a64/x87.h"
 #include "jit/a64/neon.h"
 
-#define TOP_AT 11
-#define C1 (1u << 9)
+#define HOST_AT 7 /* register with the host address a store goes to: no routine for stores uses it */
 
 struct x87 {
 	struct emitter *c;
 	const struct ir_op *o;
 	const struct insn *in;
+	struct x87_form f;
 	struct a64_site *site;
-	unsigned fsw, top, tags; /* registers; bit i of @tags is ST(i)'s */
-	unsigned lo, hi;	 /* a value to be pushed: significand, sign and exponent */
-	unsigned first;		 /* of its cold paths */
+	unsigned first; /* of its cold paths */
 };
 
-static int32_t st_at(unsigned i)
+/* Memory operands, by opcode: what the arithmetic of D8, DA, DC, DE takes */
+static bool arith_form(const struct insn *in, struct x87_form *f, unsigned ext)
 {
-	return ENV(fpu.st) + 16 * (int32_t)(i & 7);
+	bool mem = in->has_mem, back = !mem && (in->opcode == 0xDC || in->opcode == 0xDE);
+
+	f->from = !mem ? FROM_ST : in->opcode & 2 ? FROM_INT : FROM_FLOAT;
+	f->size = in->opcode == 0xDC ? 8 : in->opcode == 0xDE ? 2 : 4;
+	f->full = (uint8_t)(1 | (mem ? 0 : 1 << f->i));
+	if (!mem && in->opcode == 0xDA) { /* FCMOVcc, FUCOMPP */
+		f->what = X_COMPARE;
+		f->pops = 2;
+		f->full = 3;
+		return in->modrm == 0xE9;
+	}
+	if (ext == 2 || ext == 3) {
+		f->what = X_COMPARE;
+		f->pops = (uint8_t)(ext - 2);
+		if (!mem && in->opcode == 0xDE)
+			f->pops = (uint8_t)(ext - 1);
+		return ext == 2 || mem || in->opcode != 0xDE || in->modrm == 0xD9;
+	}
+	f->what = X_ARITH;
+	f->op = (uint8_t)ext;
+	f->dest = back ? f->i : 0;
+	f->pops = !mem && in->opcode == 0xDE;
+	return true;
 }
 
-/* To C if @r is zero, or with @nonzero if it is not. */
-static void unless(struct x87 *x, bool nonzero, unsigned r)
+/* D9, DB, DD, DF with memory */
+static bool memory_form(const struct insn *in, struct x87_form *f, unsigned ext)
 {
-	struct cold *k = new_cold(x->c, cold_eval);
+	bool ints = in->opcode & 2;
 
+	f->from = ints ? FROM_INT : FROM_FLOAT;
+	f->size = in->opcode == 0xDD ? 8 : in->opcode == 0xDF ? 2 : 4;
+	f->what = ints ? X_STORE_INT : X_STORE;
+	f->full = 1;
+	switch (ext) {
+	case 0:
+		f->what = X_LOAD;
+		break;
+	case 1: /* FISTTP */
+		f->what = X_STORE_INT;
+		f->op = 1;
+		f->pops = 1;
+		return in->opcode != 0xD9;
+	case 2:
+		return true;
+	case 3:
+		f->pops = 1;
+		return true;
+	case 5: /* FLDCW, FLD m80, FILD m64 */
+		f->what = in->opcode == 0xD9 ? X_LOAD_CW : X_LOAD;
+		f->from = in->opcode == 0xDB ? FROM_M80 : FROM_INT;
+		f->size = 8;
+		if (in->opcode == 0xDD)
+			return false;
+		break;
+	case 7: /* FNSTCW, FSTP m80, FNSTSW, FISTP m64 */
+		f->what = in->opcode == 0xDB ? X_STORE : in->opcode == 0xDF ? X_STORE_INT : X_WORD;
+		f->from = in->opcode == 0xDB ? FROM_M80 : FROM_INT;
+		f->size = 8;
+		f->pops = 1;
+		if (f->what == X_WORD) {
+			f->op = in->opcode == 0xDD;
+			f->pops = f->full = 0;
+		}
+		return true;
+	default:
+		return false;
+	}
+	f->full = 0;
+	f->push = f->what == X_LOAD;
+	return true;
+}
+
+static bool d9_form(const struct insn *in, struct x87_form *f, unsigned ext)
+{
+	switch (ext) {
+	case 0:
+		f->what = X_LOAD;
+		f->full = (uint8_t)(1 << f->i);
+		f->push = true;
+		return true;
+	case 1:
+		f->what = X_EXCHANGE;
+		f->full = (uint8_t)(1 | 1 << f->i);
+		return true;
+	}
+	f->full = 1;
+	switch (in->modrm) {
+	case 0xD0:
+		f->what = X_NOTHING;
+		f->full = 0;
+		return true;
+	case 0xE0: case 0xE1:
+		f->what = X_SIGN;
+		f->op = in->modrm == 0xE0;
+		return true;
+	case 0xE4:
+		f->what = X_COMPARE;
+		f->from = FROM_ZERO;
+		return true;
+	case 0xE8: case 0xEE:
+		f->what = X_LOAD;
+		f->from = in->modrm == 0xE8 ? FROM_ONE : FROM_ZERO;
+		f->full = 0;
+		f->push = true;
+		return true;
+	}
+	return false;
+}
+
+/* DB, DD, DF without memory */
+static bool other_form(const struct insn *in, struct x87_form *f, unsigned ext)
+{
+	f->full = (uint8_t)(1 | 1 << f->i);
+	f->what = X_COMPARE;
+	switch (in->opcode << 4 | ext) {
+	case 0xDB5: case 0xDB6:
+		f->eflags = true;
+		return true;
+	case 0xDF5: case 0xDF6:
+		f->eflags = true;
+		f->pops = 1;
+		return true;
+	case 0xDD4:
+		return true;
+	case 0xDD5:
+		f->pops = 1;
+		return true;
+	case 0xDD2: case 0xDD3:
+		f->what = X_STORE;
+		f->full = 1;
+		f->pops = ext == 3;
+		return true;
+	case 0xDF4:
+		f->what = X_WORD;
+		f->from = FROM_ST;
+		f->op = 1;
+		f->full = 0;
+		return in->modrm == 0xE0;
+	}
+	return false;
+}
+
+bool x87_form(const struct insn *in, struct x87_form *f)
+{
+	unsigned ext = in->modrm >> 3 & 7;
+
+	*f = (struct x87_form){.from = FROM_ST, .i = in->modrm & 7};
+	if (in->map)
+		return false;
+	if (in->opcode == 0x9B) { /* FWAIT: nothing is pending */
+		f->what = X_NOTHING;
+		return true;
+	}
+	if (in->opcode < 0xD8 || in->opcode > 0xDF)
+		return false;
+	if (!(in->opcode & 1))
+		return arith_form(in, f, ext);
+	if (in->has_mem)
+		return memory_form(in, f, ext);
+	return in->opcode == 0xD9 ? d9_form(in, f, ext) : other_form(in, f, ext);
+}
+
+/* Offset in struct vcpu of ST(i) */
+static int32_t st(const struct x87 *x, unsigned i)
+{
+	return x87_place(i + x->c->x87.turn);
+}
+
+static struct cold *aside(struct x87 *x)
+{
+	struct cold *k = new_cold(x->c, x->f.what == X_LOAD_CW ? cold_one : cold_eval);
+
+	if (x->f.eflags)
+		k->inv = false; /* its flags come back */
 	k->site = x->site;
-	k->from = a_cbz_fwd(&x->c->cb, nonzero, 8, r);
+	return k;
 }
 
-static void begin(struct x87 *x)
+/* To C if @r is not zero. */
+static void unless_done(struct x87 *x, unsigned r)
+{
+	struct cold *k = aside(x);
+
+	k->from = a_cbz_fwd(&x->c->cb, true, 4, r);
+}
+
+static void call(struct x87 *x, enum x87_routine r)
+{
+	a_bl(&x->c->cb, x->c->x->stub.x87[r]);
+}
+
+/* @sig, @se = ST(i) */
+static void get(struct x87 *x, unsigned sig, unsigned se, unsigned i)
+{
+	env_load(x->c, 8, sig, st(x, i));
+	env_load(x->c, 2, se, st(x, i) + 8);
+}
+
+static void put80(struct x87 *x, unsigned sig, unsigned se, int32_t at)
+{
+	env_store(x->c, 8, sig, at);
+	env_store(x->c, 8, se, at + 8);
+}
+
+/* The memory operand of @size bytes: register with the linear address, X_S2 to be added. Temporaries stay in their homes. */
+static unsigned operand(struct x87 *x, unsigned size, bool write)
+{
+	struct emitter *c = x->c;
+	struct cold *k;
+	unsigned a;
+
+	spill_temps(c);
+	a = address(c, &x->o->m);
+	k = aside(x);
+	k->from = emit_probe(c, a, size, x->o->m.idx, write, 0);
+	for (unsigned r = 0; r < 16; r++)
+		if (c->reg_t[r] != 0xFF) {
+			c->t_reg[c->reg_t[r]] = A_NONE;
+			c->reg_t[r] = 0xFF;
+		}
+	if (write)
+		a_add(&c->cb, A_ADD, 8, HOST_AT, a, X_S2, A_LSL, 0);
+	return a;
+}
+
+/* X2, W3 = the operand besides ST(0) */
+static void second(struct x87 *x, bool check)
 {
 	struct codebuf *cb = &x->c->cb;
+	unsigned a, size = x->f.size;
 
-	x->fsw = scratch(x->c);
-	x->top = scratch(x->c);
-	x->tags = scratch(x->c);
-	env_load(x->c, 2, x->fsw, ENV(fpu.fsw));
-	env_load(x->c, 1, x->tags, ENV(fpu.ftw));
-	a_ubfx(cb, 4, x->top, x->fsw, TOP_AT, 3);
-	a_logic(cb, A_ORR, 4, x->tags, x->tags, x->tags, A_LSL, 8);
-	a_two(cb, A_LSRV, 4, x->tags, x->tags, x->top);
-}
-
-static void must_be(struct x87 *x, bool full, unsigned i)
-{
-	a_ubfx(&x->c->cb, 4, X_S, x->tags, i & 7, 1);
-	unless(x, !full, X_S);
-}
-
-/* FIP, or FDP of the address in @r: outside 64-bit code with the selector above */
-static void pointer(struct x87 *x, unsigned r, unsigned seg, int32_t to)
-{
-	struct codebuf *cb = &x->c->cb;
-
-	if (!x->c->code64) {
-		env_load(x->c, 2, X_S2, (int32_t)(offsetof(struct vcpu, seg) + seg % SEG_COUNT * sizeof(struct seg) + offsetof(struct seg, sel)));
-		a_mov(cb, 4, r, r);
-		a_logic(cb, A_ORR, 8, r, r, X_S2, A_LSL, 32);
+	switch (x->f.from) {
+	case FROM_ST:
+		get(x, 2, 3, x->f.i);
+		break;
+	case FROM_FLOAT:
+		a = operand(x, size, false);
+		a_ldr_reg(cb, size, 2, a, X_S2);
+		call(x, size == 4 ? X87_GET32 : X87_GET64);
+		if (check)
+			unless_done(x, 4);
+		break;
+	case FROM_INT:
+		a = operand(x, size, false);
+		a_ldr_reg(cb, size, 2, a, X_S2);
+		if (size < 8)
+			a_sext(cb, 8, 2, 2, size);
+		call(x, X87_INT);
+		break;
+	case FROM_M80:
+		a = operand(x, 10, false);
+		a_add(cb, A_ADD, 8, X_S2, a, X_S2, A_LSL, 0);
+		a_ldr(cb, 8, 2, X_S2, 0);
+		a_ldr(cb, 2, 3, X_S2, 8);
+		break;
+	default:
+		a_movi(cb, 2, x->f.from == FROM_ONE ? 1ull << 63 : 0);
+		a_movi(cb, 3, x->f.from == FROM_ONE ? 0x3FFF : 0);
 	}
-	env_store(x->c, 8, r, to);
 }
 
-/* FSW with C1 clear and TOP as it is in x->top; FIP, FOP. */
-static void finish(struct x87 *x, bool top)
+static void load(struct x87 *x)
 {
-	struct codebuf *cb = &x->c->cb;
-	int64_t off = x->c->off;
+	struct emitter *c = x->c;
 
-	a_logici(cb, A_AND, 4, x->fsw, x->fsw, ~C1);
-	if (top)
-		a_bfi(cb, 4, x->fsw, x->top, TOP_AT, 3);
-	env_store(x->c, 2, x->fsw, ENV(fpu.fsw));
-	a_movi(cb, X_S, (x->in->opcode & 7u) << 8 | x->in->modrm);
-	env_store(x->c, 2, X_S, ENV(fpu.fop));
-	env_load(x->c, 8, X_S, ENV(ip_base));
-	if (!a_addi(cb, A_ADD, 8, X_S, X_S, (uint64_t)off) && !a_addi(cb, A_SUB, 8, X_S, X_S, (uint64_t)-off)) {
-		a_movi(cb, X_S2, (uint64_t)off);
-		a_add(cb, A_ADD, 8, X_S, X_S, X_S2, A_LSL, 0);
+	if (x->f.from == FROM_ST) {
+		a_vldr(&c->cb, 16, 0, X_CPU, st(x, x->f.i));
+		a_vstr(&c->cb, 16, 0, X_CPU, st(x, 7));
+	} else {
+		second(x, true);
+		put80(x, 2, 3, st(x, 7)); /* which becomes ST(0) */
 	}
-	pointer(x, X_S, SEG_CS, ENV(fpu.fip));
-	for (; x->first < x->c->ncold; x->first++)
-		if (x->c->cold[x->first].site == x->site)
-			x->c->cold[x->first].join = cb->p;
+	c->x87.c1 = true;
 }
 
-/* The tag of physical register x->top becomes @full; uses X_S, X_S2 */
-static void set_tag(struct x87 *x, unsigned i, bool full)
+static void store(struct x87 *x)
 {
 	struct codebuf *cb = &x->c->cb;
 
-	a_addi(cb, A_ADD, 4, X_S, x->top, i & 7);
-	a_logici(cb, A_AND, 4, X_S, X_S, 7);
-	a_movi(cb, X_S2, 1);
-	a_two(cb, A_LSLV, 4, X_S2, X_S2, X_S);
-	env_load(x->c, 1, X_S, ENV(fpu.ftw));
-	a_logic(cb, full ? A_ORR : A_BIC, 4, X_S, X_S, X_S2, A_LSL, 0);
-	env_store(x->c, 1, X_S, ENV(fpu.ftw));
-}
-
-/* ST(0) = x->lo, x->hi; the others move up. */
-static void push(struct x87 *x)
-{
-	struct codebuf *cb = &x->c->cb;
-
-	for (unsigned i = 0; i < 7; i++)
-		a_vldr(cb, 16, i, X_CPU, st_at(i));
-	for (unsigned i = 0; i < 7; i++)
-		a_vstr(cb, 16, i, X_CPU, st_at(i + 1));
-	env_store(x->c, 8, x->lo, st_at(0));
-	env_store(x->c, 8, x->hi, st_at(0) + 8);
-	a_addi(cb, A_ADD, 4, x->top, x->top, 7);
-	a_logici(cb, A_AND, 4, x->top, x->top, 7);
-	set_tag(x, 0, true);
-	finish(x, true);
-}
-
-/* FLD ST(i) */
-static void load_register(struct x87 *x, unsigned i)
-{
-	begin(x);
-	must_be(x, true, i);
-	must_be(x, false, 7);
-	x->lo = scratch(x->c);
-	x->hi = scratch(x->c);
-	env_load(x->c, 8, x->lo, st_at(i));
-	env_load(x->c, 2, x->hi, st_at(i) + 8);
-	push(x);
-}
-
-/* FLD1, FLDZ */
-static void constant(struct x87 *x, bool one)
-{
-	begin(x);
-	must_be(x, false, 7);
-	x->lo = scratch(x->c);
-	x->hi = scratch(x->c);
-	a_movi(&x->c->cb, x->lo, one ? 1ull << 63 : 0);
-	a_movi(&x->c->cb, x->hi, one ? 0x3FFF : 0);
-	push(x);
-}
-
-/* FLD m32, m64: normal numbers */
-static void load_memory(struct x87 *x, unsigned w)
-{
-	unsigned bits = 8 * w, mant = w == 4 ? 23 : 52, exps = w == 4 ? 8 : 11, seg = x->in->mem.seg, a;
-	struct codebuf *cb = &x->c->cb;
-
-	a = probe(x->c, x->o, SITE_VLD, IR_NONE, 0);
-	x->lo = scratch(x->c);
-	x->hi = scratch(x->c);
-	a_ldr_reg(cb, w, x->lo, a, X_S2);
-	begin(x);
-	must_be(x, false, 7);
-	a_ubfx(cb, 8, x->hi, x->lo, mant, exps);
-	unless(x, false, x->hi);
-	a_addi(cb, A_ADD, 4, X_S, x->hi, 1);
-	a_shifti(cb, A_LSR, 4, X_S, X_S, exps);
-	unless(x, true, X_S);
-	a_addi(cb, A_ADD, 4, x->hi, x->hi, 0x3000); /* the bias 16383 for 1023 or 127: 3C00h, 3F80h */
-	a_addi(cb, A_ADD, 4, x->hi, x->hi, w == 4 ? 0xF80 : 0xC00);
-	a_ubfx(cb, 8, X_S, x->lo, bits - 1, 1);
-	a_bfi(cb, 4, x->hi, X_S, 15, 1);
-	a_shifti(cb, A_LSL, 8, x->lo, x->lo, 63 - mant);
-	a_logici(cb, A_ORR, 8, x->lo, x->lo, 1ull << 63);
-	env_load(x->c, 8, X_S, (int32_t)(offsetof(struct vcpu, seg) + seg % SEG_COUNT * sizeof(struct seg) + offsetof(struct seg, base)));
-	a_add(cb, A_SUB, 8, X_S, a, X_S, A_LSL, 0);
-	pointer(x, X_S, seg, ENV(fpu.fdp));
-	push(x);
-}
-
-/* FST, FSTP ST(i) */
-static void store_register(struct x87 *x, unsigned i, bool pop)
-{
-	struct codebuf *cb = &x->c->cb;
-
-	begin(x);
-	must_be(x, true, 0);
-	a_vldr(cb, 16, 0, X_CPU, st_at(0));
-	if (!pop) {
-		a_vstr(cb, 16, 0, X_CPU, st_at(i));
-		set_tag(x, i, true);
-		finish(x, false);
+	x->c->x87.c1 = true;
+	if (x->f.from == FROM_ST) {
+		if (!x->f.i)
+			return;
+		a_vldr(cb, 16, 0, X_CPU, st(x, 0));
+		a_vstr(cb, 16, 0, X_CPU, st(x, x->f.i));
 		return;
 	}
-	for (unsigned n = 1; n < 8; n++)
-		if (n != i)
-			a_vldr(cb, 16, n, X_CPU, st_at(n));
-	for (unsigned n = 1; n < 8; n++)
-		a_vstr(cb, 16, n == i ? 0 : n, X_CPU, st_at(n - 1));
-	a_vstr(cb, 16, 0, X_CPU, st_at(7));
-	if (i)
-		set_tag(x, i, true);
-	set_tag(x, 0, false);
-	a_addi(cb, A_ADD, 4, x->top, x->top, 1);
-	finish(x, true);
+	operand(x, x->f.from == FROM_M80 ? 10 : x->f.size, true);
+	get(x, 0, 1, 0);
+	if (x->f.from == FROM_M80) {
+		a_str(cb, 8, 0, HOST_AT, 0);
+		a_str(cb, 2, 1, HOST_AT, 8);
+		return;
+	}
+	call(x, x->f.size == 4 ? X87_PUT32 : X87_PUT64);
+	unless_done(x, 2);
+	a_str(cb, x->f.size, 0, HOST_AT, 0);
+	x->c->x87.c1 = false;
 }
 
-static void exchange(struct x87 *x, unsigned i)
+static void store_int(struct x87 *x)
 {
 	struct codebuf *cb = &x->c->cb;
 
-	begin(x);
-	must_be(x, true, 0);
-	must_be(x, true, i);
-	a_vldr(cb, 16, 0, X_CPU, st_at(0));
-	a_vldr(cb, 16, 1, X_CPU, st_at(i));
-	a_vstr(cb, 16, 1, X_CPU, st_at(0));
-	a_vstr(cb, 16, 0, X_CPU, st_at(i));
-	finish(x, false);
+	operand(x, x->f.size, true);
+	get(x, 0, 1, 0);
+	a_movi(cb, 3, 8 * x->f.size);
+	call(x, x->f.op ? X87_TRUNCATE : X87_TO_INT);
+	unless_done(x, 2);
+	a_str(cb, x->f.size, 0, HOST_AT, 0);
+	x->c->x87.c1 = false;
+}
+
+static void exchange(struct x87 *x)
+{
+	struct codebuf *cb = &x->c->cb;
+
+	a_vldr(cb, 16, 0, X_CPU, st(x, 0));
+	a_vldr(cb, 16, 1, X_CPU, st(x, x->f.i));
+	a_vstr(cb, 16, 1, X_CPU, st(x, 0));
+	a_vstr(cb, 16, 0, X_CPU, st(x, x->f.i));
+	x->c->x87.c1 = true;
 }
 
 /* FCHS, FABS */
-static void sign(struct x87 *x, bool change)
+static void sign(struct x87 *x)
+{
+	env_load(x->c, 1, X_S, st(x, 0) + 9);
+	a_logici(&x->c->cb, x->f.op ? A_EOR : A_AND, 4, X_S, X_S, x->f.op ? 0x80 : 0x7F);
+	env_store(x->c, 1, X_S, st(x, 0) + 9);
+	x->c->x87.c1 = true;
+}
+
+static void arith(struct x87 *x)
 {
 	struct codebuf *cb = &x->c->cb;
+	unsigned op = x->f.op;
 
-	begin(x);
-	must_be(x, true, 0);
-	env_load(x->c, 1, X_S, st_at(0) + 9);
-	a_logici(cb, change ? A_EOR : A_AND, 4, X_S, X_S, change ? 0x80 : 0x7F);
-	env_store(x->c, 1, X_S, st_at(0) + 9);
-	finish(x, false);
+	if (op == 7 && x->f.from == FROM_ST) {
+		get(x, 0, 1, x->f.i);
+		get(x, 2, 3, 0);
+	} else {
+		second(x, false);
+		if (op == 7) {
+			a_mov(cb, 8, 0, 2);
+			a_mov(cb, 4, 1, 3);
+		}
+		get(x, op == 7 ? 2 : 0, op == 7 ? 3 : 1, 0);
+	}
+	if (op == 4 || op == 5) /* plus the other with its sign changed */
+		a_logici(cb, A_EOR, 4, op == 4 ? 3 : 1, op == 4 ? 3 : 1, 0x8000);
+	call(x, op >= 6 ? X87_DIV : op == 1 ? X87_MUL : X87_ADD);
+	unless_done(x, 2);
+	put80(x, 0, 1, st(x, x->f.dest));
+	x->c->x87.c1 = false;
+}
+
+static void compare(struct x87 *x)
+{
+	struct emitter *c = x->c;
+
+	second(x, false);
+	get(x, 0, 1, 0);
+	call(x, x->f.eflags ? X87_COMI : X87_COM);
+	unless_done(x, 2);
+	c->x87.c1 = x->f.eflags;
+	if (!x->f.eflags)
+		return;
+	a_movi(&c->cb, X_PF, 1); /* ordered: PF and AF are 0 */
+	a_movi(&c->cb, X_AF, 1);
+	c->inv = false;
+}
+
+/* FNSTSW, FNSTCW */
+static void word(struct x87 *x)
+{
+	struct emitter *c = x->c;
+	struct codebuf *cb = &c->cb;
+
+	if (x->f.from != FROM_ST)
+		operand(x, 2, true);
+	env_load(c, 2, X_S, x->f.op ? ENV(fpu.fsw) : ENV(fpu.fcw));
+	if (x->f.op && c->x87.c1)
+		a_logici(cb, A_AND, 4, X_S, X_S, ~X87_C1);
+	if (x->f.op && c->x87.turn) {
+		a_ubfx(cb, 4, X_S2, X_S, X87_TOP_AT, 3);
+		a_addi(cb, A_ADD, 4, X_S2, X_S2, c->x87.turn);
+		a_bfi(cb, 4, X_S, X_S2, X87_TOP_AT, 3);
+	}
+	if (x->f.from == FROM_ST)
+		a_bfi(cb, 8, host_reg(GPR_RAX), X_S, 0, 16);
+	else
+		a_str(cb, 2, X_S, HOST_AT, 0);
+}
+
+/* A word that unmasks exceptions changes the mode: the interpreter does the instruction, and the run loop goes on. */
+static void load_cw(struct x87 *x)
+{
+	struct codebuf *cb = &x->c->cb;
+	unsigned a = operand(x, 2, false), n = a == 0;
+
+	a_ldr_reg(cb, 2, n, a, X_S2);
+	a_logici(cb, A_AND, 4, X_S, n, 0x3F);
+	a_logici(cb, A_EOR, 4, X_S, X_S, 0x3F);
+	unless_done(x, X_S);
+	a_logici(cb, A_AND, 4, n, n, 0x1F00);
+	a_logici(cb, A_ORR, 4, n, n, 0x7F);
+	env_store(x->c, 2, n, ENV(fpu.fcw));
+}
+
+/* The routines use these; what of the instruction's temporaries is in them goes home first. */
+static void body(struct x87 *x)
+{
+	spill_temps(x->c);
+	switch (x->f.what) {
+	case X_LOAD: load(x); break;
+	case X_STORE: store(x); break;
+	case X_STORE_INT: store_int(x); break;
+	case X_EXCHANGE: exchange(x); break;
+	case X_SIGN: sign(x); break;
+	case X_ARITH: arith(x); break;
+	case X_COMPARE: compare(x); break;
+	case X_WORD: word(x); break;
+	case X_LOAD_CW: load_cw(x); break;
+	}
 }
 
 bool lower_x87(struct emitter *c, const struct ir_op *o)
 {
 	const struct insn *in = &c->ir->insns[o->imm];
-	struct x87 x = {.c = c, .o = o, .in = in, .first = c->ncold};
-	unsigned ext = in->modrm >> 3 & 7, i = in->modrm & 7;
+	struct x87 x = {.c = c, .o = o, .in = in};
 
-	if (in->map || in->opcode < 0xD9 || in->opcode > 0xDD)
+	if (!x87_form(in, &x.f) || !x87_need(c, o, &x.f))
 		return false;
-	x.site = eval_site(c, o);
-	switch (in->opcode << 4 | ext | (in->has_mem ? 8 : 0)) {
-	case 0xD90: load_register(&x, i); return true;
-	case 0xD91: exchange(&x, i); return true;
-	case 0xDD2: store_register(&x, i, false); return true;
-	case 0xDD3: store_register(&x, i, true); return true;
-	case 0xD98: load_memory(&x, 4); return true;
-	case 0xDD8: load_memory(&x, 8); return true;
-	}
-	switch (in->opcode << 8 | in->modrm) {
-	case 0xD9E0: sign(&x, true); return true;
-	case 0xD9E1: sign(&x, false); return true;
-	case 0xD9E8: constant(&x, true); return true;
-	case 0xD9EE: constant(&x, false); return true;
-	}
-	return false;
+	x.first = c->ncold;
+	x.site = x.f.what == X_LOAD_CW ? new_site(c, o, SITE_ONE) : eval_site(c, o);
+	body(&x);
+	x87_moved(c, &x.f);
+	if (x.f.what < X_WORD || (x.f.what == X_NOTHING && in->opcode == 0xD9))
+		c->x87.pointers = true;
+	x.site->x87_in = x87_kept(&c->x87);
+	for (; x.first < c->ncold; x.first++)
+		if (c->cold[x.first].site == x.site)
+			c->cold[x.first].join = c->cb.p;
+	return true;
 }
