@@ -133,10 +133,12 @@ static bool call_again(struct trace *t, const struct hist_rec *r)
 {
 	struct rec_call *x;
 
-	if (!same_way(r, &t->call) || r->to.rip != t->call.to.rip || r->b >= LINUX_CALLS || (t->plain && t->plain[r->b]))
+	if (!same_way(r, &t->call) || r->to.rip != t->call.to.rip || (r->from.rip ^ t->call.from.rip) >> 32 || r->b >= LINUX_CALLS ||
+		(t->plain && t->plain[r->b]))
 		return false;
 	x = trace_queue_rec(&t->q, sizeof(*x));
-	*x = (struct rec_call){.kind = REC_CALL, .back = CALL_OPEN, .number = (uint16_t)r->b, .insns = r->insns, .from = r->from.rip};
+	*x = (struct rec_call){.kind = REC_CALL, .back = CALL_OPEN, .number = (uint16_t)r->b, .after = (uint16_t)(r->insns - t->stamped),
+		.from = (uint32_t)r->from.rip};
 	t->open = x;
 	return true;
 }
@@ -148,15 +150,18 @@ static bool call_again(struct trace *t, const struct hist_rec *r)
 static bool back_again(struct trace *t, const struct hist_rec *r)
 {
 	struct rec_call *x = t->open;
+	uint64_t took, next;
 
-	if (!x || (uint8_t *)(x + 1) != t->q.at || !same_way(r, &t->back) || r->from.rip != t->back.from.rip ||
-		r->insns - x->insns >= SPAN_INSNS)
+	if (!x || (uint8_t *)(x + 1) != t->q.at || !same_way(r, &t->back) || r->from.rip != t->back.from.rip)
 		return false;
-	if (r->to.rip != x->from + 2 && r->to.rip != t->back.to.rip)
+	took = r->insns - t->stamped - x->after;
+	next = (t->call.from.rip & ~(uint64_t)UINT32_MAX) + x->from + 2;
+	if (took >= SPAN_INSNS || (r->to.rip != next && r->to.rip != t->back.to.rip) ||
+		(mode_code_size(r->to.mode) == 8 && (int64_t)r->b != (int32_t)r->b))
 		return false;
-	x->back = r->to.rip == x->from + 2 ? CALL_NEXT : CALL_LIKE;
-	x->took = (uint32_t)(r->insns - x->insns);
-	x->result = r->b;
+	x->back = r->to.rip == next ? CALL_NEXT : CALL_LIKE;
+	x->took = (uint16_t)took;
+	x->result = (int32_t)r->b;
 	t->open = NULL;
 	return true;
 }

@@ -20,11 +20,12 @@
 #include <stdlib.h>
 
 enum { T_GUEST = 1, T_RING, T_MODE, T_SPACE, T_LINE, T_INTERRUPTS, T_EXCEPTIONS, T_DEVICES, T_COUNT_EXC, T_COUNT_TLB,
-	T_COUNT_INSNS, T_COUNT_MIPS, T_COUNT_EXITS, T_REQUESTS, T_SYSCALLS = 0x1000 /* + number of the program's track */ };
+	T_COUNT_INSNS, T_COUNT_MIPS, T_COUNT_EXITS, T_REQUESTS, T_SYSCALLS = 32 /* + number of the program's track */ };
 
 #define MAX_SPACES 256 /* a power of two: also the hints' */
 #define MAX_OPEN 32
 #define MAX_VECTORS 256
+#define CALL_IMAGES 64 /* a power of two */
 
 struct open_slice {
 	uint64_t track, rip;
@@ -76,6 +77,12 @@ struct trace_encode {
 	uint64_t now;	      /* time of the record in hand */
 	struct pace pace;
 	struct rec_move call, back; /* the last of each kind, for struct rec_call */
+	struct call_image {   /* what such a record becomes while nothing else is going on, by hash of what it depends on */
+		uint16_t number;
+		uint8_t back;
+		uint64_t from, uuid;
+		struct pb_image packets;
+	} image[CALL_IMAGES];
 	/* of the next move */
 	struct rec_trap trap;
 	bool has_trap, fresh;
@@ -193,7 +200,7 @@ static void close_down_to(struct trace_encode *t, uint64_t ns, unsigned n)
 }
 
 /* An address of code: by name where there are symbols */
-static void note_code(struct trace_encode *t, const char *what, uint64_t at)
+static void note_code(struct trace_encode *t, enum pb_note what, uint64_t at)
 {
 	char name[128];
 
@@ -238,12 +245,12 @@ static void enter(struct trace_encode *t, const struct rec_move *r)
 	else
 		interrupt_name(t, vec, exception ? -1 : r->more, name, sizeof(name));
 	pb_event(&t->pb, t->now, EV_BEGIN, track, name);
-	note_code(t, "from", r->from_base + r->from);
-	note_code(t, "handler", r->to_base + r->to);
+	note_code(t, NOTE_FROM, r->from_base + r->from);
+	note_code(t, NOTE_HANDLER, r->to_base + r->to);
 	if (t->has_trap && t->trap.has_code)
-		pb_note(&t->pb, "error code", t->trap.code);
+		pb_note(&t->pb, NOTE_CODE, t->trap.code);
 	if (t->has_trap && t->trap.vec == 14)
-		pb_note(&t->pb, "address", t->trap.cr2);
+		pb_note(&t->pb, NOTE_ADDRESS, t->trap.cr2);
 	if (!exception) {
 		end_flow(t, r->more >= 0 && r->more < MACHINE_GSIS ? &t->irq_flow[r->more] : &t->msi_flow[vec]);
 		end_flow(t, &t->flow);
@@ -328,9 +335,9 @@ static void call(struct trace_encode *t, const struct rec_move *r)
 	s->calls++;
 	s->back = r->from + 2; /* SYSCALL, INT n; SYSENTER's way back is the guest's secret */
 	pb_event(&t->pb, t->now, EV_BEGIN, s->uuid, known ? known : name);
-	note_code(t, "from", r->from_base + r->from);
+	note_code(t, NOTE_FROM, r->from_base + r->from);
 	if (known && t->path[0])
-		pb_note_text(&t->pb, "file", t->path);
+		pb_note_text(&t->pb, NOTE_FILE, t->path);
 	pb_done(&t->pb);
 	if (known && !strcmp(known, "exit_group"))
 		s->exiting = t->exiting = true;
@@ -341,7 +348,7 @@ static void call_ends(struct trace_encode *t, const struct rec_move *r, struct s
 {
 	pb_event(&t->pb, t->now, EV_END, s->uuid, NULL);
 	if (t->linux_names && s->back && s->back == r->to)
-		pb_note_int(&t->pb, "result", mode_code_size(r->to_mode) == 8 ? r->more : (int32_t)r->more);
+		pb_note_int(&t->pb, NOTE_RESULT, mode_code_size(r->to_mode) == 8 ? r->more : (int32_t)r->more);
 	pb_done(&t->pb);
 	s->back = 0;
 	s->calls--;
@@ -452,9 +459,9 @@ static void device(struct trace_encode *t, const struct rec_access *r)
 
 	snprintf(name, sizeof(name), "%s %s", r->device, r->write ? "write" : "read");
 	pb_event(&t->pb, t->now, EV_INSTANT, T_DEVICES, name);
-	pb_note(&t->pb, "register", r->addr);
-	pb_note(&t->pb, "value", r->value);
-	pb_note(&t->pb, "bytes", r->size);
+	pb_note(&t->pb, NOTE_REGISTER, r->addr);
+	pb_note(&t->pb, NOTE_VALUE, r->value);
+	pb_note(&t->pb, NOTE_BYTES, r->size);
 	pb_done(&t->pb);
 }
 
@@ -534,32 +541,91 @@ static const struct rec_time *next_reading(const struct chunk *c, unsigned at)
 	return NULL;
 }
 
+static bool same_place(const struct rec_move *a, const struct rec_move *b)
+{
+	return a->from_mode == b->from_mode && a->to_mode == b->to_mode && a->from_base == b->from_base && a->from_cpl == b->from_cpl &&
+		a->to_cpl == b->to_cpl && a->to == b->to;
+}
+
+/* @r becomes @last: system calls to come are like it */
+static void remember(struct trace_encode *t, struct rec_move *last, const struct rec_move *r)
+{
+	if (r->what != last->what || (r->what == TR_SYSCALL && !same_place(r, last)) || (r->what == TR_SYSRET && r->to_mode != last->to_mode))
+		for (unsigned i = 0; i < CALL_IMAGES; i++)
+			t->image[i].packets.len = 0;
+	*last = *r;
+}
+
 static void full_move(struct trace_encode *t, const struct rec_move *r)
 {
 	be_at(t, r->insns);
 	move(t, r);
 	if (r->what == TR_SYSCALL)
-		t->call = *r;
+		remember(t, &t->call, r);
 	else if (r->what == TR_SYSRET)
-		t->back = *r;
+		remember(t, &t->back, r);
+}
+
+/*
+ * Will a call and its return leave everything as it is? The program runs, has no call open, and no handler is left: then its
+ * packets depend on nothing but what struct call_image tells apart. Return: its track, or NULL
+ */
+static const struct space_track *nothing_else(struct trace_encode *t)
+{
+	const struct space_track *s;
+
+	if (t->ring != t->back.to_cpl || t->mode_bits != t->back.to_mode || !t->has_space || t->space != space_of(&t->back) ||
+		t->space != space_of(&t->call) || t->nopen || t->exiting || t->fresh || t->has_trap || t->path[0])
+		return NULL;
+	s = find_track(t, t->space);
+	return s && !s->calls ? s : NULL;
+}
+
+static void two_moves(struct trace_encode *t, const struct rec_call *r, const struct rec_move *back)
+{
+	move(t, &t->call);
+	if (r->back == CALL_OPEN)
+		return;
+	pb_image_half(&t->pb);
+	be_at(t, t->call.insns + r->took);
+	move(t, back);
 }
 
 static void call_and_back(struct trace_encode *t, const struct rec_call *r)
 {
-	struct rec_move back;
+	uint64_t first, insns = t->pace.insns + r->after;
+	const struct space_track *s = r->back == CALL_OPEN ? NULL : nothing_else(t);
+	struct rec_move back = t->back;
+	struct call_image *m;
 
 	t->call.b = r->number;
-	t->call.from = r->from;
-	be_at(t, r->insns);
-	move(t, &t->call);
-	if (r->back == CALL_OPEN)
-		return;
-	back = t->back;
+	t->call.from = (t->call.from & ~(uint64_t)UINT32_MAX) | r->from;
+	t->call.insns = insns;
 	if (r->back == CALL_NEXT)
-		back.to = r->from + 2;
-	back.more = (int64_t)r->result;
-	be_at(t, r->insns + r->took);
-	move(t, &back);
+		back.to = t->call.from + 2;
+	back.more = r->result;
+	be_at(t, insns);
+	if (!s) {
+		two_moves(t, r, &back);
+		return;
+	}
+	m = &t->image[(r->number ^ r->from >> 1 ^ s->uuid << 2) & (CALL_IMAGES - 1)];
+	if (m->packets.len && m->number == r->number && m->back == r->back && m->from == t->call.from && m->uuid == s->uuid) {
+		first = t->now;
+		be_at(t, insns + r->took);
+		if (pb_image(&t->pb, &m->packets, first, t->now, back.more))
+			return;
+		t->now = t->pace.last = first;
+	}
+	m->number = r->number;
+	m->back = r->back;
+	m->from = t->call.from;
+	m->uuid = s->uuid;
+	pb_image_begin(&t->pb, &m->packets);
+	two_moves(t, r, &back);
+	pb_image_end(&t->pb);
+	if (t->exiting)
+		m->packets.len = 0;
 }
 
 static void one(struct trace_encode *t, const struct chunk *c, unsigned at)
@@ -628,8 +694,7 @@ struct trace_encode *trace_encode_new(int fd, const struct symbols *symbols, boo
 	struct trace_encode *t = calloc(1, sizeof(*t));
 
 	BUG_ON(!t);
-	t->pb.fd = fd;
-	t->pb.p = t->pb.buf;
+	pb_begin(&t->pb, fd, T_RING);
 	t->symbols = symbols;
 	t->linux_names = linux_names;
 	t->ring = -1;

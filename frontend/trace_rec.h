@@ -36,14 +36,16 @@ struct rec_move {
 
 /*
  * A system call and its way back in one, by SYSCALL or SYSENTER and their returns: all else is as in the last move of each kind,
- * and nothing happened between the two.
+ * and nothing happened between the two. A caller in
+ * other 4 GiB, or a result that does not fit, is put down in full.
  */
 enum call_back { CALL_OPEN, CALL_NEXT, CALL_LIKE }; /* not back yet; to what follows the call; to where the last full one did */
 struct rec_call {
 	uint8_t kind, back; /* enum call_back */
 	uint16_t number;
-	uint32_t took;	    /* instructions */
-	uint64_t insns, from, result;
+	uint16_t after, took; /* instructions, since the last reading of the clock */
+	uint32_t from;	    /* lower half */
+	int32_t result;
 };
 
 /* The exception that the next move is about */

@@ -11,7 +11,8 @@
 #include "cpu/mode.h"
 #include "frontend/trace_encode.h"
 
-#define CALLS 0x1000 /* the first program's track */
+#define CALLS 32 /* the first program's track */
+#define USUAL 2 /* the track of events that name none */
 #define USER 0x400000u
 #define MODE64 (MODE_PE | MODE_LMA | MODE_CODE64)
 
@@ -23,8 +24,10 @@ struct fix {
 	struct chunk c;
 	struct trace_encode *t;
 	int fd;
+	uint64_t now;
 	struct seen seen[4096];
 	unsigned n;
+	uint64_t read; /* instructions at the last reading of the clock */
 };
 
 static uint64_t varint(const uint8_t **p)
@@ -61,12 +64,13 @@ static void packet(struct fix *f, const uint8_t *p, const uint8_t *end)
 		unsigned n = field(&p, &v, &bytes);
 
 		if (n == 8)
-			s->ns = v;
+			s->ns = f->now += v; /* differences */
 		if (n != 11 && bytes)
 			p += v;
 		if (n != 11)
 			continue;
 		event = true;
+		s->track = USUAL;
 		for (const uint8_t *e = p + v; p < e;) {
 			n = field(&p, &v, &bytes);
 			if (n == 9)
@@ -118,6 +122,7 @@ static void add(struct fix *f, const void *r, size_t n)
 
 static void reading(struct fix *f, uint64_t ns, uint64_t insns)
 {
+	f->read = insns;
 	add(f, &(struct rec_time){.kind = REC_TIME, .ns = ns, .insns = insns}, sizeof(struct rec_time));
 }
 
@@ -130,9 +135,9 @@ static void move(struct fix *f, unsigned what, uint64_t insns)
 		.to_mode = MODE64, .more = 1}, sizeof(struct rec_move));
 }
 
-static void pair(struct fix *f, uint64_t insns, uint32_t took, enum call_back back)
+static void pair(struct fix *f, uint64_t insns, unsigned took, enum call_back back)
 {
-	add(f, &(struct rec_call){.kind = REC_CALL, .back = (uint8_t)back, .number = 110, .insns = insns, .took = took, .from = USER + 64,
+	add(f, &(struct rec_call){.kind = REC_CALL, .back = (uint8_t)back, .number = 110, .after = (uint16_t)(insns - f->read), .took = (uint16_t)took, .from = USER + 64,
 		.result = 1}, sizeof(struct rec_call));
 }
 
