@@ -48,7 +48,8 @@ enum {
 	A_SFRINTI = 0x1E27C000,
 	A_SFCMP = 0x1E202000, A_SFCMPE = 0x1E202010, /* flags of n, m */
 	/* between general and vector registers; with 1 << 31 a 64-bit general register */
-	A_GSCVTF = 0x1E220000, A_GFCVTZS = 0x1E380000,
+	A_GSCVTF = 0x1E220000, A_GUCVTF = 0x1E230000, A_GFCVTZS = 0x1E380000,
+	A_GFCVTZU_32 = 0x1E198000, /* times 2^32 */
 	A_GFMOV_TO = 0x1E270000, A_GFMOV_FROM = 0x1E260000 /* 1 << 31 | A_VS(1) for 64 bits */
 };
 

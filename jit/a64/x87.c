@@ -122,6 +122,9 @@ static bool d9_form(const struct insn *in, struct x87_form *f, unsigned ext)
 		f->what = X_COMPARE;
 		f->from = FROM_ZERO;
 		return true;
+	case 0xFA:
+		f->what = X_ROOT;
+		return true;
 	case 0xE8: case 0xEE:
 		f->what = X_LOAD;
 		f->from = in->modrm == 0xE8 ? FROM_ONE : FROM_ZERO;
@@ -380,6 +383,15 @@ static void arith(struct x87 *x)
 	x->c->x87.c1 = false;
 }
 
+static void square_root(struct x87 *x)
+{
+	get(x, 0, 1, 0);
+	call(x, X87_ROOT);
+	unless_done(x, 2);
+	put80(x, 0, 1, st(x, 0));
+	x->c->x87.c1 = false;
+}
+
 static void compare(struct x87 *x)
 {
 	struct emitter *c = x->c;
@@ -443,6 +455,7 @@ static void body(struct x87 *x)
 	case X_STORE_INT: store_int(x); break;
 	case X_EXCHANGE: exchange(x); break;
 	case X_SIGN: sign(x); break;
+	case X_ROOT: square_root(x); break;
 	case X_ARITH: arith(x); break;
 	case X_COMPARE: compare(x); break;
 	case X_WORD: word(x); break;

@@ -15,7 +15,7 @@
  * Routines, called with BL; registers and results: x87_math.c. All use X0..X6, X16, X17 at most, those of two operands X7, too.
  * W2 = 0 if they did it; GET W4 (others turn down what it could not get); INT and SETTLE always do.
  */
-enum x87_routine { X87_ADD, X87_MUL, X87_DIV, X87_COM, X87_COMI, X87_GET32, X87_GET64, X87_INT, X87_PUT32, X87_PUT64, X87_TO_INT,
+enum x87_routine { X87_ADD, X87_MUL, X87_DIV, X87_ROOT, X87_COM, X87_COMI, X87_GET32, X87_GET64, X87_INT, X87_PUT32, X87_PUT64, X87_TO_INT,
 	X87_TRUNCATE, X87_SETTLE /* + turn */, X87_ROUTINES = X87_SETTLE + 8 };
 _Static_assert(X87_ROUTINES <= ARRAY_SIZE(((struct a64_stubs *)0)->x87), "room for all");
 
@@ -25,7 +25,7 @@ static inline int32_t x87_place(unsigned i)
 	return ENV(fpu.st) + 16 * (int32_t)(i & 7);
 }
 
-enum x87_what { X_LOAD, X_STORE, X_STORE_INT, X_EXCHANGE, X_SIGN, X_ARITH, X_COMPARE, X_WORD, X_LOAD_CW, X_NOTHING };
+enum x87_what { X_LOAD, X_STORE, X_STORE_INT, X_EXCHANGE, X_SIGN, X_ROOT, X_ARITH, X_COMPARE, X_WORD, X_LOAD_CW, X_NOTHING };
 enum x87_from { FROM_ST, FROM_FLOAT, FROM_INT, FROM_M80, FROM_ZERO, FROM_ONE };
 
 /* An instruction that has code. */

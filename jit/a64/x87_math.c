@@ -451,6 +451,103 @@ static const uint8_t *make_div(struct codebuf *cb)
 	return at;
 }
 
+/* X4:X5 = the remainder X6:0 - X0 * X0; uses X7 */
+static void square_from(struct codebuf *cb)
+{
+	a_mul(cb, 8, 5, 0, 0);
+	a_mulh(cb, false, 7, 0, 0);
+	a_add(cb, A_SUBS, 8, 5, 3, 5, A_LSL, 0);
+	a_adc(cb, true, true, 8, 4, 6, 7);
+}
+
+/*
+ * X0 = the root of X6:X3, 2^126 or more, rounded down, X4:X5 = what is left. The host's square root is good for 52 bits, one step of Newton's
+ * method makes it the root or a neighbour. FPSR is put back. Uses X2, X7, V0
+ */
+static void root(struct codebuf *cb)
+{
+	uint8_t *enough, *more, *large;
+	const uint8_t *again;
+
+	a_mrs_fpsr(cb, 2);
+	a_v2(cb, A_GUCVTF | 1u << 31 | A_VS(1), 0, 6);
+	a_v2(cb, A_SFSQRT | A_VS(1), 0, 0);
+	a_v2(cb, A_GFCVTZU_32 | 1u << 31 | A_VS(1), 0, 0);
+	a_msr_fpsr(cb, 2);
+	square_from(cb);
+	a_extr(cb, 8, 4, 4, 5, 15); /* less than 2^78, of whatever sign */
+	a_shifti(cb, A_LSR, 8, 7, 0, 14);
+	a_two(cb, A_SDIV, 8, 4, 4, 7);
+	a_add(cb, A_ADD, 8, 0, 0, 4, A_LSL, 0);
+	square_from(cb);
+	again = codebuf_rx(cb);
+	enough = a_tbz_fwd(cb, false, 4, 63);
+	a_addi(cb, A_SUB, 8, 0, 0, 1); /* it is less: 2 X0 + 1 more are left */
+	a_add(cb, A_ADDS, 8, 5, 5, 0, A_LSL, 0);
+	a_adc(cb, false, false, 8, 4, 4, A_ZR);
+	a_add(cb, A_ADDS, 8, 5, 5, 0, A_LSL, 0);
+	a_adc(cb, false, false, 8, 4, 4, A_ZR);
+	a_addi(cb, A_ADDS, 8, 5, 5, 1);
+	a_adc(cb, false, false, 8, 4, 4, A_ZR);
+	a_b(cb, again);
+	a_here(cb, enough);
+	again = codebuf_rx(cb);
+	a_add(cb, A_SUBS, 8, 7, 5, 0, A_LSL, 0); /* and 2 X0 + 1 or more are left, if it is more */
+	a_adc(cb, true, true, 8, 2, 4, A_ZR);
+	more = a_bcc_fwd(cb, A_CC);
+	a_add(cb, A_SUBS, 8, 7, 7, 0, A_LSL, 0);
+	a_adc(cb, true, true, 8, 2, 2, A_ZR);
+	large = a_bcc_fwd(cb, A_CC);
+	a_addi(cb, A_SUBS, 8, 5, 7, 1);
+	a_adc(cb, true, true, 8, 7, 2, A_ZR);
+	enough = a_bcc_fwd(cb, A_CC);
+	a_mov(cb, 8, 4, 7);
+	a_addi(cb, A_ADD, 8, 0, 0, 1);
+	a_b(cb, again);
+	a_here(cb, enough); /* X5 has been overwritten: what is left is 2 X0 */
+	a_add(cb, A_ADDS, 8, 5, 0, 0, A_LSL, 0);
+	a_here(cb, more);
+	a_here(cb, large);
+}
+
+/* FSQRT of a positive normal number */
+static const uint8_t *make_root(struct codebuf *cb)
+{
+	struct leaf l;
+	const uint8_t *at = begin(&l, cb);
+	uint8_t *odd, *half;
+
+	a_ldr(cb, 1, 16, X_CPU, ENV(fpu.fcw) + 1);
+	turn_away(&l, a_tbz_fwd(cb, false, 0, SIGNIFICAND));
+	turn_away(&l, a_tbz_fwd(cb, true, 1, 15));
+	turn_away(&l, a_cbz_fwd(cb, false, 4, 1));
+	not_high(&l, 1, 0);
+	a_mov(cb, 8, 6, 0);
+	a_movi(cb, 3, 0);
+	odd = a_tbz_fwd(cb, false, 1, 0); /* the bias is odd, and so is this exponent: the significand counts twice */
+	a_shifti(cb, A_LSL, 8, 3, 0, 63);
+	a_shifti(cb, A_LSR, 8, 6, 0, 1);
+	a_here(cb, odd);
+	a_movi(cb, 4, 0x3FFF);
+	a_add(cb, A_ADD, 4, 1, 1, 4, A_LSL, 0);
+	a_shifti(cb, A_LSR, 4, 1, 1, 1);
+	root(cb);
+	/* more than the root is left: it is nearer to the next; never in the middle */
+	a_logic(cb, A_ORR, 8, 6, 4, 5, A_LSL, 0);
+	a_add(cb, A_SUBS, 8, A_ZR, 0, 5, A_LSL, 0);
+	a_adc(cb, true, true, 8, A_ZR, A_ZR, 4);
+	half = a_bcc_fwd(cb, A_CC);
+	a_addi(cb, A_SUBS, 8, A_ZR, 6, 0);
+	a_cset(cb, 4, A_NE);
+	odd = a_b_fwd(cb);
+	a_here(cb, half);
+	a_logic(cb, A_ORN, 8, 4, A_ZR, A_ZR, A_LSL, 0);
+	a_here(cb, odd);
+	finish(&l);
+	end(&l);
+	return at;
+}
+
 /* Turn away what is neither normal nor zero: significand @sig, exponent @e; uses W6 */
 static void number(struct leaf *l, unsigned sig, unsigned e)
 {
@@ -719,6 +816,7 @@ void a64_make_x87(struct a64 *x, struct codebuf *cb)
 	at[X87_ADD] = make_add(cb);
 	at[X87_MUL] = make_mul(cb);
 	at[X87_DIV] = make_div(cb);
+	at[X87_ROOT] = make_root(cb);
 	at[X87_COM] = make_com(cb, false);
 	at[X87_COMI] = make_com(cb, true);
 	at[X87_GET32] = make_get(cb, 4);

@@ -445,9 +445,11 @@ START_TEST(simd_float)
 	a_v2(&cb, A_GSCVTF, 1, 2);
 	a_v2(&cb, A_GSCVTF | 1u << 31 | A_VS(1), 1, 2);
 	a_v2(&cb, A_GFCVTZS | A_VS(1), 1, 2);
+	a_v2(&cb, A_GUCVTF | 1u << 31 | A_VS(1), 1, 2);
+	a_v2(&cb, A_GFCVTZU_32 | 1u << 31 | A_VS(1), 1, 2);
 	a_v2(&cb, A_GFMOV_TO, 1, 2);
 	a_v2(&cb, A_GFMOV_FROM | 1u << 31 | A_VS(1), 1, 2);
-	expect("scvtf s1, w2; scvtf d1, x2; fcvtzs w1, d2; fmov s1, w2; fmov x1, d2");
+	expect("scvtf s1, w2; scvtf d1, x2; fcvtzs w1, d2; ucvtf d1, x2; fcvtzu x1, d2, #0x20; fmov s1, w2; fmov x1, d2");
 }
 END_TEST
 
