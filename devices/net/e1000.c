@@ -8,7 +8,6 @@
 #define CTRL_SLU 0x40
 #define CTRL_RST 0x04000000u
 #define CTRL_PHY_RST 0x80000000u
-#define CTRL_VME 0x40000000u
 #define STATUS_FD 0x01
 #define STATUS_LU 0x02
 #define STATUS_1000 0x80
@@ -97,10 +96,11 @@ static void reset_mac(struct e1000 *e)
 	memset(e->s.reg, 0, sizeof(e->s.reg));
 	*e1000_reg(e, E1000_CTRL) = 0x00140240;
 	*e1000_reg(e, E1000_STATUS) = 0x80000000u | STATUS_1000 | STATUS_FD | (e->net ? STATUS_LU : 0);
+	*e1000_reg(e, E1000_VET) = 0x8100;
 	*e1000_reg(e, LEDCTL) = 0x602;
 	*e1000_reg(e, PBA) = 0x00100030;
 	*e1000_reg(e, MANC) = 0x00080000; /* resets are not blocked by a manager */
-	e->s.have = e->s.segments = e->s.popts = e->s.is_tso = e->s.is_data = 0;
+	e->s.have = e->s.segments = e->s.popts = e->s.is_tso = e->s.is_data = e->s.is_tagged = 0;
 	e->s.last_irq = 0;
 	memset(&e->s.ctx, 0, sizeof(e->s.ctx));
 	memset(&e->s.tso, 0, sizeof(e->s.tso));
@@ -116,8 +116,6 @@ static void write_ctrl(struct e1000 *e, uint32_t v)
 	}
 	if (v & CTRL_PHY_RST)
 		e1000_phy_reset(e);
-	if (v & CTRL_VME)
-		UNIMP(e->dev.log, "e1000: VLAN tags are not stripped or inserted\n");
 	*e1000_reg(e, E1000_CTRL) = v & ~(CTRL_RST | CTRL_PHY_RST);
 	if (v & CTRL_SLU && e->net)
 		*e1000_reg(e, E1000_STATUS) |= STATUS_LU;

@@ -6,8 +6,8 @@
  *	e1000_rx.c	address filter, receive descriptors
  *	e1000_phy.c	EEPROM and transceiver
  *
- * Not emulated: flow control, wake up, VLAN tags stripped or inserted, receive checksum offload (frames say so), delays of
- * single descriptors (the interrupt throttle is there).
+ * Not emulated: flow control, wake up, the checksum of whole packets (RXCSUM's PCSS) and checks of IPv6, delays of single descriptors (the
+ * interrupt throttle is there).
  *
  * Source: Intel "PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual", 317453; chapters 3 (receive and
  * transmit), 5 (EEPROM), 13 (registers).
@@ -25,6 +25,7 @@
 #define E1000_EECD 0x0010
 #define E1000_EERD 0x0014
 #define E1000_MDIC 0x0020
+#define E1000_VET 0x0038
 #define E1000_RCTL 0x0100
 #define E1000_TCTL 0x0400
 #define E1000_RDBAL 0x2800
@@ -37,6 +38,7 @@
 #define E1000_TDLEN 0x3808
 #define E1000_TDH 0x3810
 #define E1000_TDT 0x3818
+#define E1000_RXCSUM 0x5000
 #define E1000_MTA 0x5200
 #define E1000_RAL 0x5400
 #define E1000_VFTA 0x5600
@@ -50,6 +52,7 @@
 #define E1000_GOTC 0x4090
 #define E1000_TPR 0x40D0
 #define E1000_TPT 0x40D4
+#define E1000_CTRL_VME 0x40000000u
 /* interrupt causes */
 #define E1000_TXDW 0x01
 #define E1000_TXQE 0x02
@@ -75,9 +78,9 @@ struct e1000_state {
 	/* frame being transmitted */
 	struct e1000_ctx ctx, tso; /* for frames without and with segmentation */
 	struct e1000_ctx now;	   /* of the frame being segmented: tso as it was when the frame began */
-	uint8_t popts, is_tso, is_data, pad1;
+	uint8_t popts, is_tso, is_data, is_tagged;
 	uint16_t segments; /* sent of this frame */
-	uint16_t pad2;
+	uint16_t tag;	   /* VLAN tag to be put in */
 	uint32_t have; /* bytes in seg */
 	uint8_t seg[E1000_SEG];
 	uint64_t last_irq; /* ns */

@@ -4,6 +4,7 @@
  * Source: 317453, sections 3.2 (receive), 13.4.22 (RCTL), 13.5 (filters).
  */
 #include "devices/net/e1000.h"
+#include "devices/net/inet.h"
 #include <string.h>
 
 #define RCTL_EN 0x02
@@ -17,6 +18,13 @@
 #define STA_DD 0x01
 #define STA_EOP 0x02
 #define STA_IXSM 0x04 /* checksums were not looked at */
+#define STA_VP 0x08   /* a VLAN tag was taken out: it is in the descriptor */
+#define STA_TCPCS 0x20
+#define STA_IPCS 0x40
+#define ERR_TCPE 0x20
+#define ERR_IPE 0x40
+#define RXCSUM_IP 0x100
+#define RXCSUM_TU 0x200
 #define STA_PIF 0x80  /* passed the filter inexactly */
 #define RAH_VALID 0x80000000u
 
@@ -63,8 +71,24 @@ static uint32_t available(struct e1000 *e)
 	return tail >= head ? tail - head : n - head + tail;
 }
 
-/* Put the frame into as many buffers as it needs. */
-static void store(struct e1000 *e, const uint8_t *f, uint32_t len, uint32_t size)
+/* What the card says of checksums: status in the low byte, errors in the high one (3.2.3, 3.2.9) */
+static uint16_t checked(struct e1000 *e, const uint8_t *f, uint32_t len)
+{
+	uint32_t want = *e1000_reg(e, E1000_RXCSUM);
+	unsigned kind, r = 0;
+
+	if (!(want & (RXCSUM_IP | RXCSUM_TU)))
+		return STA_IXSM;
+	kind = inet_look(f, len);
+	if (want & RXCSUM_IP && kind & INET_IP)
+		r |= STA_IPCS | (kind & INET_IP_BAD ? ERR_IPE << 8 : 0u);
+	if (want & RXCSUM_TU && kind & (INET_TCP | INET_UDP) && !(kind & INET_L4_NONE))
+		r |= STA_TCPCS | (kind & INET_L4_BAD ? ERR_TCPE << 8 : 0u);
+	return (uint16_t)r;
+}
+
+/* Put the frame into as many buffers as it needs. @status: as checked(), for the last one; @tag: of STA_VP */
+static void store(struct e1000 *e, const uint8_t *f, uint32_t len, uint32_t size, uint16_t status, uint16_t tag)
 {
 	uint64_t base = *e1000_reg(e, E1000_RDBAL) | (uint64_t)*e1000_reg(e, E1000_RDBAH) << 32;
 	uint32_t n = *e1000_reg(e, E1000_RDLEN) / 16, *head = e1000_reg(e, E1000_RDH);
@@ -79,8 +103,9 @@ static void store(struct e1000 *e, const uint8_t *f, uint32_t len, uint32_t size
 		done += part;
 		pci_put16(d + 8, (uint16_t)part);
 		pci_put16(d + 10, 0);
-		d[12] = (uint8_t)(STA_DD | STA_IXSM | (done == len ? STA_EOP : 0));
-		d[13] = d[14] = d[15] = 0;
+		d[12] = (uint8_t)(STA_DD | (done == len ? STA_EOP | status : STA_IXSM));
+		d[13] = (uint8_t)(done == len ? status >> 8 : 0);
+		pci_put16(d + 14, done == len ? tag : 0);
 		pci_dma_write(&e->pci, at + 8, d + 8, 8);
 		*head = *head + 1 >= n ? 0 : *head + 1;
 		if (n != *e1000_reg(e, E1000_RDLEN) / 16)
@@ -98,14 +123,24 @@ bool e1000_receive(void *opaque, const uint8_t *frame, unsigned len)
 	struct e1000 *e = opaque;
 	uint32_t rctl = *e1000_reg(e, E1000_RCTL), size = buffer_size(rctl), n = *e1000_reg(e, E1000_RDLEN) / 16, full, causes;
 	uint8_t buf[16384];
+	uint16_t status, tag = 0;
+	bool tagged;
 
 	if (!(rctl & RCTL_EN) || !n || e->receiving || !(pci_get16(e->pci.cfg + PCI_CFG_COMMAND) & PCI_CMD_MASTER))
 		return true; /* a card that does not listen */
 	full = len < 60 ? 60 : len;
-	if (full > (rctl & RCTL_LPE ? sizeof(buf) - 4 : 1518u) || !wanted(e, frame, rctl))
+	tagged = len >= 18 && inet_be16(frame + 12) == (*e1000_reg(e, E1000_VET) & 0xFFFF);
+	if (full > (rctl & RCTL_LPE ? sizeof(buf) - 4 : tagged ? 1522u : 1518u) || !wanted(e, frame, rctl))
 		return true;
+	status = checked(e, frame, len);
 	memcpy(buf, frame, len);
 	memset(buf + len, 0, full + 4 - len); /* padding, and a checksum nobody computes */
+	if (tagged && *e1000_reg(e, E1000_CTRL) & E1000_CTRL_VME) {
+		tag = inet_be16(buf + 14);
+		status |= STA_VP;
+		memmove(buf + 12, buf + 16, full + 4 - 16);
+		full -= 4;
+	}
 	full += rctl & RCTL_SECRC ? 0 : 4;
 	if ((full + size - 1) / size > available(e)) {
 		if (available(e) < n - 1) { /* the guest will give descriptors back, and offer the frame again then */
@@ -116,7 +151,7 @@ bool e1000_receive(void *opaque, const uint8_t *frame, unsigned len)
 		return true;
 	}
 	e->receiving = true;
-	store(e, buf, full, size);
+	store(e, buf, full, size, status, tag);
 	e->receiving = false;
 	e1000_count(e, E1000_GPRC, 1);
 	e1000_count(e, E1000_TPR, 1);

@@ -7,6 +7,7 @@
  * Source: 317453, sections 3.3 (descriptors), 3.4 (ring), 3.5 (segmentation), 3.6 (checksums).
  */
 #include "devices/net/e1000.h"
+#include "devices/net/inet.h"
 #include <string.h>
 
 #define TCTL_EN 0x02
@@ -15,6 +16,7 @@
 #define CMD_TSE 0x04 /* data */
 #define CMD_RS 0x08
 #define CMD_DEXT 0x20
+#define CMD_VLE 0x40
 #define POPTS_IP 1
 #define POPTS_TCP 2
 #define TUCMD_TCP 1
@@ -24,30 +26,6 @@
 #define MAX_SEGMENTS 2048 /* of one frame; longer ones are nonsense and cut off */
 #define TX_MORE_NS 20000
 
-static uint16_t be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void put_be16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static uint16_t ones_sum(const uint8_t *p, uint32_t len)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i + 1 < len; i += 2)
-		sum += be16(p + i);
-	if (len & 1)
-		sum += (uint32_t)p[len - 1] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xFFFF) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
 /* The complement of the sum of [css, cse] (cse 0: to the end), which counts what is at @cso, goes there. */
 static void insert_sum(uint8_t *frame, uint32_t len, uint32_t css, uint32_t cso, uint32_t cse)
 {
@@ -55,7 +33,29 @@ static void insert_sum(uint8_t *frame, uint32_t len, uint32_t css, uint32_t cso,
 
 	if (css >= end || cso + 2 > len)
 		return;
-	put_be16(frame + cso, (uint16_t)~ones_sum(frame + css, end - css));
+	inet_put16(frame + cso, (uint16_t)~inet_sum(frame + css, end - css));
+}
+
+static void send_tagged(struct e1000 *e, const uint8_t *f, uint32_t len)
+{
+	uint8_t buf[E1000_SEG + 4];
+
+	if (len < 14)
+		return;
+	memcpy(buf, f, 12);
+	inet_put16(buf + 12, *e1000_reg(e, E1000_VET));
+	inet_put16(buf + 14, e->s.tag);
+	memcpy(buf + 16, f + 12, len - 12);
+	net_send(e->net, buf, len + 4);
+}
+
+/* A frame for which the driver wants a tag put in: CTRL.VME, and VLE in one of its descriptors (3.3.7, 9.2) */
+static void look_at_tag(struct e1000 *e, const uint8_t *d)
+{
+	if (!(d[11] & CMD_VLE) || !(*e1000_reg(e, E1000_CTRL) & E1000_CTRL_VME))
+		return;
+	e->s.is_tagged = 1;
+	e->s.tag = pci_get16(d + 14);
 }
 
 static void emit(struct e1000 *e, uint32_t len, const struct e1000_ctx *c)
@@ -71,7 +71,11 @@ static void emit(struct e1000 *e, uint32_t len, const struct e1000_ctx *c)
 	e1000_count(e, E1000_GPTC, 1);
 	e1000_count(e, E1000_TPT, 1);
 	e1000_count(e, E1000_GOTC, len);
-	if (e->s.reg[E1000_STATUS / 4] & 2)
+	if (!(e->s.reg[E1000_STATUS / 4] & 2))
+		return;
+	if (s->is_tagged)
+		send_tagged(e, f, len);
+	else
 		net_send(e->net, f, len);
 }
 
@@ -85,27 +89,27 @@ static void patch_header(struct e1000_state *s, uint32_t len, bool last)
 	if (c->ipcss + 20u > c->hdrlen || c->tucss + (c->tucmd & TUCMD_TCP ? 20u : 8u) > c->hdrlen)
 		return; /* headers that do not fit their own lengths go out as they are */
 	if (c->tucmd & TUCMD_IP4) {
-		put_be16(ip + 2, len - c->ipcss);
+		inet_put16(ip + 2, len - c->ipcss);
 		if (s->segments)
-			put_be16(ip + 4, be16(ip + 4) + 1u);
+			inet_put16(ip + 4, inet_be16(ip + 4) + 1u);
 	} else {
-		put_be16(ip + 4, len - c->ipcss - 40);
+		inet_put16(ip + 4, len - c->ipcss - 40);
 	}
 	if (c->tucmd & TUCMD_TCP) {
-		uint32_t seq = (uint32_t)be16(tu + 4) << 16 | be16(tu + 6);
+		uint32_t seq = (uint32_t)inet_be16(tu + 4) << 16 | inet_be16(tu + 6);
 
 		if (s->segments)
 			seq += c->mss;
-		put_be16(tu + 4, seq >> 16);
-		put_be16(tu + 6, seq);
+		inet_put16(tu + 4, seq >> 16);
+		inet_put16(tu + 6, seq);
 		if (!last)
 			tu[13] &= (uint8_t)~0x09; /* FIN and PSH belong to the last one */
 	} else {
-		put_be16(tu + 4, tu_len);
+		inet_put16(tu + 4, tu_len);
 	}
 	if (s->popts & POPTS_TCP && c->tucso + 2u <= c->hdrlen) {
-		sum = (uint32_t)be16(s->seg + c->tucso) + tu_len; /* the driver's pseudo header has no length */
-		put_be16(s->seg + c->tucso, (sum & 0xFFFF) + (sum >> 16));
+		sum = (uint32_t)inet_be16(s->seg + c->tucso) + tu_len; /* the driver's pseudo header has no length */
+		inet_put16(s->seg + c->tucso, (sum & 0xFFFF) + (sum >> 16));
 	}
 }
 
@@ -163,7 +167,7 @@ static void end_frame(struct e1000 *e)
 		emit(e, s->have, &s->ctx);
 	else if (s->have > s->now.hdrlen || !s->segments)
 		emit_segment(e, true);
-	s->have = s->segments = s->popts = s->is_tso = s->is_data = 0;
+	s->have = s->segments = s->popts = s->is_tso = s->is_data = s->is_tagged = 0;
 }
 
 static void context(struct e1000_state *s, const uint8_t *d)
@@ -185,6 +189,7 @@ static void legacy(struct e1000 *e, const uint8_t *d)
 	add_data(e, pci_get32(d) | (uint64_t)pci_get32(d + 4) << 32, pci_get16(d + 8));
 	if (!(d[11] & CMD_EOP))
 		return;
+	look_at_tag(e, d);
 	if (d[11] & CMD_IC && !s->is_tso)
 		insert_sum(s->seg, s->have, d[13], d[10], 0);
 	end_frame(e);
@@ -201,6 +206,7 @@ static void data(struct e1000 *e, const uint8_t *d)
 		s->is_tso = d[11] & CMD_TSE && s->tso.mss && s->tso.hdrlen && !s->have;
 		s->now = s->tso;
 	}
+	look_at_tag(e, d);
 	add_data(e, pci_get32(d) | (uint64_t)pci_get32(d + 4) << 32, pci_get32(d + 8) & 0xFFFFF);
 	if (d[11] & CMD_EOP)
 		end_frame(e);

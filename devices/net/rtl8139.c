@@ -8,10 +8,10 @@
 #include <string.h>
 
 #define MAR 0x08
-#define TSD 0x10
+#define TSD RTL_TSD
 #define TSAD 0x20
 #define RBSTART 0x30
-#define CR 0x37
+#define CR RTL_CR
 #define CAPR 0x38
 #define CBR 0x3A
 #define IMR 0x3C
@@ -38,9 +38,10 @@
 #define PHY_FIRST 0x6C
 #define PHY_LAST 0x84
 #define CONFIG5 0xD8
+#define ETTHR 0xEC
 
 #define CR_BUFE 0x01
-#define CR_TE 0x04
+#define CR_TE RTL_CR_TE
 #define CR_RE 0x08
 #define CR_RST 0x10
 #define TSD_OWN 0x2000u
@@ -49,8 +50,8 @@
 #define TSD_KEEP 0x003F1FFFu /* what the driver writes: size, threshold */
 #define TSD_SIZE 0x1FFFu
 #define TX_MAX 1792u
-#define INT_ROK 0x0001
-#define INT_TOK 0x0004
+#define INT_ROK RTL_INT_ROK
+#define INT_TOK RTL_INT_TOK
 #define INT_TER 0x0008
 #define INT_TIMEOUT 0x4000
 #define INT_ALL 0xE07F
@@ -91,7 +92,7 @@ static void update_irq(struct rtl8139 *r)
 	pci_irq_set(&r->pci, (get16(r, ISR) & get16(r, IMR) & INT_ALL) != 0);
 }
 
-static void cause(struct rtl8139 *r, unsigned bits)
+void rtl8139_cause(struct rtl8139 *r, unsigned bits)
 {
 	put16(r, ISR, get16(r, ISR) | bits);
 	update_irq(r);
@@ -122,7 +123,7 @@ static void timer_due(void *opaque)
 {
 	struct rtl8139 *r = opaque;
 
-	cause(r, INT_TIMEOUT);
+	rtl8139_cause(r, INT_TIMEOUT);
 	plan_timer(r);
 }
 
@@ -170,18 +171,28 @@ static bool receive(struct rtl8139 *r, const uint8_t *frame, unsigned len)
 	uint8_t buf[4 + TX_MAX + 4] = {0};
 	unsigned why, full = len < 60 ? 60 : len;
 	uint64_t now = clock_now(r->clock);
+	bool taken;
 
 	if (!(r->s.reg[CR] & CR_RE) || r->receiving || !(pci_get16(r->pci.cfg + PCI_CFG_COMMAND) & PCI_CMD_MASTER))
 		return true; /* a card that does not listen */
 	why = full > TX_MAX ? 0 : wanted(r, frame);
 	if (!why)
 		return true;
+	if (rtl8139_cp_receives(r)) {
+		memcpy(buf, frame, len);
+		r->receiving = true;
+		taken = rtl8139_cp_receive(r, buf, full);
+		r->receiving = false;
+		if (!taken)
+			timer_arm(&r->next, now + AGAIN_NS);
+		return taken;
+	}
 	if (now < r->s.wire_free) {
 		timer_arm(&r->next, r->s.wire_free);
 		return false;
 	}
 	if (full + 8 >= ring_size(r) - waiting(r)) {
-		cause(r, INT_ROK); /* nothing is lost, but the driver is told again of the frames that it has */
+		rtl8139_cause(r, INT_ROK); /* nothing is lost, but the driver is told again of the frames that it has */
 		timer_arm(&r->next, now + AGAIN_NS);
 		return false;
 	}
@@ -194,7 +205,7 @@ static bool receive(struct rtl8139 *r, const uint8_t *frame, unsigned len)
 	ring_write(r, get16(r, CBR) & (ring_size(r) - 1), buf, full + 8);
 	r->receiving = false;
 	put16(r, CBR, ((get16(r, CBR) + full + 8 + 3) & ~3u) & (ring_size(r) - 1));
-	cause(r, INT_ROK);
+	rtl8139_cause(r, INT_ROK);
 	return true;
 }
 
@@ -219,6 +230,14 @@ static bool net_receive(void *opaque, const uint8_t *frame, unsigned len)
 
 /* ---- transmit ---- */
 
+void rtl8139_to_wire(struct rtl8139 *r, const uint8_t *frame, uint32_t len)
+{
+	if ((get32(r, TCR) >> 17 & 3) == 3) /* loopback */
+		receive(r, frame, len);
+	else
+		net_send(r->net, frame, len);
+}
+
 static void send_one(struct rtl8139 *r, unsigned n)
 {
 	uint32_t tsd = get32(r, TSD + n * 4), len = tsd & TSD_SIZE;
@@ -226,21 +245,18 @@ static void send_one(struct rtl8139 *r, unsigned n)
 
 	if (len > TX_MAX || !pci_dma_read(&r->pci, get32(r, TSAD + n * 4), frame, len)) {
 		pci_put32(r->s.reg + TSD + n * 4, tsd | TSD_OWN | TSD_ABORT);
-		cause(r, INT_TER);
+		rtl8139_cause(r, INT_TER);
 		return;
 	}
 	pci_put32(r->s.reg + TSD + n * 4, tsd | TSD_OWN | TSD_TOK);
-	if ((get32(r, TCR) >> 17 & 3) == 3) /* loopback */
-		receive(r, frame, len);
-	else
-		net_send(r->net, frame, len);
-	cause(r, INT_TOK);
+	rtl8139_to_wire(r, frame, len);
+	rtl8139_cause(r, INT_TOK);
 }
 
 /* The buffers are sent in turn; one that the driver still owns holds up those behind it. */
 static void transmit(struct rtl8139 *r)
 {
-	for (unsigned i = 0; i < 4 && r->s.reg[CR] & CR_TE; i++) {
+	for (unsigned i = 0; i < 4 && r->s.reg[CR] & CR_TE && !rtl8139_cp_sends(r); i++) {
 		unsigned n = r->s.next_tx;
 
 		if (get32(r, TSD + n * 4) & TSD_OWN)
@@ -266,9 +282,11 @@ static void link_registers(struct rtl8139 *r)
 static void soft_reset(struct rtl8139 *r)
 {
 	memset(r->s.reg + TSD, 0, EECR - TSD);
+	memset(r->s.reg + RTL_CPCR, 0, ETTHR + 1 - RTL_CPCR);
+	r->s.cp_tx = r->s.cp_high = r->s.cp_rx = 0;
 	for (unsigned i = 0; i < 4; i++)
 		pci_put32(r->s.reg + TSD + i * 4, TSD_OWN);
-	pci_put32(r->s.reg + TCR, 0x74000000); /* RTL8139C */
+	pci_put32(r->s.reg + TCR, 0x74800000); /* RTL8139C+ */
 	put16(r, CAPR, 0xFFF0);
 	r->s.next_tx = 0;
 	r->s.count_from = clock_now(r->clock);
@@ -282,7 +300,9 @@ static void write_cr(struct rtl8139 *r, uint8_t v)
 	if (v & CR_RST)
 		soft_reset(r);
 	if (v & CR_TE && !(r->s.reg[CR] & CR_TE))
-		r->s.next_tx = 0;
+		r->s.next_tx = r->s.cp_tx = r->s.cp_high = 0;
+	if (v & CR_RE && !(r->s.reg[CR] & CR_RE))
+		r->s.cp_rx = 0;
 	r->s.reg[CR] = v & (CR_TE | CR_RE);
 }
 
@@ -299,6 +319,10 @@ static uint8_t writable(const struct rtl8139 *r, unsigned at)
 		return 0xFF;
 	if (at >= TCR && at < TCR + 4)
 		return (uint8_t)(0x030707F0u >> (at - TCR) * 8);
+	if (at == RTL_CPCR)
+		return 0x7B;
+	if (at > RTL_CPCR && at <= ETTHR)
+		return at == RTL_CPCR + 1 ? 0 : 0xFF;
 	if (at == MSR)
 		return 0xC0;
 	if (at == BMCR || at == BMCR + 1)
@@ -331,23 +355,31 @@ static bool touches(unsigned off, unsigned size, unsigned lo, unsigned hi)
 	return off < hi && off + size > lo;
 }
 
-/* What the bytes just written set off. */
-static void written(struct rtl8139 *r, unsigned off, unsigned size)
+/* What the bytes just written set off. @poll: what was written to TPPoll, if that was */
+static void written(struct rtl8139 *r, unsigned off, unsigned size, uint8_t poll)
 {
-	if (touches(off, size, TSD, TSD + 16)) {
+	if (rtl8139_cp_sends(r)) {
+		if (touches(off, size, TSD, TSD + 4))
+			rtl8139_cp_tally(r);
+	} else if (touches(off, size, TSD, TSD + 16)) {
 		for (unsigned i = 0; i < 4; i++)
 			if (touches(off, size, TSD + i * 4, TSD + i * 4 + 4)) /* the rest of it is status */
 				pci_put32(r->s.reg + TSD + i * 4, get32(r, TSD + i * 4) & (TSD_KEEP | TSD_OWN));
 		transmit(r);
 	}
+	if (touches(off, size, RTL_TPPOLL, RTL_TPPOLL + 1))
+		rtl8139_cp_poll(r, poll);
 	if (touches(off, size, CR, CR + 1) && !r->receiving) {
 		transmit(r);
 		net_ready(r->net);
 	}
 	if (touches(off, size, CAPR, CAPR + 2) && r->next.armed)
 		room(r);
-	if (touches(off, size, IMR, ISR + 2))
+	if (touches(off, size, IMR, ISR + 2)) {
 		update_irq(r);
+		if (rtl8139_cp_receives(r) && r->next.armed)
+			room(r); /* the driver has been at its descriptors */
+	}
 	if (touches(off, size, TCTR, TCTR + 4))
 		r->s.count_from = clock_now(r->clock);
 	if (touches(off, size, TCTR, TCTR + 4) || touches(off, size, TIMERINT, TIMERINT + 4))
@@ -387,7 +419,7 @@ static void reg_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 
 	for (unsigned i = 0; i < size && off + i < sizeof(r->s.reg); i++)
 		write_byte(r, (unsigned)off + i, (uint8_t)(val >> (i * 8)));
-	written(r, (unsigned)off, size);
+	written(r, (unsigned)off, size, off <= RTL_TPPOLL ? (uint8_t)(val >> ((RTL_TPPOLL - off) & 7) * 8) : 0);
 }
 
 static const struct io_ops mmio_ops = {.name = "rtl8139", .read = reg_read, .write = reg_write, .min = 1, .max = 4};
@@ -416,7 +448,7 @@ static void rtl8139_reset(struct device *d)
 	memcpy(r->s.reg, r->mac, 6);
 	soft_reset(r);
 	r->s.reg[CONFIG1] = 0x0C; /* both register windows */
-	r->s.reg[RERID] = 0x10;
+	r->s.reg[RERID] = 0x20;
 	link_registers(r);
 }
 
@@ -434,7 +466,7 @@ static enum vm_err post_load(struct device *d, struct err *e)
 {
 	struct rtl8139 *r = container_of(d, struct rtl8139, dev);
 
-	if (r->s.next_tx > 3 || r->s.count_from > clock_now(r->clock) || r->s.wire_free > clock_now(r->clock) + NS_PER_SEC)
+	if (r->s.next_tx > 3 || (r->s.cp_tx | r->s.cp_high | r->s.cp_rx) > 63 || r->s.count_from > clock_now(r->clock) || r->s.wire_free > clock_now(r->clock) + NS_PER_SEC)
 		return err_set(e, VM_ERR_FORMAT, "rtl8139: a state that cannot be");
 	plan_timer(r);
 	update_irq(r);
@@ -449,7 +481,7 @@ static void dump(struct device *d, FILE *out)
 		get16(r, ISR), get16(r, IMR), get32(r, RBSTART), ring_size(r), waiting(r), r->s.next_tx);
 }
 
-static const struct device_ops rtl8139_ops = {.name = "rtl8139", .version = 1, .state_off = offsetof(struct rtl8139, s),
+static const struct device_ops rtl8139_ops = {.name = "rtl8139", .version = 2, .state_off = offsetof(struct rtl8139, s),
 	.state_size = sizeof(struct rtl8139_state),
 	.timer = {offsetof(struct rtl8139, timer), offsetof(struct rtl8139, next)},
 	.reset = rtl8139_reset, .fini = rtl8139_fini, .post_load = post_load,
@@ -469,7 +501,7 @@ struct rtl8139 *rtl8139_create(struct log *log, struct clock *clock, struct pci_
 		free(r);
 		return NULL;
 	}
-	r->pci.cfg[PCI_CFG_REVISION] = 0x10;
+	r->pci.cfg[PCI_CFG_REVISION] = 0x20; /* C+ */
 	r->io = (struct region){.name = "rtl8139-io", .kind = REGION_IO, .len = 256, .ops = &io_ops, .opaque = r};
 	r->mmio = (struct region){.name = "rtl8139", .kind = REGION_IO, .len = 256, .ops = &mmio_ops, .opaque = r};
 	pci_set_bar(&r->pci, 0, PCI_BAR_IO, &r->io);
