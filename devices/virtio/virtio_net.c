@@ -46,6 +46,8 @@ static void net_notify(struct virtio *v, unsigned q)
 {
 	if (q == TX)
 		transmit(v);
+	else if (q == VNET_CONTROL)
+		virtio_net_control(of(v));
 	else
 		net_ready(of(v)->net);
 }
@@ -73,7 +75,9 @@ static bool net_receive(void *opaque, const uint8_t *frame, unsigned len)
 	uint8_t count[2];
 
 	if (!(v->s.status & 4))
-		return true; /* no driver. Without a control queue the card filters no addresses (5.1.6.5.1). */
+		return true; /* no driver */
+	if (!virtio_net_wants(n, frame, len))
+		return true;
 	if (virtq_empty(v, RX))
 		return v->s.status & 0x40;
 	while (at < len && chains < MAX_CHAINS && virtq_pop(v, RX, &c)) {
@@ -100,13 +104,28 @@ static bool net_receive(void *opaque, const uint8_t *frame, unsigned len)
 
 static void net_config(struct virtio *v, uint8_t *buf)
 {
-	memcpy(buf, of(v)->mac, 6);
+	memcpy(buf, of(v)->f.mac, 6);
 	buf[6] = of(v)->net != NULL; /* link up */
 }
 
+/* A legacy driver without the control queue sets its address here (5.1.4.1). */
+static void net_set_config(struct virtio *v, const uint8_t *buf)
+{
+	if (!virtio_modern(v) && !virtio_has(v, VNET_F_CTRL_MAC))
+		memcpy(of(v)->f.mac, buf, 6);
+}
+
+static void net_reset(struct virtio *v)
+{
+	virtio_net_control_reset(of(v));
+}
+
 static const struct virtio_ops net_ops = {.name = "virtio-net-pci", .type = 1, .class_code = 0x020000,
-	.features = F_MAC | F_STATUS | F_MRG_RXBUF, .queue_size = {VIRTIO_QUEUE, VIRTIO_QUEUE}, .config_len = 8,
-	.get_config = net_config, .notify = net_notify};
+	.features = F_MAC | F_STATUS | F_MRG_RXBUF | VNET_F_CTRL_VQ | VNET_F_CTRL_RX | VNET_F_CTRL_RX_EXTRA | VNET_F_CTRL_VLAN | VNET_F_CTRL_MAC,
+	.queue_size = {VIRTIO_QUEUE, VIRTIO_QUEUE, 64}, .config_len = 8, .get_config = net_config, .set_config = net_set_config,
+	.notify = net_notify, .reset = net_reset};
+
+_Static_assert(offsetof(struct virtio_net, f) == offsetof(struct virtio_net, v.s) + sizeof(struct virtio_state), "the two states are one piece");
 
 static void reset(struct device *d)
 {
@@ -123,16 +142,23 @@ static void fini(struct device *d)
 
 static enum vm_err post_load(struct device *d, struct err *e)
 {
-	return virtio_post_load(container_of(d, struct virtio, dev), e);
+	struct virtio_net *n = of(container_of(d, struct virtio, dev));
+
+	if (n->f.naddr > VNET_ADDRESSES)
+		return err_set(e, VM_ERR_FORMAT, "virtio-net: %u addresses in a table of %u", n->f.naddr, VNET_ADDRESSES);
+	return virtio_post_load(&n->v, e);
 }
 
 static void dump(struct device *d, FILE *out)
 {
-	virtio_dump(container_of(d, struct virtio, dev), out);
+	struct virtio_net *n = of(container_of(d, struct virtio, dev));
+
+	virtio_dump(&n->v, out);
+	fprintf(out, "    takes %s, %u addresses in the table\n", n->f.mode[VNET_PROMISC] ? "everything" : "what is for it", n->f.naddr);
 }
 
-static const struct device_ops dev_ops = {.name = "virtio-net", .version = 2, .state_off = offsetof(struct virtio_net, v.s),
-	.state_size = sizeof(struct virtio_state), .reset = reset, .fini = fini, .post_load = post_load, .dump = dump};
+static const struct device_ops dev_ops = {.name = "virtio-net", .version = 3, .state_off = offsetof(struct virtio_net, v.s),
+	.state_size = sizeof(struct virtio_state) + sizeof(struct virtio_net_filter), .reset = reset, .fini = fini, .post_load = post_load, .dump = dump};
 
 struct virtio_net *virtio_net_create(struct log *log, struct pci_bus *bus, uint8_t devfn, struct net *net, const uint8_t mac[6],
 	const struct region *rom)

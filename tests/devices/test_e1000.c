@@ -1,5 +1,6 @@
 /* test_e1000.c - the 82540EM: EEPROM, transceiver, rings, offloads, filter, interrupts; random rings. */
 #include "chip_fixture.h"
+#include "inet_frame.h"
 #include "devices/net/e1000.h"
 #include "mmu/ram.h"
 
@@ -304,6 +305,86 @@ START_TEST(receive)
 END_TEST
 
 /* ITR: the second interrupt comes not before its time. */
+static const uint8_t our_mac[6] = {0x52, 0x54, 0, 1, 2, 3};
+
+/* Status and errors of the frame that comes next, with RXCSUM's two bits on */
+static unsigned checked(struct rig *r, const uint8_t *f, unsigned len)
+{
+	const uint8_t *d = mem(r, RX_RING + rd(r, E1000_RDH) * 16);
+
+	ck_assert(net_deliver(&r->net, f, len));
+	return d[12] | (unsigned)d[13] << 8;
+}
+
+START_TEST(checksums)
+{
+	struct rig *r = rig_new();
+	uint8_t f[200];
+	unsigned n = make_frame(f, our_mac, 6, 60, true);
+
+	rx_setup(r, 7);
+	ck_assert_uint_eq(checked(r, f, n), 0x07); /* not asked to look: IXSM */
+	wr(r, E1000_RXCSUM, 0x300);
+	ck_assert_uint_eq(checked(r, f, n), 0x63);
+	f[14 + 20 + 25] ^= 1;
+	ck_assert_uint_eq(checked(r, f, n), 0x2063);
+	f[14 + 8] ^= 1;
+	ck_assert_uint_eq(checked(r, f, n), 0x6063);
+	n = make_frame(f, our_mac, 17, 31, true);
+	ck_assert_uint_eq(checked(r, f, n), 0x63);
+	f[14 + 26] = f[14 + 27] = 0; /* UDP without a checksum */
+	ck_assert_uint_eq(checked(r, f, n), 0x43);
+	wr(r, E1000_RDT, 5);
+	f[14 + 6] = 0x20; /* a fragment */
+	f[14 + 10] = (uint8_t)(f[14 + 10] - 0x20);
+	ck_assert_uint_eq(checked(r, f, n), 0x43);
+	f[12] = 0x86; /* IPv6 */
+	ck_assert_uint_eq(checked(r, f, n), 0x03);
+	f[12] = 8;
+	f[14 + 2] = 0xFF; /* longer than the frame */
+	ck_assert_uint_eq(checked(r, f, n), 0x03);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(vlan)
+{
+	struct rig *r = rig_new();
+	uint8_t f[1600], *d = mem(r, RX_RING);
+	unsigned n = put_tag(f, make_frame(f, our_mac, 6, 60, true), 0x6005);
+
+	rx_setup(r, 7);
+	wr(r, E1000_RXCSUM, 0x300);
+	ck_assert_uint_eq(checked(r, f, n), 0x63); /* the tag stays in */
+	ck_assert_uint_eq(pci_get16(d + 8), n);
+	wr(r, E1000_CTRL, 0x40000040);
+	ck_assert_uint_eq(checked(r, f, n), 0x6B);
+	ck_assert_uint_eq(pci_get16(d + 16 + 8), n - 4);
+	ck_assert_uint_eq(pci_get16(d + 16 + 14), 0x6005);
+	ck_assert_int_eq(memcmp(mem(r, pci_get32(d + 16)), f, 12), 0);
+	ck_assert_int_eq(memcmp(mem(r, pci_get32(d + 16) + 12), f + 16, n - 16), 0);
+	n = put_tag(f, make_frame(f, our_mac, 6, 1460, true), 5); /* a whole one and its tag */
+	ck_assert_uint_eq(checked(r, f, n), 0x6B);
+	/* out: in one descriptor's frame, and in every segment */
+	tx_setup(r);
+	n = make_frame(mem(r, BUF), our_mac, 6, 60, true);
+	tx_desc(r, 0, BUF, n | 0x6B100000, 0);
+	pci_put16(mem(r, TX_RING + 14), 0x6005);
+	tx_desc(r, 1, BUF, n | 0x2B100000, 0);
+	wr(r, E1000_TDT, 2);
+	ck_assert_uint_eq(r->n, 2);
+	ck_assert_uint_eq(r->len[0], n + 4);
+	ck_assert_uint_eq(r->len[1], n);
+	ck_assert_int_eq(memcmp(r->frame[0] + 12, "\x81\0\x60\5", 4), 0);
+	ck_assert_int_eq(memcmp(r->frame[0] + 16, mem(r, BUF + 12), n - 12), 0);
+	wr(r, E1000_CTRL, 0x40); /* no tags without VME */
+	tx_desc(r, 2, BUF, n | 0x6B100000, 0);
+	wr(r, E1000_TDT, 3);
+	ck_assert_uint_eq(r->len[2], n);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(throttle)
 {
 	struct rig *r = rig_new();
@@ -373,7 +454,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *tests[] = {eeprom_and_phy, transmit, segmentation, receive, throttle, random_rings};
+	const TTest *tests[] = {eeprom_and_phy, transmit, segmentation, receive, checksums, vlan, throttle, random_rings};
 
 	return run_cases("e1000", tests, ARRAY_SIZE(tests));
 }

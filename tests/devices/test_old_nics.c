@@ -1,5 +1,6 @@
 /* test_old_nics.c - RTL8139 and NE2000: EEPROM, buffers and rings, filters, interrupts; random registers and rings. */
 #include "chip_fixture.h"
+#include "inet_frame.h"
 #include "devices/net/ether.h"
 #include "devices/net/ne2000.h"
 #include "devices/net/rtl8139.h"
@@ -20,7 +21,7 @@ struct rig {
 	struct pci_dev *pci;
 	struct device *d;
 	uint8_t frame[2048];
-	unsigned len, n, ready;
+	unsigned len, n, ready, good; /* good: frames whose checksums were right */
 };
 
 static void sent(struct net *n, const uint8_t *f, unsigned len)
@@ -28,6 +29,7 @@ static void sent(struct net *n, const uint8_t *f, unsigned len)
 	struct rig *r = container_of(n, struct rig, net);
 
 	r->n++;
+	r->good += len >= 54 && f[12] == 8 && frame_good(f, 14) == 3;
 	r->len = len;
 	memcpy(r->frame, f, len < sizeof(r->frame) ? len : sizeof(r->frame));
 }
@@ -254,6 +256,160 @@ START_TEST(rtl_receive)
 }
 END_TEST
 
+static const uint8_t our_mac[6] = {0x52, 0x54, 0, 1, 2, 3};
+
+static void cp_desc(struct rig *r, uint32_t at, uint32_t status, uint32_t tag, uint32_t addr)
+{
+	uint8_t *d = mem(r, at);
+
+	pci_put32(d, status);
+	pci_put32(d + 4, tag);
+	pci_put32(d + 8, addr);
+	pci_put32(d + 12, 0);
+}
+
+static void cp_start(struct rig *r, unsigned cpcr)
+{
+	wr(r, 0xE0, cpcr, 2);
+	wr(r, 0xE4, RING, 4);
+	wr(r, 0xE8, 0, 4);
+	wr(r, 0x20, RING + 0x1000, 4);
+	wr(r, 0x24, 0, 4);
+	wr(r, 0x28, RING + 0x2000, 4);
+	wr(r, 0x2C, 0, 4);
+	wr(r, 0x37, 0x0C, 1);
+	wr(r, 0x44, 0x0A, 4);
+	wr(r, 0x3C, 0x15, 2);
+}
+
+START_TEST(rtl_cp_transmit)
+{
+	struct rig *r = rig_new(true);
+	uint32_t tx = RING + 0x1000;
+	unsigned n;
+
+	ck_assert_uint_eq(pci_config_read(r->pci, PCI_CFG_REVISION, 1), 0x20);
+	cp_start(r, 0x3);
+	ck_assert_uint_eq(rd(r, 0xE0, 2), 3);
+	/* two pieces; the second is not the chip's yet, so nothing goes */
+	n = make_frame(mem(r, BUF), our_mac, 17, 100, false);
+	cp_desc(r, tx, 0xA0000000 | 40, 0, BUF);
+	cp_desc(r, tx + 16, 0x50000000 | (n - 40), 0, BUF + 40);
+	wr(r, 0xD9, 0x40, 1);
+	ck_assert_uint_eq(r->n, 0);
+	pci_put32(mem(r, tx), 0xA0060000 | 40); /* with checksums of IP and UDP */
+	pci_put32(mem(r, tx + 16), 0xD0000000 | (n - 40));
+	wr(r, 0xD9, 0x40, 1);
+	ck_assert_uint_eq(r->n, 1);
+	ck_assert_uint_eq(r->len, n);
+	ck_assert_uint_eq(r->good, 1);
+	ck_assert_uint_eq(pci_get32(mem(r, tx)) >> 31 | pci_get32(mem(r, tx + 16)) >> 31, 0);
+	ck_assert_uint_eq(rd(r, 0x3E, 2), 4);
+	ck_assert_int_eq(pin(r), 1);
+	/* the ring ended there; a tag, bytes swapped; both queues */
+	cp_desc(r, tx, 0xB0000000 | n, 0x20000 | 0x0560, BUF);
+	cp_desc(r, RING + 0x2000, 0xB0000000 | 60, 0, BUF);
+	wr(r, 0xD9, 0xC0, 1);
+	ck_assert_uint_eq(r->n, 3);
+	ck_assert_uint_eq(r->len, n + 4);
+	ck_assert_int_eq(memcmp(r->frame + 12, "\x81\0\x60\x05", 4), 0);
+	/* a large segment: 3000 bytes in pieces of 1460 */
+	r->n = r->good = 0;
+	n = make_frame(mem(r, BUF), our_mac, 6, 3000, false);
+	cp_desc(r, tx + 16, 0xB8000000 | 1460u << 16 | n, 0, BUF);
+	wr(r, 0xD9, 0x40, 1);
+	ck_assert_uint_eq(r->n, 3);
+	ck_assert_uint_eq(r->good, 3);
+	ck_assert_uint_eq(r->len, 54 + 80);
+	ck_assert_uint_eq(r->frame[14 + 20 + 6] << 8 | r->frame[14 + 20 + 7], 0x1000 + 2920);
+	ck_assert_uint_eq(r->frame[14 + 5], 0x36);
+	ck_assert_uint_eq(r->frame[14 + 33], 0x19); /* FIN and PSH in the last */
+	/* counters */
+	wr(r, 0x14, 0, 4);
+	wr(r, 0x10, BUF | 8, 4);
+	ck_assert_uint_eq(rd(r, 0x10, 4), BUF);
+	ck_assert_uint_eq(pci_get32(mem(r, BUF)), 6);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(rtl_cp_receive)
+{
+	struct rig *r = rig_new(true);
+	uint8_t f[200];
+	unsigned n = make_frame(f, our_mac, 6, 60, true);
+
+	cp_start(r, 0x63);
+	for (unsigned i = 0; i < 5; i++)
+		cp_desc(r, RING + i * 16, 0x80000000 | (i == 4 ? 0x40000000 : 0) | 1536, 77, BUF + i * 0x800);
+	ck_assert(net_deliver(&r->net, f, n));
+	ck_assert_uint_eq(pci_get32(mem(r, RING)), 0x32010000 | (n + 4)); /* whole, ours, TCP */
+	ck_assert_uint_eq(pci_get32(mem(r, RING + 4)), 0);
+	ck_assert_int_eq(memcmp(mem(r, BUF), f, n), 0);
+	ck_assert_int_eq(pin(r), 1);
+	f[14 + 20 + 30] ^= 4;
+	ck_assert(net_deliver(&r->net, f, n)); /* at once: no wire in between */
+	ck_assert_uint_eq(pci_get32(mem(r, RING + 16)), 0x32012000 | (n + 4));
+	n = put_tag(f, make_frame(f, our_mac, 17, 60, true), 0x6005);
+	ck_assert(net_deliver(&r->net, f, n));
+	ck_assert_uint_eq(pci_get32(mem(r, RING + 32)), 0x32020000 | n);
+	ck_assert_uint_eq(pci_get32(mem(r, RING + 36)), 0x10000 | 0x0560);
+	ck_assert_int_eq(memcmp(mem(r, BUF + 0x1000 + 12), f + 16, n - 16), 0);
+	memset(f, 0xFF, 6);
+	ck_assert(net_deliver(&r->net, f, 20));
+	ck_assert_uint_eq(pci_get32(mem(r, RING + 48)), 0x31000000 | 60);
+	pci_put32(mem(r, RING + 64), 0xC0000000 | 40); /* a buffer that is too small: lost */
+	ck_assert(net_deliver(&r->net, f, 60));
+	ck_assert_uint_eq(pci_get32(mem(r, RING + 64)), 0xC0000000 | 40);
+	pci_put32(mem(r, RING + 64), 0xC0000000 | 64 | 4);
+	ck_assert(net_deliver(&r->net, f, 60));
+	/* the ring is used up: the frame waits, the driver is told, and asked again when it has been there */
+	wr(r, 0x3E, 0xFFFF, 2);
+	ck_assert(!net_deliver(&r->net, f, 60));
+	ck_assert_uint_eq(rd(r, 0x3E, 2), 0x10);
+	r->ready = 0;
+	wr(r, 0x3E, 0x10, 2);
+	pass(&r->b, 110000);
+	ck_assert_uint_eq(r->ready, 1);
+	cp_desc(r, RING, 0x80000000 | 1536, 0, BUF);
+	ck_assert(net_deliver(&r->net, f, 60));
+	ck_assert_uint_eq(pci_get32(mem(r, RING)) >> 31, 0);
+	rig_free(r);
+}
+END_TEST
+
+/* Descriptors on our own registers, rings without an end, lengths of all kinds */
+START_TEST(rtl_cp_random)
+{
+	struct rig *r = rig_new(true);
+	uint64_t seed = 78;
+	uint8_t f[2000];
+
+	for (unsigned i = 0; i < 30000; i++) {
+		uint64_t x = rnd(&seed);
+		uint32_t at = RING + (x >> 8 & 3) * 0x1000 + (x >> 12 & 7) * 16;
+
+		if (x % 8 < 3)
+			cp_desc(r, at, (uint32_t)rnd(&seed), (uint32_t)(x >> 16), x & 0x400000 ? BAR + (x >> 30 & 0xFF) : (x >> 32) % RAM);
+		else if (x % 8 == 3)
+			cp_start(r, x >> 8 & 0x7F);
+		else if (x % 8 == 4)
+			wr(r, x >> 8 & 0xFF, (uint32_t)rnd(&seed) >> (x >> 20 & 31), 1u << (x >> 30) % 3);
+		else if (x % 8 == 5)
+			wr(r, 0xD9, x >> 8 & 0xC0, 1);
+		else if (x % 8 == 6)
+			pass(&r->b, x >> 8 & 0xFFFFF);
+		else
+			make_frame(mem(r, (x >> 32) % (RAM / 2)), our_mac, 6, x >> 8 & 0xFFF, false);
+		make_frame(f, our_mac, x & 0x1000 ? 6 : 17, x >> 16 & 0x3FF, x & 0x2000);
+		net_deliver(&r->net, f, 14 + (x >> 40 & 0x3FF));
+		if (i % 5000 == 4999)
+			ck_assert_int_eq(r->d->ops->post_load(r->d, NULL), VM_OK);
+	}
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(rtl_random)
 {
 	struct rig *r = rig_new(true);
@@ -412,7 +568,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *tests[] = {hash, rtl_registers, rtl_transmit, rtl_receive, rtl_random, ne_memory, ne_receive, ne_random};
+	const TTest *tests[] = {hash, rtl_registers, rtl_transmit, rtl_receive, rtl_cp_transmit, rtl_cp_receive, rtl_cp_random, rtl_random, ne_memory, ne_receive, ne_random};
 
 	return run_cases("old_nics", tests, ARRAY_SIZE(tests));
 }

@@ -648,6 +648,75 @@ START_TEST(balloon)
 END_TEST
 
 /* A session over the ring; a machine whose guest has a share mounted cannot be saved. */
+/* A command of the control queue; its answer */
+static unsigned control(struct rig *r, const void *cmd, unsigned len)
+{
+	memcpy(mem(r, 0x20000), cmd, len);
+	*mem(r, 0x21000) = 0xEE;
+	desc(r, RING(2), 0, 0x20000, len, 1, 1);
+	desc(r, RING(2), 1, 0x21000, 1, 2, 0);
+	offer(r, 2, 0);
+	return *mem(r, 0x21000);
+}
+
+static bool takes(struct rig *r, const char *mac, unsigned vlan)
+{
+	uint8_t f[64] = {0};
+	unsigned was = used(r, 0);
+
+	memcpy(f, mac, 6);
+	if (vlan) {
+		f[12] = 0x81;
+		f[14] = (uint8_t)(vlan >> 8);
+		f[15] = (uint8_t)vlan;
+	}
+	desc(r, RING(0), 0, 0x30000, 600, 2, 0);
+	if (pci_get16(mem(r, RING(0) + 0x1002)) == was)
+		offer(r, 0, 0);
+	ck_assert(net_deliver(&r->net, f, 60));
+	return used(r, 0) != was;
+}
+
+START_TEST(filter)
+{
+	static const char ours[] = "\x52\x54\0\1\2\3", other[] = "\x52\x54\0\1\2\4", group[] = "\1\0\x5E\0\0\1", all[] = "\xFF\xFF\xFF\xFF\xFF\xFF";
+	struct rig *r = rig_new(1);
+	uint8_t big[2 + 8 + 65 * 6] = {1, 0, 65};
+
+	start(r, BIT(5) | VNET_F_CTRL_VQ | VNET_F_CTRL_RX | VNET_F_CTRL_VLAN | VNET_F_CTRL_MAC | VNET_F_CTRL_RX_EXTRA);
+	ck_assert(takes(r, ours, 0) && takes(r, other, 0) && takes(r, group, 7)); /* until told */
+	ck_assert_uint_eq(control(r, "\0\0\0", 3), 0);
+	ck_assert(takes(r, ours, 0) && !takes(r, other, 0) && !takes(r, group, 0) && takes(r, all, 0));
+	ck_assert(!takes(r, ours, 7));
+	ck_assert_uint_eq(control(r, "\2\0\7\0", 4), 0);
+	ck_assert(takes(r, ours, 7) && !takes(r, ours, 8));
+	ck_assert_uint_eq(control(r, "\2\1\7\0", 4), 0);
+	ck_assert(!takes(r, ours, 7));
+	ck_assert_uint_eq(control(r, "\1\0\0\0\0\0\1\0\0\0\1\0\x5E\0\0\1", 16), 0); /* one group */
+	ck_assert(takes(r, group, 0));
+	ck_assert_uint_eq(control(r, "\0\3\1", 3), 0);
+	ck_assert(!takes(r, group, 0));
+	ck_assert_uint_eq(control(r, "\0\5\1", 3), 0);
+	ck_assert(!takes(r, all, 0));
+	ck_assert_uint_eq(control(r, "\1\1\x52\x54\0\1\2\4", 8), 0); /* another address */
+	ck_assert(takes(r, other, 0) && !takes(r, ours, 0));
+	ck_assert_uint_eq(rd(r, 0x2000, 4), 0x01005452);
+	ck_assert_uint_eq(rd(r, 0x2004, 2), 0x0402);
+	ck_assert_uint_eq(control(r, big, sizeof(big)), 0); /* too many stations: all of them */
+	ck_assert(takes(r, ours, 0));
+	/* lists longer than the command, VLANs and classes that do not exist */
+	ck_assert_uint_eq(control(r, "\1\0\xFF\xFF\xFF\xFF\0\0\0\0", 10), 1);
+	ck_assert_uint_eq(control(r, "\1\0\0\0\0\0", 6), 1);
+	ck_assert_uint_eq(control(r, "\2\0\0\x10", 4), 1);
+	ck_assert_uint_eq(control(r, "\0\6\1", 3), 1);
+	ck_assert_uint_eq(control(r, "\4\0\1", 3), 1);
+	ck_assert_uint_eq(control(r, "\0", 1), 1);
+	wr(r, 0x14, 0, 1);
+	ck_assert_uint_eq(rd(r, 0x2004, 2), 0x0302); /* the card's own address again */
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(folder)
 {
 	static const uint8_t hello[] = {21, 0, 0, 0, 100, 1, 0, 0, 0, 2, 0, 8, 0, '9', 'P', '2', '0', '0', '0', '.', 'L'};
@@ -697,7 +766,7 @@ static void random_rings(unsigned type)
 	start(r, VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX);
 	for (unsigned i = 0; i < 20000; i++) {
 		uint64_t x = rnd(&seed);
-		unsigned q = type == 3 ? (x >> 8 & 7) : x >> 8 & 1;
+		unsigned q = type == 3 ? (x >> 8 & 7) : type == 1 ? (x >> 8 & 3) % 3 : x >> 8 & 1;
 
 		if (x % 16 < 6)
 			desc(r, RING(q), x >> 12 & 15, x & 0x100000 ? BAR + 0x3000 : (x >> 24) % RAM,
@@ -768,7 +837,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *tests[] = {disk, disowned, card, legacy, msix, window, broken, ports, own_register, one_console, balloon, folder, random_folder, random_card, random_disk, random_rng,
+	const TTest *tests[] = {disk, disowned, card, legacy, msix, window, broken, ports, own_register, one_console, balloon, filter, folder, random_folder, random_card, random_disk, random_rng,
 		random_console, random_balloon};
 
 	return run_cases("virtio", tests, ARRAY_SIZE(tests));

@@ -115,6 +115,13 @@ static void start_all(struct machine *m, const uint8_t *data, size_t size)
 		if (start[i].slot == 3)
 			space_write(machine_ports(m), ISA_PORTS + start[i].at, start[i].v, start[i].size);
 	}
+	if (size && data[0] & 8) { /* the RTL8139 with descriptors */
+		static const struct { uint8_t at, size; uint16_t v; } cp[] = {{0xE0, 2, 0x7B}, {0xE4, 4, 0x3000}, {0xE8, 4, 0}, {0x20, 4, 0x2000},
+			{0x24, 4, 0}, {0x28, 4, 0x3400}, {0x2C, 4, 0}};
+
+		for (unsigned i = 0; i < sizeof(cp) / sizeof(*cp); i++)
+			space_write(machine_ports(m), IO_AT(FIRST_SLOT + 2) + cp[i].at, cp[i].v, cp[i].size);
+	}
 	start_virtio(m, FIRST_SLOT + 1, 0, 2);
 	start_virtio(m, FIRST_SLOT + 4, 2, 1);
 	start_virtio(m, FIRST_SLOT + 5, 3, 1);
