@@ -105,10 +105,17 @@ uint32_t mode_key(const struct vcpu *cpu)
 	return key | (cpu->mode & MODE_ICOUNT);
 }
 
-bool mode_windowed(const struct vcpu *cpu)
+enum window_kind mode_window(const struct vcpu *cpu)
 {
-	return cpu->cpl == 3 && (cpu->cr0 & CR0_PG) && !(cpu->eflags & (FL_VM | FL_AC)) &&
-		(is_code64(cpu) ? windows_table(&cpu->mmu) != NULL : !!(cpu->seg[SEG_CS].attr & SEGA_DB));
+	bool code64 = is_code64(cpu);
+
+	if (code64 ? !windows_table(&cpu->mmu) : !(cpu->seg[SEG_CS].attr & SEGA_DB))
+		return WINDOW_NONE;
+	if (cpu->cpl == 0)
+		return code64 ? WINDOW_SUP64 : WINDOW_SUP32;
+	if (cpu->cpl != 3 || !(cpu->cr0 & CR0_PG) || (cpu->eflags & (FL_VM | FL_AC)))
+		return WINDOW_NONE;
+	return code64 ? WINDOW_64 : WINDOW_32;
 }
 
 void mode_set(struct vcpu *cpu)
@@ -116,7 +123,9 @@ void mode_set(struct vcpu *cpu)
 	uint32_t key = mode_key(cpu);
 
 	if (UNLIKELY(cpu->mmu.win != NULL)) {
-		if (mode_windowed(cpu) && window_enter(&cpu->mmu, is_code64(cpu)))
+		enum window_kind kind = mode_window(cpu);
+
+		if (kind != WINDOW_NONE && window_enter(&cpu->mmu, kind))
 			key |= MODE_WIN | (window_far(&cpu->mmu) ? MODE_FAR : 0);
 		else
 			window_leave(&cpu->mmu);

@@ -7,6 +7,7 @@
 #define CPU_MODE_H
 
 #include "cpu/vcpu.h"
+#include "mmu/window.h"
 
 #define MODE_CODE_MASK 0x3u	/* 0: 16-bit, 1: 32-bit, 2: 64-bit code */
 #define MODE_CODE16 0u
@@ -39,13 +40,13 @@
 #define MODE_EDGE BIT(28)	/* 64-bit code from where a direct branch may leave the canonical addresses */
 #define MODE_EDGE_NEAR BIT(29)	/* ... and even one of less than MODE_NEAR_BYTES */
 #define MODE_NEAR_BYTES (16 << 20)
-#define MODE_WIN BIT(30)	/* 32- or 64-bit code at CPL 3 whose address space has a window (mmu/window.h) */
+#define MODE_WIN BIT(30)	/* 32- or 64-bit code at CPL 3 or 0 that has a window (mmu/window.h) */
 #define MODE_FAR BIT(31)	/* ... of 64-bit code, and it is window_far() */
 #define MODE_V8086_IOPL3 BIT(25) /* VM=1 and IOPL=3: CLI/PUSHF... are free */
 
 uint32_t mode_key(const struct vcpu *cpu); /* but MODE_WIN */
-/* Is it code that a window is good for? There must be windows. */
-bool mode_windowed(const struct vcpu *cpu);
+/* What kind of window would be good for this code? There must be windows. */
+enum window_kind mode_window(const struct vcpu *cpu);
 /* mode_set() - cpu->mode anew, with MODE_WIN: a window is entered or left */
 void mode_set(struct vcpu *cpu);
 /* cpu->mode after a load of ES, DS, FS or GS */

@@ -197,12 +197,14 @@ static uint64_t processor_us(void)
 	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* A request has interrupted a program: these are the samples that say which address spaces are busy. */
+/* A request has interrupted the guest: these are the samples that say which address spaces are busy. */
 static void tick(struct vcpu *cpu)
 {
-	if (!mode_windowed(cpu))
+	enum window_kind kind = mode_window(cpu);
+
+	if (kind == WINDOW_NONE)
 		return;
-	window_tick(&cpu->mmu, mode_code_size(cpu->mode) == 8, processor_us());
+	window_tick(&cpu->mmu, kind, processor_us());
 	mode_set(cpu);
 }
 
@@ -224,7 +226,7 @@ static enum jit_stop loop(struct jit *j)
 		}
 		if (UNLIKELY(cpu->req || cpu->dr6_pending || cpu->shadow || cpu->halted)) {
 			last = NULL;
-			if (cpu->mmu.win && cpu->cpl == 3 && cpu->req)
+			if (cpu->mmu.win && cpu->req)
 				tick(cpu);
 			if (debug_boundary(j) == EXIT_STOP)
 				return stop_reason(cpu);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define HOT_US 120000		/* at CPL 3 before an address space gets a window */
+#define HOT_SUPER_US 30000	/* at CPL 0, without a program in between, before kernels get theirs */
 #define IDLE_US 1000000		/* a window not entered for as long is given up: its pages count twice as resident */
 #define TICK_US 4000		/* no sample stands for more */
 #define MAX_MAPS 20000		/* of the 65,530 the host allows a process; each may split one into three */
@@ -16,7 +17,9 @@
 #define CREDIT_FIRST 1500
 #define CREDIT_MS 6
 #define CREDIT_MOST 4000
+#define CREDIT_CHUNKS 8	/* looking at so many chunks of a kernel's window costs 1 */
 #define CREDIT_LOST 2		/* for each page that turns out wrong after a flush: it will be asked for again */
+#define LARGE_RUN 64		/* pages of a large page that come with one fault, or so */
 #define CREDIT_AGAIN 300	/* one that has spent it all is left alone until it has earned this */
 
 #define PTE_A BIT(5)
@@ -89,7 +92,7 @@ static void empty(struct windows *s, struct window *w)
 	if (!w->wide)
 		bad = host_unalias(w->base, WINDOW_BYTES);
 	else
-		bad = !wide_empty(w);
+		bad = !wide_empty(s, w);
 	if (bad)
 		BUG_ON("a window cannot be emptied");
 	w->stale = true;
@@ -111,6 +114,11 @@ void windows_free(struct mmu *m)
 	wide_fini(s);
 	free(s->written);
 	free(s);
+}
+
+void windows_for_kernels(struct mmu *m)
+{
+	m->win->kernels = true;
 }
 
 void windows_begin(struct mmu *m)
@@ -140,7 +148,7 @@ bool window_gla(const struct mmu *m, const void *at, gla_t *gla)
 		*gla = a - (uintptr_t)w->base;
 		return *gla < WINDOW_BYTES;
 	}
-	return wide_gla(w, at, gla);
+	return wide_gla(m->win, w, at, gla);
 }
 
 bool window_far(const struct mmu *m)
@@ -148,14 +156,34 @@ bool window_far(const struct mmu *m)
 	return m->win->now && m->win->now->far;
 }
 
+bool window_comes_near(struct mmu *m, gla_t gla)
+{
+	return m->win->now && m->win->now->super && wide_near_super(m->win, gla);
+}
+
 struct window_stats *window_stats(struct mmu *m)
 {
 	return m->win ? &m->win->st : NULL;
 }
 
-static struct window *find(struct windows *s, uint64_t cr3, bool wide)
+static bool is_wide(enum window_kind kind)
 {
-	for (unsigned i = 0; i < WINDOWS; i++)
+	return kind == WINDOW_64 || kind == WINDOW_SUP64;
+}
+
+static bool is_super(enum window_kind kind)
+{
+	return kind == WINDOW_SUP32 || kind == WINDOW_SUP64;
+}
+
+static struct window *find(struct windows *s, uint64_t cr3, enum window_kind kind)
+{
+	bool wide = is_wide(kind);
+	struct window *k = &s->w[USER_WINDOWS + wide];
+
+	if (is_super(kind))
+		return k->live ? k : NULL;
+	for (unsigned i = 0; i < USER_WINDOWS; i++)
 		if (s->w[i].live && s->w[i].cr3 == cr3 && s->w[i].wide == wide)
 			return &s->w[i];
 	return NULL;
@@ -206,7 +234,7 @@ static bool same_tables(struct mmu *m, const struct chunk *k)
 {
 	struct walk w;
 
-	walk(&m->pg, m->mem, k->no << CHUNK_SHIFT, MMU_READ, MMU_USER, true, &w);
+	walk(&m->pg, m->mem, k->no << CHUNK_SHIFT, MMU_READ, MMU_USER, true, &w); /* whoever asks: what it read counts */
 	if (w.levels < k->nup)
 		return false;
 	for (unsigned i = 0; i < k->nup; i++)
@@ -222,7 +250,7 @@ static void check_chunk(struct mmu *m, struct window *w, struct chunk *k)
 
 	if (!same_tables(m, k)) {
 		s->st.lost += k->n;
-		spend(w, (int)k->n * CREDIT_LOST);
+		spend(w, (int)(k->leaf ? k->n : k->n / LARGE_RUN + 1) * CREDIT_LOST);
 		unmap_chunk(s, w, k);
 		return;
 	}
@@ -251,17 +279,23 @@ static void check(struct mmu *m, struct window *w)
 {
 	struct windows *s = m->win;
 	struct paging_regime r = paging_regime(m);
+	unsigned n = 0;
 
 	s->st.checks++;
 	w->checked = s->gen;
+	w->cr3 = paging_root(&m->pg);
 	if (memcmp(&r, &w->regime, sizeof(r))) {
 		empty(s, w);
 		w->regime = r;
 		return;
 	}
-	for (struct chunk *k = w->all; k; k = k->all)
+	for (struct chunk *k = w->all; k; k = k->all) {
+		n++;
 		if (k->n)
 			check_chunk(m, w, k);
+	}
+	if (w->super)
+		spend(w, (int)(n / CREDIT_CHUNKS) + 1);
 }
 
 void window_flush(struct mmu *m)
@@ -269,7 +303,12 @@ void window_flush(struct mmu *m)
 	struct windows *s = m->win;
 
 	s->gen++;
-	if (s->now) /* the program goes on without passing window_enter() */
+	if (!s->now)
+		return;
+	/* it goes on without passing window_enter(): a program by accident, a kernel by its own INVPCID */
+	if (s->now->super)
+		check(m, s->now);
+	else
 		empty(s, s->now);
 }
 
@@ -292,7 +331,7 @@ void window_flush_page(struct mmu *m, gla_t gla)
 	struct windows *s = m->win;
 
 	for (unsigned i = 0; i < WINDOWS; i++)
-		if (s->w[i].live && s->w[i].cr3 == paging_root(&m->pg))
+		if (s->w[i].live && (s->w[i].super || s->w[i].cr3 == paging_root(&m->pg)))
 			flush_page(s, &s->w[i], gla);
 }
 
@@ -343,7 +382,7 @@ static struct window *pick(struct windows *s)
 {
 	struct window *w = &s->w[0];
 
-	for (unsigned i = 0; i < WINDOWS; i++) {
+	for (unsigned i = 0; i < USER_WINDOWS; i++) {
 		if (!s->w[i].live)
 			return &s->w[i];
 		if (s->w[i].used < w->used)
@@ -352,11 +391,14 @@ static struct window *pick(struct windows *s)
 	return w;
 }
 
-static void promote(struct mmu *m, uint64_t cr3, bool wide)
+static void promote(struct mmu *m, enum window_kind kind)
 {
 	struct windows *s = m->win;
-	struct window *w = pick(s);
+	bool wide = is_wide(kind);
+	struct window *w = is_super(kind) ? &s->w[USER_WINDOWS + wide] : pick(s);
 
+	if (kind == WINDOW_SUP64 && !s->super_guard)
+		return;
 	if (!wide && !w->base)
 		w->base = host_reserve(WINDOW_BYTES + WINDOW_GUARD, NULL);
 	if (!wide && !w->base) {
@@ -368,8 +410,9 @@ static void promote(struct mmu *m, uint64_t cr3, bool wide)
 	free_chunks(w);
 	w->live = true;
 	w->wide = wide;
+	w->super = is_super(kind);
 	w->tired = w->asked = false;
-	w->cr3 = cr3;
+	w->cr3 = paging_root(&m->pg);
 	w->regime = paging_regime(m);
 	w->checked = s->gen;
 	w->credit = CREDIT_FIRST;
@@ -394,24 +437,39 @@ static void give_up_idle(struct windows *s)
 	}
 }
 
-void window_tick(struct mmu *m, bool wide, uint64_t us)
+/* What there is of the processor time of the address space in force; NULL: of a kernel that has been interrupted by programs */
+static uint64_t *time_of(struct mmu *m, enum window_kind kind)
 {
 	struct windows *s = m->win;
-	uint64_t passed = us - s->last_us < TICK_US ? us - s->last_us : TICK_US;
-	struct candidate *c = candidate(s, paging_root(&m->pg), wide);
-	struct window *w = find(s, paging_root(&m->pg), wide);
 
+	if (!is_super(kind))
+		return &candidate(s, paging_root(&m->pg), is_wide(kind))->us;
+	s->awake = s->stayed && s->kernels;
+	s->stayed = true;
+	return s->awake ? &s->super_us[is_wide(kind)] : NULL;
+}
+
+void window_tick(struct mmu *m, enum window_kind kind, uint64_t us)
+{
+	struct windows *s = m->win;
+	uint64_t passed = us - s->last_us, *spent = time_of(m, kind);
+	struct window *w = find(s, paging_root(&m->pg), kind);
+
+	if (passed > TICK_US && !s->awake) /* whose else it was is not known */
+		passed = TICK_US;
 	s->last_us = us;
 	give_up_idle(s);
-	c->us += passed;
+	if (!spent)
+		return;
+	*spent += passed;
 	if (w) {
 		s->st.tired += !w->tired && w->credit < 0;
 		w->tired = w->credit < (w->tired ? CREDIT_AGAIN : 0);
 		w->earned += w->credit < CREDIT_MOST ? (unsigned)passed * CREDIT_MS : 0;
 		w->credit += (int)(w->earned / 1000);
 		w->earned %= 1000;
-	} else if (c->us >= HOT_US && !s->broken) {
-		promote(m, paging_root(&m->pg), wide);
+	} else if (*spent >= (is_super(kind) ? HOT_SUPER_US : HOT_US) && !s->broken) {
+		promote(m, kind);
 	}
 }
 
@@ -458,7 +516,8 @@ static struct chunk *make_chunk(struct windows *s, struct window *w, gla_t gla)
 /* The chunk of @gla, which @t has just led to; NULL: no memory, or tables a window cannot watch. */
 static struct chunk *chunk_for(struct mmu *m, struct window *w, gla_t gla, const struct walk *t)
 {
-	unsigned nup = t->levels - (t->page_shift == PAGE_SHIFT);
+	bool small = t->levels && t->page_shift == PAGE_SHIFT; /* without paging, all is one large page */
+	unsigned nup = t->levels - small;
 	const struct range *r;
 	struct chunk *k;
 	gpa_t at;
@@ -483,7 +542,7 @@ static struct chunk *chunk_for(struct mmu *m, struct window *w, gla_t gla, const
 	k->nup = (uint8_t)nup;
 	k->esize = m->pg.efer & EFER_LMA || m->pg.cr4 & CR4_PAE ? 8 : 4;
 	k->leaf = NULL;
-	if (t->page_shift > PAGE_SHIFT)
+	if (!small)
 		return k;
 	at = t->trace[nup].at & ~(gpa_t)(CHUNK_PAGES * k->esize - 1);
 	r = space_lookup(m->mem, at);
@@ -567,21 +626,40 @@ static enum window_fill map_page(struct mmu *m, struct window *w, gla_t gla, boo
 	return map_run(m, w, k, &r) ? WINDOW_RETRY : WINDOW_FAULT;
 }
 
+/* Can there be a page at @gla in @w? */
+static bool holds(const struct window *w, gla_t gla)
+{
+	if (!w->wide)
+		return gla < WINDOW_BYTES;
+	return gla < BIT(47) || (w->super && gla >= 0 - BIT(47));
+}
+
+static enum mmu_idx idx_of(const struct mmu *m, const struct window *w)
+{
+	if (!w->super)
+		return MMU_USER;
+	return m->pg.cr0 & CR0_PG && m->pg.cr4 & CR4_SMAP ? MMU_SMAP : MMU_SUP;
+}
+
 enum window_fill window_fill(struct mmu *m, gla_t gla, bool write)
 {
 	struct windows *s = m->win;
 	struct window *w = s ? s->now : NULL;
 	struct walk t;
 
-	if (!w || gla >= (w->wide ? BIT(47) : WINDOW_BYTES))
+	if (!w || !holds(w, gla))
 		return WINDOW_FAULT;
 	s->st.faults++;
 	spend(w, 1);
-	if (!walk_fast(&m->pg, m->mem, gla, write ? MMU_WRITE : MMU_READ, MMU_USER, &t)) {
+	if (!walk_fast(&m->pg, m->mem, gla, write ? MMU_WRITE : MMU_READ, idx_of(m, w), &t)) {
+		if (w->super) /* not seldom a user's page while EFLAGS.AC lets it: none of those is shown */
+			return t.need_c ? WINDOW_FAULT : WINDOW_WITHHELD;
 		w->asked = !t.need_c;
 		w->gla = gla;
 		return WINDOW_FAULT;
 	}
+	if (w->super)
+		return w->wide && !wide_near_super(s, gla) ? WINDOW_WITHHELD : map_page(m, w, gla, write, &t);
 	w->far |= w->wide && !wide_near(gla);
 	if (w->far != s->far) /* translated code will come back as what can reach it */
 		return WINDOW_FAULT;
@@ -607,17 +685,32 @@ static void fill_asked(struct mmu *m, struct window *w)
 
 /* ---- in force ---- */
 
-bool window_enter(struct mmu *m, bool wide)
+/* A kernel changes tables, and what they mean, under its own window. */
+static bool is_current(const struct mmu *m, const struct window *w)
+{
+	struct paging_regime r;
+
+	if (w->checked != m->win->gen || !w->super)
+		return w->checked == m->win->gen;
+	r = paging_regime(m);
+	return w->cr3 == paging_root(&m->pg) && !memcmp(&r, &w->regime, sizeof(r));
+}
+
+bool window_enter(struct mmu *m, enum window_kind kind)
 {
 	struct windows *s = m->win;
 	struct window *w = s->now;
 
-	if (!w || w->cr3 != paging_root(&m->pg) || w->wide != wide || !w->live)
-		w = find(s, paging_root(&m->pg), wide);
+	s->stayed &= is_super(kind);
+	s->awake &= is_super(kind);
+	if (is_super(kind) && !s->awake)
+		w = NULL;
+	else if (!w || w->super != is_super(kind) || w->wide != is_wide(kind) || !w->live || (!w->super && w->cr3 != paging_root(&m->pg)))
+		w = find(s, paging_root(&m->pg), kind);
 	s->now = NULL;
 	if (!w || w->tired || m->nwatch)
 		return false;
-	if (w->checked != s->gen) {
+	if (!is_current(m, w)) {
 		check(m, w);
 		w->used = ++s->clock;
 	}
@@ -627,7 +720,7 @@ bool window_enter(struct mmu *m, bool wide)
 		fill_asked(m, w);
 	if (s->running && s->shown != w) {
 		s->use(s->opaque, !w->wide ? w->base : w->near ? (uint8_t *)(uintptr_t)w->distance : NULL);
-		if (w->wide)
+		if (w->wide && !w->super)
 			wide_show(s, w);
 		s->shown = w;
 	}

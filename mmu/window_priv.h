@@ -7,7 +7,8 @@
 #include "mmu/window.h"
 #include "mmu/base/host_mem.h"
 
-#define WINDOWS 6 /* of both kinds */
+#define USER_WINDOWS 6 /* of both kinds */
+#define WINDOWS (USER_WINDOWS + 2) /* and the kernel's: 32 and 64 bits */
 #define CHUNK_SHIFT 21
 #define CHUNK_PAGES 512u
 #define BUCKETS 256u
@@ -43,7 +44,8 @@ struct window {
 	bool wide, far;		/* far: not all of the program is where wide_near() says */
 	bool near;		/* what is near has its place in our address space: linear address + distance */
 	uint64_t distance;
-	uint64_t cr3;
+	bool super;		/* a kernel's */
+	uint64_t cr3;		/* of a kernel's: when it was last compared */
 	struct paging_regime regime;
 	bool live, tired;	/* tired: has spent its credit */
 	uint64_t checked;	/* windows.gen when it was last compared */
@@ -69,11 +71,15 @@ struct windows {
 	uint64_t *written;	/* bit per RAM page: it may be mapped for writing */
 	uint64_t gen;		/* flushes so far */
 	uint64_t clock, last_us;
+	uint64_t super_us[2];	/* at CPL 0 without a program in between: 32 and 64 bits */
+	bool kernels, stayed, awake;	/* no program has run since the last sample; nor since the one before: a kernel's window may be in force */
 	unsigned nmaps;		/* mappings made since all were dropped: a bound of what there is */
 	bool running, broken, far; /* far: of the one in force, when it was entered */
 	struct window *shown;	/* the one @use was told about last in this run */
 	uint64_t *table;	/* of wide windows; NULL: there are none */
 	uint8_t *guard;		/* readable where what is near is; NULL: there is none */
+	bool super_guard;	/* there is one for kernels */
+	uint64_t super_near[2];	/* pieces near in the kernel's window, a bit each: of the lower and the upper half of all addresses */
 	void (*use)(void *opaque, uint8_t *base);
 	void *opaque;
 	struct window_stats st;
@@ -81,13 +87,15 @@ struct windows {
 
 /* window_wide.c */
 bool wide_near(gla_t gla); /* in one of the places where most programs are */
+/* Is @gla near in the kernel's window, if need be from now on? */
+bool wide_near_super(struct windows *s, gla_t gla);
 void wide_begin(struct mmu *m, struct window *w); /* a program gets @w, which is wide */
 void wide_show(struct windows *s, const struct window *w); /* the table is to lead into @w */
 /* Host address for the canonical user address @gla; NULL: there is no more room for its part */
 uint8_t *wide_place(struct windows *s, struct window *w, gla_t gla);
-bool wide_gla(const struct window *w, const void *at, gla_t *gla); /* back */
+bool wide_gla(const struct windows *s, const struct window *w, const void *at, gla_t *gla); /* back */
 void wide_fini(struct windows *s);
-bool wide_empty(struct window *w); /* no page mapped any more; false: the host cannot */
+bool wide_empty(struct windows *s, struct window *w); /* no page mapped any more; false: the host cannot */
 void wide_free(struct window *w);
 
 #endif

@@ -4,6 +4,10 @@
  * Two ways lead there. What is near, the places where Linux puts programs that may be anywhere, is moved by one distance in each
  * window, so that it needs no look at a table whether it is that, but only a guard: a byte that can be read where the address is near,
  * at guard[(address >> WINDOW_GUARD_SHIFT) * 8]. Everything else is in parts, each with a distance of its own in the table.
+ *
+ * In the window of kernels only what is near can be: any piece of 2 TiB of the upper half of all addresses, and the first of the lower,
+ * once it has been asked for and the host has room at that distance. What one window's code reaches by the guard of another is
+ * never in our half of the host's addresses: the distances see to that.
  */
 #include "mmu/window_priv.h"
 #include <string.h>
@@ -19,6 +23,15 @@
 #define GUARD_BYTES (BIT(49 - NEAR_SHIFT) << PAGE_SHIFT)
 #define NEAR_STEP (3 * BIT(NEAR_SHIFT)) /* between the windows: none meets another, or the upper places themselves */
 
+/*
+ * 124.25 TiB: the upper half, less its first 4 TiB, where Linux has nothing, lies below that, between the places of the programs' windows where it is
+ * used; the first 2 TiB of the lower half above, below where the host puts its own mappings.
+ */
+#define SUPER_DISTANCE 0x7C4000000000ull
+#define SUPER_GUARD (0xFFFF800000000000ull >> WINDOW_GUARD_SHIFT << 3) /* from the guard to its upper half */
+#define SUPER_GUARD_BYTES (64ull << PAGE_SHIFT)
+#define PIECES_LO (-62) /* the pieces there may be: to 0 */
+
 /* 0x555555554000 and up to 1 TiB more for programs, mappings and stack in the last 2 TiB */
 static const struct {
 	uint64_t from, to;
@@ -30,6 +43,22 @@ bool wide_near(gla_t gla)
 		if (gla - places[i].from < places[i].to - places[i].from)
 			return true;
 	return false;
+}
+
+/* Pieces of the kernel's window are numbered as a signed number says: the upper half is below 0. */
+static int piece_of(gla_t gla)
+{
+	return (int)((int64_t)gla >> NEAR_SHIFT);
+}
+
+static uint64_t piece_at(int n)
+{
+	return ((uint64_t)(int64_t)n << NEAR_SHIFT) + SUPER_DISTANCE;
+}
+
+static bool piece_ours(const struct windows *s, int n)
+{
+	return s->super_near[n < 0] >> (n & 63) & 1;
 }
 
 /* Host address - linear address within part @r */
@@ -71,6 +100,11 @@ const uint64_t *windows_table(const struct mmu *m)
 void wide_fini(struct windows *s)
 {
 	host_unmap(s->table, TABLE_BYTES);
+	for (int n = PIECES_LO; n <= 0; n++)
+		if (piece_ours(s, n))
+			host_unmap((void *)(uintptr_t)(piece_at(n) - PART_GUARD), BIT(NEAR_SHIFT) + 2 * PART_GUARD);
+	if (s->super_guard)
+		host_unmap(s->guard + SUPER_GUARD, SUPER_GUARD_BYTES);
 	host_unmap(s->guard, GUARD_BYTES);
 }
 
@@ -99,8 +133,33 @@ const uint8_t *windows_guard(const struct mmu *m)
 
 void windows_near(struct mmu *m)
 {
-	if (m->win->table)
-		make_guard(m->win);
+	struct windows *s = m->win;
+
+	if (s->table)
+		make_guard(s);
+	s->super_guard = s->guard && host_reserve_at((uintptr_t)s->guard + SUPER_GUARD, SUPER_GUARD_BYTES);
+}
+
+bool wide_near_super(struct windows *s, gla_t gla)
+{
+	int n = piece_of(gla);
+	uint64_t lo, hi;
+
+	if (n < PIECES_LO || n > 0)
+		return false;
+	if (piece_ours(s, n))
+		return true;
+	/* a neighbour has the edge already, as a guard */
+	lo = piece_at(n) + (piece_ours(s, n - 1) ? PART_GUARD : -PART_GUARD);
+	hi = piece_at(n + 1) + (piece_ours(s, n + 1) ? -PART_GUARD : PART_GUARD);
+	if (!host_reserve_at(lo, hi - lo))
+		return false;
+	if (host_readable(s->guard + (n < 0 ? SUPER_GUARD + ((uint64_t)(n + 64) << PAGE_SHIFT) : 0), PAGE_SIZE)) {
+		host_unmap((void *)(uintptr_t)lo, hi - lo);
+		return false;
+	}
+	s->super_near[n < 0] |= BIT(n & 63);
+	return true;
 }
 
 /* Room for what is near in @w. */
@@ -129,9 +188,12 @@ static bool has_low(struct mmu *m)
 void wide_begin(struct mmu *m, struct window *w)
 {
 	w->nparts = 0;
-	if (m->win->guard && !w->near)
+	w->near |= w->super;
+	if (w->super)
+		w->distance = SUPER_DISTANCE;
+	else if (m->win->guard && !w->near)
 		reserve_near(m->win, w);
-	w->far = !w->near || has_low(m);
+	w->far = !w->super && (!w->near || has_low(m));
 }
 
 void wide_show(struct windows *s, const struct window *w)
@@ -170,17 +232,21 @@ uint8_t *wide_place(struct windows *s, struct window *w, gla_t gla)
 {
 	struct part *p;
 
+	if (w->super)
+		return wide_near_super(s, gla) ? (uint8_t *)(uintptr_t)(gla + SUPER_DISTANCE) : NULL;
 	if (w->near && wide_near(gla))
 		return (uint8_t *)(uintptr_t)(gla + w->distance);
 	p = part_for(s, w, gla);
 	return p ? (uint8_t *)(uintptr_t)(gla + distance(p)) : NULL;
 }
 
-bool wide_gla(const struct window *w, const void *at, gla_t *gla)
+bool wide_gla(const struct windows *s, const struct window *w, const void *at, gla_t *gla)
 {
 	uint64_t a = (uintptr_t)at;
 
 	*gla = a - w->distance;
+	if (w->super)
+		return piece_ours(s, piece_of(*gla)); /* not beyond: our addresses have 47 bits */
 	if (w->near && wide_near(*gla))
 		return true;
 	for (unsigned i = 0; i < w->nparts; i++)
@@ -191,10 +257,15 @@ bool wide_gla(const struct window *w, const void *at, gla_t *gla)
 	return false;
 }
 
-bool wide_empty(struct window *w)
+bool wide_empty(struct windows *s, struct window *w)
 {
 	bool bad = false;
 
+	if (w->super) {
+		for (int n = PIECES_LO; n <= 0; n++)
+			bad |= piece_ours(s, n) && host_unalias((void *)(uintptr_t)piece_at(n), BIT(NEAR_SHIFT));
+		return !bad;
+	}
 	for (unsigned i = 0; w->near && i < ARRAY_SIZE(places); i++)
 		bad |= host_unalias((void *)(uintptr_t)(places[i].from + w->distance), places[i].to - places[i].from);
 	for (unsigned i = 0; i < w->nparts; i++)
@@ -204,7 +275,7 @@ bool wide_empty(struct window *w)
 
 void wide_free(struct window *w)
 {
-	for (unsigned i = 0; w->near && i < ARRAY_SIZE(places); i++)
+	for (unsigned i = 0; w->near && !w->super && i < ARRAY_SIZE(places); i++)
 		host_unmap((void *)(uintptr_t)(places[i].from + w->distance - PART_GUARD), places[i].to - places[i].from + 2 * PART_GUARD);
 	for (unsigned i = 0; i < PARTS && w->part[i].base; i++)
 		host_unmap(w->part[i].base - PART_GUARD, PART_BYTES + 2 * PART_GUARD);

@@ -197,10 +197,15 @@ static void use_window(void *opaque, uint8_t *base)
 
 void windows_init(struct x64 *x)
 {
+	struct mmu *m = &x->cpu->mmu;
+
 	x->fsgsbase = getauxval(AT_HWCAP2) & 2; /* the kernel lets programs use RDGSBASE and WRGSBASE */
-	if (!(x->opts_off & JIT_OPT_WINDOW) && windows_new(&x->cpu->mmu, use_window, x) && x->feat & HOSTF_BMI2 &&
-		!(x->opts_off & JIT_OPT_WINDOW64) && windows_widen(&x->cpu->mmu) && x->fsgsbase)
-		windows_near(&x->cpu->mmu); /* GS gets bases that only WRGSBASE will load */
+	if (x->opts_off & JIT_OPT_WINDOW || !windows_new(m, use_window, x))
+		return;
+	if (!(x->opts_off & JIT_OPT_WINDOW0))
+		windows_for_kernels(m);
+	if (x->feat & HOSTF_BMI2 && !(x->opts_off & JIT_OPT_WINDOW64) && windows_widen(m) && x->fsgsbase)
+		windows_near(m); /* GS gets bases that only WRGSBASE will load */
 }
 
 void windows_fini(struct x64 *x)
@@ -291,9 +296,10 @@ static enum window_fill window_learns(struct mmu *m, const struct x64_trap *t, u
 /* The address of 64-bit code at @t is not near: perhaps nothing of the program is any more. */
 static enum window_fill window_strays(struct mmu *m, const struct x64_trap *t, const uint64_t *reg)
 {
-	enum window_fill r = window_fill(m, reg[t->base] + (uint64_t)(int64_t)t->disp, false);
+	gla_t gla = reg[t->base] + (uint64_t)(int64_t)t->disp;
+	enum window_fill r = window_fill(m, gla, false);
 
-	return r == WINDOW_RETRY ? WINDOW_WITHHELD : r;
+	return r == WINDOW_RETRY && !window_comes_near(m, reg[t->base]) ? WINDOW_WITHHELD : r;
 }
 
 bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint64_t *reg)

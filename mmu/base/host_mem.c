@@ -167,11 +167,21 @@ int host_alias(void *at, int fd, uint64_t off, size_t len, bool write)
 	return p == MAP_FAILED ? errno : 0;
 }
 
-int host_unalias(void *at, size_t len)
+static int map_over(void *at, size_t len, int prot)
 {
-	void *p = mmap(at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+	void *p = mmap(at, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? errno : 0;
+}
+
+int host_unalias(void *at, size_t len)
+{
+	return map_over(at, len, PROT_NONE);
+}
+
+int host_readable(void *at, size_t len)
+{
+	return map_over(at, len, PROT_READ);
 }
 
 static void *map_file(int fd, size_t size, struct err *e)

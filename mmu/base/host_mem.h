@@ -37,6 +37,9 @@ int host_alias(void *at, int fd, uint64_t off, size_t len, bool write);
 /* host_unalias() - no access to [at, at+len) of a reservation any more; 0 or an errno value */
 int host_unalias(void *at, size_t len);
 
+/* host_readable() - zeroes to be read at [at, at+len) of a reservation; 0 or an errno value */
+int host_readable(void *at, size_t len);
+
 /* host_map_together() - make the HOST_HUGE bytes at @at, aligned, one huge page now, if the host can (Linux 6.1) */
 void host_map_together(uint8_t *at);
 

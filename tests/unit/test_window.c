@@ -1,119 +1,7 @@
 /*
  * test_window.c - host windows (mmu/window.h): what they show is what the soft TLB would allow, and no longer than that.
  */
-#include "tests/unit/long_fix.h"
-#include "mmu/window.h"
-#include <unistd.h>
-
-#define PT (PML4 + 0x1000)
-#define PT2 (PML4 + 0x2000)
-#define NEW_PD (PML4 + 0x3000)
-#define PRESENT 1u
-#define WRITE 2u
-#define USER 4u
-#define ACC 0x20u
-#define DIRTY 0x40u
-#define ALL (PRESENT | WRITE | USER | ACC | DIRTY)
-
-struct win {
-	struct fix *f;
-	struct mmu *m;
-	uint8_t *base; /* what the owner was told last */
-	int pipe[2];
-	uint64_t us;
-	bool wide;
-};
-
-static void use(void *opaque, uint8_t *base)
-{
-	((struct win *)opaque)->base = base;
-}
-
-static void set_pte(struct win *t, unsigned page, uint32_t pte)
-{
-	fix_wr(t->f, PT + 4 * page, pte, 4);
-}
-
-static uint32_t get_pte(struct win *t, unsigned page)
-{
-	return (uint32_t)fix_rd(t->f, PT + 4 * page, 4);
-}
-
-/* Where translated code would look for @gla */
-static uint8_t *host(const struct win *t, gla_t gla)
-{
-	return t->wide ? (uint8_t *)(uintptr_t)(gla + windows_table(t->m)[gla >> WINDOW_TABLE_SHIFT]) : t->base + gla;
-}
-
-/* What the host lets one do at @gla of the window: the kernel answers without a signal. */
-static bool readable(struct win *t, gla_t gla)
-{
-	bool ok = write(t->pipe[1], host(t, gla), 1) == 1;
-	char c;
-
-	if (ok)
-		ck_assert_int_eq(read(t->pipe[0], &c, 1), 1);
-	return ok;
-}
-
-static bool writable(struct win *t, gla_t gla)
-{
-	char c = 'x';
-	bool ok;
-
-	ck_assert_int_eq(write(t->pipe[1], &c, 1), 1);
-	ok = read(t->pipe[0], host(t, gla), 1) == 1;
-	if (!ok)
-		ck_assert_int_eq(read(t->pipe[0], &c, 1), 1);
-	return ok;
-}
-
-#define RIGHTS(t, gla, r, w)                                                                                                \
-	do {                                                                                                                \
-		ck_assert_int_eq(readable(t, gla), r);                                                                      \
-		ck_assert_int_eq(writable(t, gla), w);                                                                      \
-	} while (0)
-
-/* Time passes in the program until it has a window. */
-static void get_hot(struct win *t)
-{
-	for (unsigned i = 0; i < 1000 && !window_enter(t->m, t->wide); i++)
-		window_tick(t->m, t->wide, t->us += 1000);
-	ck_assert(window_enter(t->m, t->wide));
-	ck_assert(t->wide || t->base);
-}
-
-/* A program of 1,024 pages, page n at n, under 32-bit paging. NULL: no windows here */
-static struct win *start(void)
-{
-	struct win *t = calloc(1, sizeof(*t));
-
-	t->f = fix_prot(3);
-	t->m = &t->f->cpu->mmu;
-	ck_assert_int_eq(pipe(t->pipe), 0);
-	fix_wr(t->f, PML4, PT | ALL, 4);
-	fix_wr(t->f, NEW_PD, PT | ALL, 4);
-	for (unsigned i = 0; i < 1024; i++)
-		set_pte(t, i, i << 12 | ALL);
-	t->f->cpu->cr3 = PML4;
-	t->f->cpu->cr0 |= CR0_PG | CR0_WP;
-	t->f->cpu->cr4 |= CR4_PSE;
-	vcpu_update(t->f->cpu);
-	if (!windows_new(t->m, use, t))
-		return NULL;
-	windows_begin(t->m);
-	return t;
-}
-
-static void stop(struct win *t)
-{
-	windows_end(t->m);
-	windows_free(t->m);
-	fix_free(t->f);
-	close(t->pipe[0]);
-	close(t->pipe[1]);
-	free(t);
-}
+#include "tests/unit/window_fix.h"
 
 START_TEST(rights)
 {
@@ -121,7 +9,7 @@ START_TEST(rights)
 
 	if (!t)
 		return;
-	ck_assert(!window_enter(t->m, false)); /* not at once */
+	ck_assert(!window_enter(t->m, WINDOW_32)); /* not at once */
 	ck_assert_ptr_null(t->base);
 	get_hot(t);
 	RIGHTS(t, 0x200000, 0, 0);
@@ -205,7 +93,7 @@ START_TEST(taken_away)
 	/* a watchpoint: no windows at all */
 	mmu_set_watch(t->m, 0, 0x110000, 4, false, true);
 	RIGHTS(t, 0x110000, 0, 0);
-	ck_assert(!window_enter(t->m, false));
+	ck_assert(!window_enter(t->m, WINDOW_32));
 	stop(t);
 }
 END_TEST
@@ -227,7 +115,7 @@ START_TEST(flush)
 	set_pte(t, 0x114, 0x114000 | (ALL & ~DIRTY));
 	set_pte(t, 0x115, 0x115000 | (ALL & ~ACC));
 	tlb_flush(t->m, false);
-	ck_assert(window_enter(t->m, false));
+	ck_assert(window_enter(t->m, WINDOW_32));
 	RIGHTS(t, 0x110000, 1, 1);
 	for (gla_t gla = 0x111000; gla < 0x116000; gla += 0x1000)
 		RIGHTS(t, gla, 0, 0);
@@ -237,7 +125,7 @@ START_TEST(flush)
 	window_leave(t->m);
 	fix_wr(t->f, PML4, PT2 | ALL, 4);
 	tlb_flush(t->m, false);
-	ck_assert(window_enter(t->m, false));
+	ck_assert(window_enter(t->m, WINDOW_32));
 	RIGHTS(t, 0x110000, 0, 0);
 	RIGHTS(t, 0x210000, 0, 0);
 	stop(t);
@@ -258,7 +146,7 @@ START_TEST(spaces)
 	window_leave(t->m);
 	t->m->pg.cr3 = NEW_PD;
 	tlb_flush(t->m, false);
-	ck_assert(!window_enter(t->m, false));
+	ck_assert(!window_enter(t->m, WINDOW_32));
 	get_hot(t);
 	ck_assert_ptr_ne(t->base, first);
 	ck_assert_uint_eq(window_stats(t->m)->windows, 2);
@@ -266,7 +154,7 @@ START_TEST(spaces)
 	window_leave(t->m);
 	t->m->pg.cr3 = PML4;
 	tlb_flush(t->m, false);
-	ck_assert(window_enter(t->m, false));
+	ck_assert(window_enter(t->m, WINDOW_32));
 	ck_assert_ptr_eq(t->base, first);
 	RIGHTS(t, 0x110000, 1, 1);
 	/* flushed while in use: it has no later moment to be compared */
@@ -276,19 +164,19 @@ START_TEST(spaces)
 	window_leave(t->m);
 	t->m->pg.a20_mask = ~BIT(20);
 	tlb_flush(t->m, true);
-	ck_assert(window_enter(t->m, false));
+	ck_assert(window_enter(t->m, WINDOW_32));
 	RIGHTS(t, 0x110000, 0, 0);
 	/* the other has not been entered for long */
 	ck_assert_int_eq(window_fill(t->m, 0x10000, true), WINDOW_RETRY);
 	for (unsigned i = 0; i < 2000; i++) {
-		window_tick(t->m, false, t->us += 1000);
-		ck_assert(window_enter(t->m, false));
+		window_tick(t->m, WINDOW_32, t->us += 1000);
+		ck_assert(window_enter(t->m, WINDOW_32));
 	}
 	RIGHTS(t, 0x10000, 1, 1);
 	window_leave(t->m);
 	t->m->pg.cr3 = NEW_PD;
 	tlb_flush(t->m, false);
-	ck_assert(!window_enter(t->m, false));
+	ck_assert(!window_enter(t->m, WINDOW_32));
 	stop(t);
 }
 END_TEST
@@ -327,9 +215,9 @@ START_TEST(thrash)
 		tlb_flush_page(t->m, 0x110000);
 	}
 	ck_assert_uint_lt(n, 100000);
-	window_tick(t->m, false, t->us += 1000);
+	window_tick(t->m, WINDOW_32, t->us += 1000);
 	ck_assert_uint_eq(window_stats(t->m)->tired, 1);
-	ck_assert(!window_enter(t->m, false));
+	ck_assert(!window_enter(t->m, WINDOW_32));
 	get_hot(t);
 	ck_assert_int_eq(window_fill(t->m, 0x110000, true), WINDOW_RETRY);
 	ck_assert_uint_eq(window_stats(t->m)->windows, 1);
@@ -352,12 +240,12 @@ START_TEST(asked)
 
 		ck_assert_int_eq(window_fill(t->m, 0x200000 + 0x2000 * i, true), WINDOW_FAULT);
 		window_leave(t->m);
-		ck_assert(window_enter(t->m, false));
+		ck_assert(window_enter(t->m, WINDOW_32));
 		RIGHTS(t, 0x200000 + 0x2000 * i, 0, 0);
 		ck_assert_int_eq(window_fill(t->m, 0x200000 + 0x2000 * i, true), WINDOW_FAULT);
 		window_leave(t->m);
 		set_pte(t, 0x200 + 2 * i, (0x200000 + 0x2000 * i) | pte[i]);
-		ck_assert(window_enter(t->m, false));
+		ck_assert(window_enter(t->m, WINDOW_32));
 		RIGHTS(t, 0x200000 + 0x2000 * i, i < 2, i < 1);
 		ck_assert_uint_eq(get_pte(t, 0x200 + 2 * i) & 0xFFF, pte[i]); /* nothing is changed for it */
 	}
@@ -387,6 +275,7 @@ static struct win *start_wide(bool low, bool near)
 	t->f = fix_long("max", 3);
 	t->m = &t->f->cpu->mmu;
 	t->wide = true;
+	t->kind = WINDOW_64;
 	ck_assert_int_eq(pipe(t->pipe), 0);
 	for (unsigned i = 0; i < 512; i++)
 		fix_wr(t->f, WIDE_PT + 8 * i, i << 12 | ALL, 8);
@@ -410,7 +299,7 @@ START_TEST(wide_rights)
 
 	if (!t)
 		return;
-	ck_assert(!window_enter(t->m, true)); /* not at once */
+	ck_assert(!window_enter(t->m, WINDOW_64)); /* not at once */
 	get_hot(t);
 	fix_wr(t->f, WIDE_PT + 8 * 0x120, 0x120000 | PRESENT | WRITE | USER, 8);
 	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
@@ -485,7 +374,7 @@ START_TEST(wide_parts)
 	fix_wr(t->f, PML4 + 0x4000, PDPT | ALL, 8);
 	t->m->pg.cr3 = PML4 + 0x4000;
 	tlb_flush(t->m, false);
-	ck_assert(!window_enter(t->m, true));
+	ck_assert(!window_enter(t->m, WINDOW_64));
 	get_hot(t);
 	RIGHTS(t, 0x112000, 0, 0);
 	RIGHTS(t, BIT(WINDOW_TABLE_SHIFT) + 0x112000, 0, 0);
@@ -494,14 +383,14 @@ START_TEST(wide_parts)
 	fix_wr(t->f, WIDE_PT + 8 * 0x112, 0x113000 | ALL, 8);
 	t->m->pg.cr3 = PML4;
 	tlb_flush(t->m, false);
-	ck_assert(window_enter(t->m, true));
+	ck_assert(window_enter(t->m, WINDOW_64));
 	RIGHTS(t, 0x112000, 0, 0);
 	RIGHTS(t, 0x113000, 1, 1);
 	RIGHTS(t, BIT(WINDOW_TABLE_SHIFT) + 0x112000, 0, 0);
 	RIGHTS(t, BIT(WINDOW_TABLE_SHIFT) + 0x113000, 1, 1);
 	/* 32-bit code of the same program has a window of its own */
 	window_leave(t->m);
-	ck_assert(!window_enter(t->m, false));
+	ck_assert(!window_enter(t->m, WINDOW_32));
 	stop(t);
 }
 END_TEST
@@ -545,7 +434,7 @@ START_TEST(near)
 	show_at(t, 0);
 	ck_assert_int_eq(window_fill(t->m, 0x110000, false), WINDOW_FAULT);
 	ck_assert(window_tired(t->m)); /* somebody should look */
-	ck_assert(window_enter(t->m, true));
+	ck_assert(window_enter(t->m, WINDOW_64));
 	ck_assert(window_far(t->m));
 	RIGHTS(t, places[1] + 0x110000, 1, 1);
 	tlb_flush_page(t->m, 0x111000);
@@ -604,8 +493,8 @@ static void run_program(enum jit_accel accel, bool low, struct result *r)
 	c->rip = places[1] + PROGRAM;
 	vcpu_update(c);
 	tlb_flush(t->m, true);
-	for (uint64_t us = 1; t->m->win && windows_table(t->m) && us < 1000000 && !window_enter(t->m, true); us += 1000)
-		window_tick(t->m, true, us);
+	for (uint64_t us = 1; t->m->win && windows_table(t->m) && us < 1000000 && !window_enter(t->m, WINDOW_64); us += 1000)
+		window_tick(t->m, WINDOW_64, us);
 	vcpu_update_req(c);
 	while ((stop = jit_run(j)) == JIT_STOPPED)
 		;
