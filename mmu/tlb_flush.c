@@ -60,7 +60,7 @@ void tlb_flush(struct mmu *m, bool globals_too)
 		m->large = false;
 	m->flushes++;
 	if (m->win)
-		window_flush(m);
+		window_flush(m, globals_too);
 	if (m->flushed)
 		m->flushed(m->flushed_opaque, globals_too ? TLB_FLUSH_ALL : TLB_FLUSH_LOCAL);
 }

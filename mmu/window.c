@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define HOT_US 120000		/* at CPL 3 before an address space gets a window */
-#define HOT_SUPER_US 30000	/* at CPL 0, without a program in between, before kernels get theirs */
+#define AWAKE_US 40000		/* of nothing but CPL 0, and they are in force: what is translated for it is not what serves programs */
 #define IDLE_US 1000000		/* a window not entered for as long is given up: its pages count twice as resident */
 #define TICK_US 4000		/* no sample stands for more */
 #define MAX_MAPS 20000		/* of the 65,530 the host allows a process; each may split one into three */
@@ -274,15 +274,17 @@ static void check_chunk(struct mmu *m, struct window *w, struct chunk *k)
 	}
 }
 
-/* After a flush: what is no longer as the page tables say goes. */
+/* After a flush: what is no longer as the page tables say goes. Global pages are asked about after flushes of those only. */
 static void check(struct mmu *m, struct window *w)
 {
 	struct windows *s = m->win;
 	struct paging_regime r = paging_regime(m);
+	bool all = w->checked_all != s->gen_all;
 	unsigned n = 0;
 
 	s->st.checks++;
 	w->checked = s->gen;
+	w->checked_all = s->gen_all;
 	w->cr3 = paging_root(&m->pg);
 	if (memcmp(&r, &w->regime, sizeof(r))) {
 		empty(s, w);
@@ -290,19 +292,21 @@ static void check(struct mmu *m, struct window *w)
 		return;
 	}
 	for (struct chunk *k = w->all; k; k = k->all) {
+		if (!k->n || (k->global && !all))
+			continue;
+		check_chunk(m, w, k);
 		n++;
-		if (k->n)
-			check_chunk(m, w, k);
 	}
 	if (w->super)
-		spend(w, (int)(n / CREDIT_CHUNKS) + 1);
+		spend(w, (int)(n / CREDIT_CHUNKS));
 }
 
-void window_flush(struct mmu *m)
+void window_flush(struct mmu *m, bool globals_too)
 {
 	struct windows *s = m->win;
 
 	s->gen++;
+	s->gen_all += globals_too;
 	if (!s->now)
 		return;
 	/* it goes on without passing window_enter(): a program by accident, a kernel by its own INVPCID */
@@ -415,6 +419,7 @@ static void promote(struct mmu *m, enum window_kind kind)
 	w->cr3 = paging_root(&m->pg);
 	w->regime = paging_regime(m);
 	w->checked = s->gen;
+	w->checked_all = s->gen_all;
 	w->credit = CREDIT_FIRST;
 	w->far = false;
 	if (wide)
@@ -424,51 +429,56 @@ static void promote(struct mmu *m, enum window_kind kind)
 	s->st.windows++;
 }
 
-static void give_up_idle(struct windows *s)
+static void give_up(struct windows *s, struct window *w)
 {
-	for (unsigned i = 0; i < WINDOWS; i++) {
-		struct window *w = &s->w[i];
-
-		if (!w->live || w == s->now || s->last_us - w->seen < IDLE_US)
-			continue;
-		empty(s, w);
-		free_chunks(w);
-		w->live = false;
-	}
+	if (!w->live)
+		return;
+	empty(s, w);
+	free_chunks(w);
+	w->live = false;
 }
 
-/* What there is of the processor time of the address space in force; NULL: of a kernel that has been interrupted by programs */
-static uint64_t *time_of(struct mmu *m, enum window_kind kind)
+static void give_up_idle(struct windows *s)
 {
+	for (unsigned i = 0; i < WINDOWS; i++)
+		if (&s->w[i] != s->now && s->last_us - s->w[i].seen >= IDLE_US)
+			give_up(s, &s->w[i]);
+}
+
+/* Is it time for a window for this code? */
+static bool is_hot(struct mmu *m, enum window_kind kind, uint64_t us, uint64_t passed)
+{
+	struct candidate *c;
 	struct windows *s = m->win;
 
-	if (!is_super(kind))
-		return &candidate(s, paging_root(&m->pg), is_wide(kind))->us;
-	s->awake = s->stayed && s->kernels;
+	if (!is_super(kind)) {
+		c = candidate(s, paging_root(&m->pg), is_wide(kind));
+		c->us += passed;
+		return c->us >= HOT_US;
+	}
+	if (!s->stayed)
+		s->since = us;
 	s->stayed = true;
-	return s->awake ? &s->super_us[is_wide(kind)] : NULL;
+	s->awake = s->kernels && us - s->since >= AWAKE_US;
+	return s->awake;
 }
 
 void window_tick(struct mmu *m, enum window_kind kind, uint64_t us)
 {
 	struct windows *s = m->win;
-	uint64_t passed = us - s->last_us, *spent = time_of(m, kind);
+	uint64_t passed = us - s->last_us < TICK_US ? us - s->last_us : TICK_US;
+	bool hot = is_hot(m, kind, us, passed);
 	struct window *w = find(s, paging_root(&m->pg), kind);
 
-	if (passed > TICK_US && !s->awake) /* whose else it was is not known */
-		passed = TICK_US;
 	s->last_us = us;
 	give_up_idle(s);
-	if (!spent)
-		return;
-	*spent += passed;
 	if (w) {
 		s->st.tired += !w->tired && w->credit < 0;
 		w->tired = w->credit < (w->tired ? CREDIT_AGAIN : 0);
 		w->earned += w->credit < CREDIT_MOST ? (unsigned)passed * CREDIT_MS : 0;
 		w->credit += (int)(w->earned / 1000);
 		w->earned %= 1000;
-	} else if (*spent >= (is_super(kind) ? HOT_SUPER_US : HOT_US) && !s->broken) {
+	} else if (hot && !s->broken) {
 		promote(m, kind);
 	}
 }
@@ -540,6 +550,7 @@ static struct chunk *chunk_for(struct mmu *m, struct window *w, gla_t gla, const
 	for (unsigned i = 0; i < nup; i++)
 		k->up[i] = t->trace[i].entry;
 	k->nup = (uint8_t)nup;
+	k->global = true;
 	k->esize = m->pg.efer & EFER_LMA || m->pg.cr4 & CR4_PAE ? 8 : 4;
 	k->leaf = NULL;
 	if (!small)
@@ -614,6 +625,7 @@ static enum window_fill map_page(struct mmu *m, struct window *w, gla_t gla, boo
 	k = chunk_for(m, w, gla, t);
 	if (!k)
 		return WINDOW_WITHHELD;
+	k->global &= t->global;
 	r.i = gla >> PAGE_SHIFT & (CHUNK_PAGES - 1);
 	r.entry = k->leaf ? leaf_entry(k, r.i) : 0;
 	r.lo = r.i;
@@ -685,6 +697,14 @@ static void fill_asked(struct mmu *m, struct window *w)
 
 /* ---- in force ---- */
 
+/* A program runs: kernels have no windows now. What they show would have to be kept from being written whenever it becomes code. */
+static void back_to_sleep(struct windows *s)
+{
+	for (unsigned i = USER_WINDOWS; s->awake && i < WINDOWS; i++)
+		give_up(s, &s->w[i]);
+	s->stayed = s->awake = false;
+}
+
 /* A kernel changes tables, and what they mean, under its own window. */
 static bool is_current(const struct mmu *m, const struct window *w)
 {
@@ -701,14 +721,14 @@ bool window_enter(struct mmu *m, enum window_kind kind)
 	struct windows *s = m->win;
 	struct window *w = s->now;
 
-	s->stayed &= is_super(kind);
-	s->awake &= is_super(kind);
+	if (!is_super(kind))
+		back_to_sleep(s);
 	if (is_super(kind) && !s->awake)
 		w = NULL;
 	else if (!w || w->super != is_super(kind) || w->wide != is_wide(kind) || !w->live || (!w->super && w->cr3 != paging_root(&m->pg)))
 		w = find(s, paging_root(&m->pg), kind);
 	s->now = NULL;
-	if (!w || w->tired || m->nwatch)
+	if (!w || w->tired || m->nwatch || (w->super && w->credit < 0))
 		return false;
 	if (!is_current(m, w)) {
 		check(m, w);

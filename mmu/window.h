@@ -98,7 +98,7 @@ enum window_fill {
 enum window_fill window_fill(struct mmu *m, gla_t gla, bool write);
 
 /* Hooks of tlb_flush.c */
-void window_flush(struct mmu *m);
+void window_flush(struct mmu *m, bool globals_too);
 void window_flush_page(struct mmu *m, gla_t gla);
 void window_protect(struct mmu *m, raddr_t ra, uint64_t len);
 

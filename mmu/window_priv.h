@@ -25,6 +25,7 @@ struct chunk {
 	const uint8_t *leaf;		/* page-table entries of its pages in RAM; NULL: parts of large pages */
 	uint64_t up[4];			/* entries above them as they were (a large page: and its own) */
 	uint8_t nup, esize;		/* bytes of an entry */
+	bool global;			/* all of its pages are */
 	unsigned n;			/* pages mapped */
 	uint64_t mapped[8], writable[8]; /* bit per page */
 	uint64_t entry[CHUNK_PAGES];	/* leaf entries as they were */
@@ -48,7 +49,7 @@ struct window {
 	uint64_t cr3;		/* of a kernel's: when it was last compared */
 	struct paging_regime regime;
 	bool live, tired;	/* tired: has spent its credit */
-	uint64_t checked;	/* windows.gen when it was last compared */
+	uint64_t checked, checked_all; /* windows.gen and gen_all when it was last compared */
 	uint64_t used;		/* for finding the one least recently used */
 	uint64_t seen;		/* windows.last_us when it was last entered */
 	int credit;
@@ -69,10 +70,11 @@ struct windows {
 	struct window *now;	/* in force */
 	struct candidate cand[CANDIDATES];
 	uint64_t *written;	/* bit per RAM page: it may be mapped for writing */
-	uint64_t gen;		/* flushes so far */
+	uint64_t gen, gen_all;	/* flushes so far; those of global pages, too */
 	uint64_t clock, last_us;
-	uint64_t super_us[2];	/* at CPL 0 without a program in between: 32 and 64 bits */
-	bool kernels, stayed, awake;	/* no program has run since the last sample; nor since the one before: a kernel's window may be in force */
+	uint64_t since;		/* the first sample at CPL 0 after a program */
+	bool kernels;		/* may have windows */
+	bool stayed, awake;	/* no program has run since that sample; nor for so long that a kernel's window is in force */
 	unsigned nmaps;		/* mappings made since all were dropped: a bound of what there is */
 	bool running, broken, far; /* far: of the one in force, when it was entered */
 	struct window *shown;	/* the one @use was told about last in this run */
