@@ -32,6 +32,8 @@ struct trace {
 	const uint8_t *plain; /* by number: 0 for a system call like @call that tells it nothing, or NULL: all of them */
 	struct rec_call *open; /* the last record, if it is a call that has not come back */
 	uint64_t stamped;     /* instructions at the last reading of the clock */
+	struct rec_time *stamp; /* its record, the writer's once another chunk is being filled */
+	unsigned stamp_chunk;
 	bool line_up;	      /* an edge of the interrupt line that no handler has answered yet */
 	uint64_t counted;     /* time of the last counters */
 };
@@ -59,6 +61,11 @@ static void stamp(struct trace *t)
 	uint64_t ns = trace_time_now(&t->time);
 
 	*x = (struct rec_time){.kind = REC_TIME, .ns = ns, .insns = t->cpu->insns};
+	/* tell the one before, if the writer will find both in one chunk */
+	if (t->stamp && t->stamp_chunk == t->q.head)
+		t->stamp->next = (uint16_t)((uint8_t *)x - (uint8_t *)t->stamp);
+	t->stamp = x;
+	t->stamp_chunk = t->q.head;
 	t->stamped = t->cpu->insns;
 	if (ns - t->counted >= COUNTER_NS)
 		counters(t, ns);
@@ -118,14 +125,14 @@ static void linux_move(struct trace *t, const struct hist_rec *r)
 		put_program(t, space_of(r), false);
 }
 
-static bool same_kind(const struct place *a, const struct place *b)
+static inline uint32_t differ(const struct place *a, const struct place *b)
 {
-	return a->mode == b->mode && a->base == b->base && a->cs == b->cs && a->cpl == b->cpl;
+	return (a->mode ^ b->mode) | (a->base ^ b->base) | (uint32_t)((a->cs ^ b->cs) | (a->cpl ^ b->cpl));
 }
 
-static bool same_way(const struct hist_rec *a, const struct hist_rec *b)
+static inline bool same_way(const struct hist_rec *a, const struct hist_rec *b)
 {
-	return a->cr3 == b->cr3 && same_kind(&a->from, &b->from) && same_kind(&a->to, &b->to);
+	return a->cr3 == b->cr3 && !(differ(&a->from, &b->from) | differ(&a->to, &b->to));
 }
 
 /* A system call that differs from the last one in what struct rec_call has place for */

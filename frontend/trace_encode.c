@@ -25,6 +25,7 @@ enum { T_GUEST = 1, T_RING, T_MODE, T_SPACE, T_LINE, T_INTERRUPTS, T_EXCEPTIONS,
 #define MAX_SPACES 256 /* a power of two: also the hints' */
 #define MAX_OPEN 32
 #define MAX_VECTORS 256
+#define FLUSH_NS 500000000
 #define CALL_IMAGES 64 /* a power of two */
 
 struct open_slice {
@@ -74,6 +75,7 @@ struct trace_encode {
 	const char *irq_name[MACHINE_GSIS], *msi_name[MAX_VECTORS]; /* who pulled or sent last */
 	struct rec_count counted;
 	uint64_t counted_at;
+	uint64_t flushed;     /* when the file was last brought up to date */
 	uint64_t now;	      /* time of the record in hand */
 	struct pace pace;
 	struct rec_move call, back; /* the last of each kind, for struct rec_call */
@@ -535,10 +537,9 @@ static unsigned next_rec(const struct chunk *c, unsigned at)
 
 static const struct rec_time *next_reading(const struct chunk *c, unsigned at)
 {
-	for (at = next_rec(c, at); at < c->len; at = next_rec(c, at))
-		if (c->data[at] == REC_TIME)
-			return (const void *)(c->data + at);
-	return NULL;
+	unsigned next = ((const struct rec_time *)(c->data + at))->next;
+
+	return next ? (const void *)(c->data + at + next) : NULL;
 }
 
 static bool same_place(const struct rec_move *a, const struct rec_move *b)
@@ -671,6 +672,10 @@ void trace_encode_chunk(struct trace_encode *t, const struct chunk *c)
 {
 	for (unsigned at = 0; at < c->len; at = next_rec(c, at))
 		one(t, c, at);
+	if (t->now - t->flushed > FLUSH_NS) { /* who looks at the file meanwhile finds it up to date */
+		t->flushed = t->now;
+		pb_flush(&t->pb);
+	}
 }
 
 static void tracks(struct trace_encode *t)

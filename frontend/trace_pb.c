@@ -26,18 +26,35 @@ static const char *const note_names[NOTES] = {[NOTE_FROM] = "from", [NOTE_HANDLE
 
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_LEN = 2 };
 
-void pb_flush(struct pb *p)
+static void write_to(struct pb *p, const uint8_t *end)
 {
-	const uint8_t *at = p->buf;
-
-	while (!p->broken && at < p->p) {
-		ssize_t n = write(p->fd, at, (size_t)(p->p - at));
+	while (!p->broken && p->from < end) {
+		ssize_t n = write(p->fd, p->from, (size_t)(end - p->from));
 
 		if (n < 0 && errno != EINTR)
 			p->broken = true;
-		at += n > 0 ? n : 0;
+		p->from += n > 0 ? n : 0;
 	}
-	p->p = p->buf;
+	p->from = end;
+}
+
+void pb_flush(struct pb *p)
+{
+	write_to(p, p->p);
+}
+
+/* The buffer is full: what lies behind its end goes to the front. */
+static void roll(struct pb *p)
+{
+	const uint8_t *end = p->buf + PB_BUFFER;
+	size_t more = (size_t)(p->p - end);
+
+	if (p->from < end)
+		write_to(p, end);
+	memmove(p->buf, end, more);
+	p->from = p->buf + (p->from - end);
+	p->p = p->buf + more;
+	p->image = NULL;
 }
 
 static inline uint8_t *varint(uint8_t *o, uint64_t v)
@@ -106,10 +123,8 @@ static inline uint8_t *close_at(uint8_t *body, uint8_t *end)
 
 static uint8_t *packet(struct pb *p)
 {
-	if (UNLIKELY(p->buf + PB_BUFFER - p->p < PB_PACKET)) {
-		p->image = NULL;
-		pb_flush(p);
-	}
+	if (UNLIKELY(p->p >= p->buf + PB_BUFFER))
+		roll(p);
 	return p->packet = open_at(p->p, TRACE_PACKET);
 }
 
@@ -169,9 +184,10 @@ void pb_begin(struct pb *p, int fd, uint64_t usual)
 {
 	uint8_t *o, *body, *event;
 
-	memset(p, 0, sizeof(*p));
+	memset(p, 0, offsetof(struct pb, buf));
 	p->fd = fd;
 	p->p = p->buf;
+	p->from = p->buf;
 	p->usual = usual;
 	o = number(packet(p), PACKET_SEQUENCE, SEQUENCE);
 	o = number(o, PACKET_FLAGS, FLAG_STATE_CLEARED);
@@ -318,8 +334,8 @@ void pb_track(struct pb *p, uint64_t uuid, uint64_t parent, const char *name, co
 void pb_image_begin(struct pb *p, struct pb_image *m)
 {
 	*m = (struct pb_image){.len = 0};
-	if (p->buf + PB_BUFFER - p->p < 2 * PB_PACKET)
-		pb_flush(p);
+	if (p->p >= p->buf + PB_BUFFER)
+		roll(p);
 	p->image = m;
 	p->image_from = p->p;
 	p->image_time = 0;
@@ -345,14 +361,13 @@ void pb_image_end(struct pb *p)
 
 bool pb_image(struct pb *p, const struct pb_image *m, uint64_t first, uint64_t second, int64_t v)
 {
-	uint8_t *o = p->p;
+	uint8_t *o;
 
 	if (first - p->ns > WIDE_TIME || second - first > WIDE_TIME || (m->v && varint_bytes((uint64_t)v) != m->v_len))
 		return false;
-	if (UNLIKELY(p->buf + PB_BUFFER - o < PB_PACKET)) {
-		pb_flush(p);
-		o = p->p;
-	}
+	if (UNLIKELY(p->p >= p->buf + PB_BUFFER))
+		roll(p);
+	o = p->p;
 	memcpy(o, m->bytes, sizeof(m->bytes)); /* all of it: no loop */
 	wide_time(o + m->at[0], first - p->ns);
 	wide_time(o + m->at[1], second - first);

@@ -17,10 +17,11 @@
 
 enum rec_kind { REC_TIME, REC_MOVE, REC_CALL, REC_TRAP, REC_PATH, REC_PROGRAM, REC_LINE, REC_REQUEST, REC_ACCESS, REC_COUNT };
 
-#define SPAN_INSNS 1000
+#define SPAN_INSNS 3000
 
 struct rec_time {
 	uint8_t kind;
+	uint16_t next;	    /* bytes from this reading to the next one; 0: that is in another chunk */
 	uint64_t ns, insns; /* virtual time, instructions executed */
 };
 

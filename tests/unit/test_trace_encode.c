@@ -28,6 +28,7 @@ struct fix {
 	struct seen seen[4096];
 	unsigned n;
 	uint64_t read; /* instructions at the last reading of the clock */
+	unsigned last; /* 1 + its place in the chunk; 0: none */
 };
 
 static uint64_t varint(const uint8_t **p)
@@ -123,6 +124,9 @@ static void add(struct fix *f, const void *r, size_t n)
 static void reading(struct fix *f, uint64_t ns, uint64_t insns)
 {
 	f->read = insns;
+	if (f->last && f->c.len > f->last - 1)
+		((struct rec_time *)(f->c.data + f->last - 1))->next = (uint16_t)(f->c.len - (f->last - 1));
+	f->last = f->c.len + 1;
 	add(f, &(struct rec_time){.kind = REC_TIME, .ns = ns, .insns = insns}, sizeof(struct rec_time));
 }
 
@@ -210,7 +214,7 @@ START_TEST(chunk_ends)
 
 	pair(f, 600, 300, CALL_NEXT);
 	trace_encode_chunk(f->t, &f->c);
-	f->c.len = 0;
+	f->c.len = f->last = 0;
 	reading(f, 1700, 950);
 	pair(f, 950, 0, CALL_NEXT);
 	reading(f, 1500, 10); /* counts go back where a snapshot is loaded */
