@@ -43,9 +43,15 @@ static bool still(struct jit *j, unsigned i)
 
 static unsigned find_context(struct jit *j)
 {
+	uint8_t *last = &j->ctx_last[(j->cpu->mode ^ j->cpu->mode >> MODE_CPL_SHIFT ^ j->cpu->mmu.pg.cr3 >> PAGE_SHIFT) % JIT_CONTEXTS];
+
+	if (context_is(&j->ctx[*last], j->cpu))
+		return *last;
 	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
-		if (context_is(&j->ctx[i], j->cpu) || (j->ctx[i].id && j->ctx[i].stale && still(j, i)))
+		if (context_is(&j->ctx[i], j->cpu) || (j->ctx[i].id && j->ctx[i].stale && still(j, i))) {
+			*last = (uint8_t)i;
 			return i;
+		}
 	return JIT_CONTEXTS;
 }
 

@@ -64,6 +64,7 @@ struct jit {
 	struct jit_context ctx[JIT_CONTEXTS];
 	struct context_tables *tables; /* of each context */
 	unsigned ctx_now;
+	uint8_t ctx_last[JIT_CONTEXTS]; /* where one was found the last time: by mode and root, hashed */
 	uint64_t ctx_clock;
 	/* 64-byte lines of linear pages, hashed by page, with code in the jump cache or in fast[] */
 	uint64_t lines[JIT_LINES];
