@@ -6,11 +6,16 @@ counted that run when nothing goes wrong and blocks are linked, on the longer wa
 the ways out that are there until then. A call counts as one, but QEMU's to look up the target of an indirect jump, which we do
 in the block: a second figure adds what that runs when it finds the block (--helper; measured for Debian's QEMU 7.2, see
 docs/aarch64.md). Only blocks that begin at the same address and have the same number of guest instructions are compared.
+
+With --plugin (count-insns.c, built) it counts instead what the two programs execute from the workload's begin to its end: translated code,
+all that is called from it, translating, and the guest kernel's timer interrupts.
 """
 import argparse
 import math
+import mmap
 import os
 import re
+import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tests', 'tools'))
@@ -141,10 +146,40 @@ def qemu(name, helper):
     return out
 
 
+def executed(command, plugin, guest, works, directory, timeout):
+    """{workload: instructions the program runs for it}"""
+    name, out = os.path.join(directory, 'executed'), {}
+    with open(name, 'wb') as f:
+        f.write(bytes(8))
+    with open(name, 'r+b') as f, mmap.mmap(f.fileno(), 8) as counter:
+        emulator, rest = command.split(maxsplit=1)
+        vm = boot(f'{emulator} -plugin {plugin},to={name} {rest}', guest, timeout)
+        vm.expect('# ')
+        for work in works:
+            vm.send(f'work {work}')
+            vm.expect(f'@begin {work.split("/")[0]}')
+            begin, = struct.unpack('<Q', counter[:8])
+            vm.expect(f'@end {work.split("/")[0]}')
+            out[work] = struct.unpack('<Q', counter[:8])[0] - begin
+            vm.expect('# ')
+        vm.send('poweroff -f')
+        vm.exit(0)
+        vm.close()
+    return out
+
+
+def compare_executed(arch, x, q):
+    print(f'{arch} guest  millions executed: ours      QEMU  ours/QEMU')
+    for work in x:
+        print(f'{work:12} {x[work] / 1e6:30.1f} {q[work] / 1e6:9.1f} {x[work] / q[work]:10.3f}')
+    print(f'geometric mean: {math.exp(sum(math.log(x[w] / q[w]) for w in x) / len(x)):.3f}', flush=True)
+
+
 def main():
     p = argparse.ArgumentParser()
     for name in ('kernel', 'initrd', 'arch', 'native', 'ours', 'qemu', 'dir'):
         p.add_argument('--' + name, required=True)
+    p.add_argument('--plugin')
     p.add_argument('--helper', type=int, default=89)
     p.add_argument('--timeout', type=float, default=1800)
     p.add_argument('work', nargs='+')
@@ -154,6 +189,9 @@ def main():
     only = f'-dfilter {code[0]:#x}..{code[1]:#x}'
     # a sixteenth of the work: the processor is emulated itself
     small = ' '.join(w + '/16' for w in a.work)
+    if a.plugin:
+        compare_executed(a.arch, *(executed(command, a.plugin, guest, small.split(), a.dir, a.timeout) for command in (a.ours, a.qemu)))
+        return
     logs = {}
     for name, command in (('ours', a.ours), ('qemu', a.qemu)):
         logs[name] = os.path.join(a.dir, name + '.log')

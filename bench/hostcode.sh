@@ -1,10 +1,12 @@
 #!/bin/sh
 # hostcode.sh - host instructions per guest instruction of the hot blocks, on AArch64: ours against QEMU's, counted, not timed.
 # Both run under qemu-user where the host is another; the blocks that are hot are found by a native run of this build.
-# Usage: sh bench/hostcode.sh [--arch i386|amd64] [WORKLOAD...]     default: both, and bench/run.sh's compute workloads
+# Usage: sh bench/hostcode.sh [--executed] [--arch i386|amd64] [WORKLOAD...]     default: both, and bench/run.sh's compute workloads
+# --executed: not the hot blocks' instructions, but all that the two programs run for a workload (qemu-user with a plugin that counts).
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$root/tests/lib.sh"
-arches="i386 amd64"
+arches="i386 amd64" plugin=
+[ "${1:-}" != --executed ] || { plugin=count-insns; shift; }
 [ "${1:-}" != --arch ] || { arches=$2; shift 2; }
 [ $# -gt 0 ] || set -- integer sieve chase calls indirect strings x87 sse sseint
 cd "$root" && sh tests/install.sh build guests tests foreign || exit 1
@@ -15,6 +17,9 @@ build_target=dragoman configure_build "$root/build-aarch64" -DCMAKE_BUILD_TYPE=R
 	"-DCMAKE_TOOLCHAIN_FILE=$root/tests/tools/aarch64.cmake" "-DDRAGOMAN_SYSROOT=$sysroot" || die "the build failed"
 t=$(mktemp -d) || exit 1
 trap 'rm -rf "$t"' EXIT
+if [ -n "$plugin" ]; then
+	gcc -O2 -shared -fPIC -o "$t/$plugin.so" "$root/bench/$plugin.c" || die "cannot build the plugin"
+fi
 for arch in $arches; do
 	case $arch in
 	i386) flavour=686 bits="-m32 -march=pentium4 -mfpmath=387" system=qemu-system-i386 ;;
@@ -31,5 +36,5 @@ for arch in $arches; do
 		--native "$DRAGOMAN -accel jit,profile=on -nic none" \
 		--ours "qemu-aarch64 -L $sysroot $root/build-aarch64/dragoman -accel jit -nic none" \
 		--qemu "qemu-aarch64 -L $peer $peer/usr/bin/$system -L $peer/usr/share/seabios -L $peer/usr/share/qemu -accel tcg -vga none -nic none" \
-		"$@" || exit 1
+		${plugin:+--plugin "$t/$plugin.so"} "$@" || exit 1
 done
