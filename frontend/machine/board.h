@@ -92,6 +92,7 @@ struct machine {
 	struct fdc *fdc;
 	struct display display;
 	struct input input;
+	struct input devices_in; /* what the keyboards and pointers themselves take: input's functions look first whether the machine sleeps */
 	uint8_t *vga_rom;
 	size_t vga_rom_len;
 	struct region f0; /* coprocessor error latch */

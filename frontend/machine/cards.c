@@ -256,6 +256,54 @@ static enum vm_err add_usb(struct machine *m, struct err *e)
 	return VM_OK;
 }
 
+/* A key that goes down, and a button of the mouse, end S3; the guest does not get that event, as its devices have been reset. */
+static void key(void *opaque, unsigned set1, bool down)
+{
+	struct machine *m = opaque;
+
+	if (m->asleep && down)
+		machine_wakeup(m);
+	else if (!m->asleep)
+		m->devices_in.key(m->devices_in.key_opaque, set1, down);
+}
+
+static void mouse(void *opaque, int dx, int dy, int dz, unsigned buttons)
+{
+	struct machine *m = opaque;
+
+	if (m->asleep && buttons)
+		machine_wakeup(m);
+	else if (!m->asleep)
+		m->devices_in.mouse(m->devices_in.mouse_opaque, dx, dy, dz, buttons);
+}
+
+static void tablet(void *opaque, unsigned x, unsigned y, int dz, unsigned buttons)
+{
+	struct machine *m = opaque;
+
+	if (m->asleep && buttons)
+		machine_wakeup(m);
+	else if (!m->asleep)
+		m->devices_in.tablet(m->devices_in.tablet_opaque, x, y, dz, buttons);
+}
+
+static void watch_input(struct machine *m)
+{
+	m->devices_in = m->input;
+	if (m->input.key) {
+		m->input.key = key;
+		m->input.key_opaque = m;
+	}
+	if (m->input.mouse) {
+		m->input.mouse = mouse;
+		m->input.mouse_opaque = m;
+	}
+	if (m->input.tablet) {
+		m->input.tablet = tablet;
+		m->input.tablet_opaque = m;
+	}
+}
+
 enum vm_err pc_cards(struct machine *m, struct err *e)
 {
 	enum vm_err r = add_usb(m, e);
@@ -268,5 +316,6 @@ enum vm_err pc_cards(struct machine *m, struct err *e)
 		r = add_folders(m, e);
 	for (unsigned i = 0; i < m->cfg.nsounds && !r; i++)
 		r = add_sound(m, &m->cfg.sound[i], e);
+	watch_input(m);
 	return r;
 }

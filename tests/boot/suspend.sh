@@ -1,5 +1,5 @@
 #!/bin/sh
-# Suspend to RAM (ACPI S3) and back, by the clock's alarm, by the monitor and by the power button, in Debian's i386 and amd64
+# Suspend to RAM (ACPI S3) and back, by the clock's alarm, by the monitor, by the power button and by a key, in Debian's i386 and amd64
 # kernels: what was in memory and on the disk is there, devices go on, time has passed.
 # accel: jit; long: interp
 . "$(dirname "$0")/../tools/boot.sh"
@@ -28,6 +28,11 @@ sleep 3
 monitor system_powerdown
 expect third time 0
 say button
+send echo mem > /sys/power/state; echo fourth time $?
+sleep 3
+monitor sendkey spc
+expect fourth time 0
+say key
 send cp /tmp/r /mnt/r; sync; echo 3 > /proc/sys/vm/drop_caches; md5sum < /mnt/r | cmp - /tmp/sum && umount /mnt && echo disk $((2 + 3))
 expect disk 5
 send poweroff -f

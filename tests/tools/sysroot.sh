@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 arch=${1:?sysroot.sh: which architecture?}
 shift
 out=$guests/sysroot-$arch${1:+-$1}
-wanted=${*:-"libc6-dev libcapstone-dev libffi-dev libsdl2-dev libpng-dev zlib1g-dev libslirp-dev libncurses-dev libvncserver-dev check"}
+wanted=${*:-"libc6-dev libcapstone-dev libffi-dev libsdl2-dev libpng-dev zlib1g-dev libslirp-dev libncurses-dev libvncserver-dev libjansson-dev libnbd-dev check"}
 
 # as_arch PROGRAM ARGUMENT...: apt-get as a host of $arch without a single package would run it
 as_arch() {
