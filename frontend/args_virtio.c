@@ -67,6 +67,8 @@ enum vm_err spec_virtio_device(struct args *a, const char *driver, struct items 
 	while (!r && items_next(it)) {
 		if (!strcmp(it->key, "max_ports") && !balloon)
 			r = spec_number("device", it->val, 31, &n, e);
+		else if (balloon && !strcmp(it->key, "deflate-on-oom"))
+			r = spec_switch("device", it->key, it->val, &a->cfg.balloon_yields, e);
 		else if (strcmp(it->key, "id"))
 			r = err_set(e, VM_ERR_USAGE, "-device: %s has no property '%s'", driver, it->key);
 	}

@@ -1,5 +1,6 @@
 /* loop.c - see loop.h. */
 #include "frontend/loop.h"
+#include "devices/virtio/virtio_balloon.h"
 #include "frontend/explain.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -149,8 +150,14 @@ static void clock_moved(void *opaque, uint64_t now)
 		l->base = (l->paused ? l->paused_at : host_now()) - now;
 }
 
+static void balloon_changed(void *l)
+{
+	loop_tell(l, "BALLOON_CHANGE");
+}
+
 void loop_attach(struct loop *l, struct machine *m)
 {
+	struct virtio_balloon *b = virtio_balloon_from(machine_device(m, "virtio-balloon"));
 	struct clock *c = machine_clock(m);
 
 	l->m = m;
@@ -162,6 +169,10 @@ void loop_attach(struct loop *l, struct machine *m)
 	c->moved = clock_moved;
 	c->moved_opaque = l;
 	deadline_changed(l, clock_deadline(c));
+	if (b) {
+		b->changed = balloon_changed;
+		b->opaque = l;
+	}
 }
 
 static void look_for_hang(void *opaque)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 
 #define MAX_INPUT (1u << 20) /* bytes of one command */
 
@@ -65,6 +66,9 @@ static void on_event(void *opaque, const char *name)
 		json_object_set_new(j, "data", json_pack("{s:b,s:s}", "guest", !q->l->asked, "reason",
 			q->l->asked ? !strcmp(name, "RESET") ? "host-qmp-system-reset" : "host-qmp-quit"
 			: !strcmp(name, "RESET") ? "guest-reset" : "guest-shutdown"));
+	if (!strcmp(name, "BALLOON_CHANGE"))
+		json_object_set_new(j, "data", json_pack("{s:I}", "actual",
+			(json_int_t)virtio_balloon_actual(virtio_balloon_from(machine_device(q->l->m, "virtio-balloon")))));
 	put(q, j);
 }
 
@@ -155,6 +159,41 @@ static json_t *query_balloon(struct qmp *q, json_t *args, char **why)
 	struct virtio_balloon *b = find_balloon(q, why);
 
 	return b ? json_pack("{s:I}", "actual", (json_int_t)virtio_balloon_actual(b)) : NULL;
+}
+
+static const char *const stat_names[BALLOON_STATS] = {"stat-swap-in", "stat-swap-out", "stat-major-faults", "stat-minor-faults", "stat-free-memory",
+	"stat-total-memory", "stat-available-memory", "stat-disk-caches", "stat-htlb-pgalloc", "stat-htlb-pgfail"};
+
+/* Properties of objects: the balloon's are all that there are, whatever the path. */
+static json_t *qom_get(struct qmp *q, json_t *args, char **why)
+{
+	const char *name = json_string_value(json_object_get(args, "property"));
+	struct virtio_balloon *b = virtio_balloon_from(machine_device(q->l->m, "virtio-balloon"));
+	uint64_t now = clock_now(machine_clock(q->l->m));
+	json_t *stats;
+
+	if (b && name && !strcmp(name, "guest-stats-polling-interval"))
+		return json_integer(b->b.interval);
+	if (!b || !name || strcmp(name, "guest-stats"))
+		return failed(why, "Property not found: this emulator has guest-stats and guest-stats-polling-interval of the balloon");
+	stats = json_object();
+	for (unsigned i = 0; i < BALLOON_STATS; i++) /* -1: the guest did not say */
+		json_object_set_new(stats, stat_names[i], json_integer(b->b.updated ? (json_int_t)b->b.stat[i] : -1));
+	return json_pack("{s:o,s:I}", "stats", stats, "last-update", b->b.updated ? (json_int_t)time(NULL) - (json_int_t)((now - b->b.updated) / NS_PER_SEC) : 0);
+}
+
+static json_t *qom_set(struct qmp *q, json_t *args, char **why)
+{
+	const char *name = json_string_value(json_object_get(args, "property"));
+	struct virtio_balloon *b = virtio_balloon_from(machine_device(q->l->m, "virtio-balloon"));
+	json_t *v = json_object_get(args, "value");
+
+	if (!b || !name || strcmp(name, "guest-stats-polling-interval"))
+		return failed(why, "Property not found: guest-stats-polling-interval of the balloon can be set");
+	if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > UINT32_MAX)
+		return failed(why, "Parameter 'value' expects a number of seconds");
+	virtio_balloon_poll(b, (uint32_t)json_integer_value(v));
+	return json_object();
 }
 
 static json_t *balloon(struct qmp *q, json_t *args, char **why)

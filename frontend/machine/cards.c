@@ -216,7 +216,7 @@ static enum vm_err add_virtio(struct machine *m, struct err *e)
 		else if (slot >= 0 && i == SERIAL)
 			d = add_console(m, devfn);
 		else if (slot >= 0 && i == BALLOON)
-			d = virtio_balloon_create(m->log, m->pci, devfn, &m->mem, m->cfg.ram_size);
+			d = virtio_balloon_create(m->log, &m->clock, m->pci, devfn, &m->mem, m->cfg.ram_size, m->cfg.balloon_yields);
 		else if (slot >= 0)
 			d = virtio_blk_create(m->log, m->pci, devfn, m->cfg.virtio[i]);
 		if (!d)

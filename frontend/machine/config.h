@@ -75,7 +75,7 @@ struct machine_config {
 	bool rng; /* virtio-rng-pci */
 	bool vserial; /* virtio-serial-pci, with these ports */
 	struct config_vport vport[CONFIG_MAX_VPORTS];
-	bool balloon; /* virtio-balloon-pci */
+	bool balloon, balloon_yields; /* virtio-balloon-pci, with deflate-on-oom */
 	struct { struct share *share; const char *tag; } folder[CONFIG_MAX_FOLDERS]; /* virtio-9p-pci; share borrowed */
 	unsigned nfolders;
 	bool usb; /* the PIIX3's controller, with these in its ports */

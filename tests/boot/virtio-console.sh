@@ -11,6 +11,41 @@ zeroes=$(head -c 70000000 /dev/zero | md5sum | cut -c1-32)
 cat >"$dir/resident" <<END
 awk '/^VmRSS/ { print int(\$2 / 1024) }' /proc/\$(pgrep -n -f "path=$dir/con,")/status
 END
+# the balloon by the machine protocol: statistics, a new size, what the guest makes of it
+cat >"$dir/balloon.py" <<'END'
+import json, socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.settimeout(60)
+f = s.makefile("r")
+actual = []
+def line():
+    j = json.loads(f.readline())
+    if j.get("event") == "BALLOON_CHANGE":
+        actual.append(j["data"]["actual"])
+    return j
+def do(name, **args):
+    s.sendall(json.dumps({"execute": name, "arguments": args}).encode() + b"\n")
+    while True:
+        j = line()
+        if "event" not in j:
+            return j["return"]
+line()
+do("qmp_capabilities")
+at = {"path": "/machine/peripheral/balloon0"}
+do("qom-set", property="guest-stats-polling-interval", value=1, **at)
+for n in range(40):
+    time.sleep(0.5)
+    g = do("qom-get", property="guest-stats", **at)
+    if g["last-update"] > time.time() - 5 and g["stats"]["stat-total-memory"] > 0:
+        break
+assert 200 << 20 < g["stats"]["stat-total-memory"] <= 256 << 20, g
+assert 0 < g["stats"]["stat-free-memory"] < g["stats"]["stat-total-memory"], g
+assert do("qom-get", property="guest-stats-polling-interval", **at) == 1
+do("balloon", value=144 << 20)
+while 144 << 20 not in actual:
+    line()
+END
 talk() {
 	cat <<END
 refuse not found
@@ -38,7 +73,7 @@ monitor info balloon
 answer actual=256
 send t=\$(free -m | awk '/Mem/ { print \$2 }'); now() { free -m | awk '/Mem/ { print \$2 }'; }; echo not''ed
 expect noted
-monitor balloon 144
+host python3 $dir/balloon.py $dir/qmp >$dir/said 2>&1
 send while [ \$(now) -gt \$((t - 105)) ]; do sleep 0.3; done; echo smal''ler
 expect smaller
 monitor info balloon
@@ -60,7 +95,8 @@ run() { # FLAVOUR
 	talk | vm 120 -m 256 -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' -device virtio-serial-pci \
 		-chardev "socket,id=c,path=$dir/con,server=on,wait=off" -device virtconsole,chardev=c \
 		-chardev "socket,id=p,path=$dir/port,server=on,wait=off" -device virtserialport,chardev=p,name=org.dragoman.0 \
-		-chardev "file,id=f,path=$dir/file" -device virtserialport,chardev=f,nr=5 -device virtio-balloon-pci || fail "conversation failed ($1)"
+		-chardev "file,id=f,path=$dir/file" -device virtserialport,chardev=f,nr=5 -device virtio-balloon-pci \
+		-qmp "unix:$dir/qmp,server=on,wait=off" || fail "conversation failed ($1)"
 }
 run 686
 run amd64

@@ -149,7 +149,7 @@ static struct rig *rig_new(unsigned type)
 	else if (type == 3)
 		r->v = new_console(r);
 	else if (type == 5)
-		r->v = &virtio_balloon_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), &r->b.mem, RAM)->v;
+		r->v = &virtio_balloon_create(&r->b.log, &r->b.clock, r->bus, PCI_DEVFN(3, 0), &r->b.mem, RAM, true)->v;
 	else if (type == 9) {
 		r->share.ops = &share;
 		r->v = &virtio_9p_create(&r->b.log, r->bus, PCI_DEVFN(3, 0), &r->share, "the-tag")->v;
@@ -757,6 +757,48 @@ START_TEST(folder)
 }
 END_TEST
 
+static void count(void *opaque)
+{
+	++*(unsigned *)opaque;
+}
+
+/* The driver leaves a buffer; it comes back when new numbers are asked for. */
+START_TEST(statistics)
+{
+	struct rig *r = rig_new(5);
+	struct virtio_balloon *b = virtio_balloon_from(&r->v->dev);
+	unsigned told = 0;
+
+	b->changed = count;
+	b->opaque = &told;
+	start(r, BIT(1) | BIT(2));
+	memcpy(mem(r, 0x20000), "\4\0\0\x10\0\0\0\0\0\0\5\0\1\0\0\0\1\0\0\0\xFF\xFF\0\0\0\0\0\0\0\0", 30);
+	desc(r, RING(2), 0, 0x20000, 30, 0, 0);
+	offer(r, 2, 0);
+	ck_assert_uint_eq(used(r, 2), 0);
+	ck_assert_uint_eq(b->b.stat[4], 4096);
+	ck_assert_uint_eq(b->b.stat[5], 0x100000001);
+	ck_assert_uint_eq(b->b.stat[0], UINT64_MAX);
+	virtio_balloon_poll(b, 2);
+	pass(&r->b, 1999000000);
+	ck_assert_uint_eq(used(r, 2), 0);
+	pass(&r->b, 2000000);
+	ck_assert_uint_eq(used(r, 2), 1);
+	pass(&r->b, 2000000000); /* the driver has not answered: nothing to give back */
+	ck_assert_uint_eq(used(r, 2), 1);
+	offer(r, 2, 0);
+	offer(r, 2, 0); /* one too many */
+	ck_assert_uint_eq(used(r, 2), 2);
+	virtio_balloon_set(b, RAM - 10 * 4096);
+	for (unsigned i = 1; i <= 10; i++)
+		wr(r, 0x2004, i, 4);
+	ck_assert_uint_eq(told, 2); /* the first, and what was asked for */
+	wr(r, 0x14, 0, 1);
+	ck_assert_uint_eq(b->b.has_buffer, 0);
+	rig_free(r);
+}
+END_TEST
+
 static void random_rings(unsigned type)
 {
 	struct rig *r = rig_new(type);
@@ -766,7 +808,7 @@ static void random_rings(unsigned type)
 	start(r, VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX);
 	for (unsigned i = 0; i < 20000; i++) {
 		uint64_t x = rnd(&seed);
-		unsigned q = type == 3 ? (x >> 8 & 7) : type == 1 ? (x >> 8 & 3) % 3 : x >> 8 & 1;
+		unsigned q = type == 3 ? (x >> 8 & 7) : type == 1 || type == 5 ? (x >> 8 & 3) % 3 : x >> 8 & 1;
 
 		if (x % 16 < 6)
 			desc(r, RING(q), x >> 12 & 15, x & 0x100000 ? BAR + 0x3000 : (x >> 24) % RAM,
@@ -837,7 +879,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *tests[] = {disk, disowned, card, legacy, msix, window, broken, ports, own_register, one_console, balloon, filter, folder, random_folder, random_card, random_disk, random_rng,
+	const TTest *tests[] = {disk, disowned, card, legacy, msix, window, broken, ports, own_register, one_console, balloon, statistics, filter, folder, random_folder, random_card, random_disk, random_rng,
 		random_console, random_balloon};
 
 	return run_cases("virtio", tests, ARRAY_SIZE(tests));
