@@ -11,7 +11,7 @@
 #include "frontend/share/share.h"
 
 #define ARGS_MAX_DRIVES 8
-#define ARGS_MAX_CHARDEVS 16
+#define ARGS_MAX_CHARDEVS 48
 #define ARGS_MAX_AUDIODEVS 4
 #define ARGS_MAX_WARNINGS 8
 #define ARGS_MAX_QMP 2

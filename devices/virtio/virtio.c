@@ -455,7 +455,7 @@ enum vm_err virtio_init(struct virtio *v, const struct virtio_ops *ops, struct p
 	add_cap(v, 3, ISR_OFF, PART_LEN);
 	add_cap(v, 4, CONFIG_OFF, PART_LEN);
 	add_window(v);
-	pci_msix_init(&v->pci, v->nqueues + 1, 1);
+	pci_msix_init(&v->pci, v->nqueues < PCI_MAX_MSIX ? v->nqueues + 1 : PCI_MAX_MSIX, 1); /* fewer: queues share them */
 	pci_irq_pin(&v->pci, 1);
 	if (rom) {
 		v->rom = *rom;
@@ -478,6 +478,6 @@ void virtio_dump(struct virtio *v, FILE *out)
 		virtio_modern(v) ? "modern" : "legacy", (unsigned long long)v->s.guest_features,
 		(unsigned long long)v->features);
 	for (unsigned i = 0; i < v->nqueues; i++)
-		fprintf(out, "    queue %u: %s, %u entries, available up to %u, used %u\n", i,
-			v->s.q[i].enabled ? "on" : "off", v->s.q[i].size, v->s.q[i].last_avail, v->s.q[i].used);
+		if (v->s.q[i].enabled)
+			fprintf(out, "    queue %u: %u entries, available up to %u, used %u\n", i, v->s.q[i].size, v->s.q[i].last_avail, v->s.q[i].used);
 }

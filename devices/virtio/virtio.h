@@ -14,7 +14,7 @@
 
 #include "devices/pci.h"
 
-#define VIRTIO_MAX_QUEUES 18
+#define VIRTIO_MAX_QUEUES 64
 #define VIRTIO_MAX_SEGS 260 /* of one chain */
 #define VIRTIO_QUEUE 256    /* entries, at most */
 #define VIRTIO_CONFIG 64    /* bytes of device configuration, at most */

@@ -87,7 +87,7 @@ static void dump(struct device *dev, FILE *out)
 		d->p9.msize, d->p9.nfids, (unsigned long long)d->requests);
 }
 
-static const struct device_ops dev_ops = {.name = "virtio-9p", .version = 1, .state_off = offsetof(struct virtio_9p, v.s),
+static const struct device_ops dev_ops = {.name = "virtio-9p", .version = 2, .state_off = offsetof(struct virtio_9p, v.s),
 	.state_size = sizeof(struct virtio_state), .reset = reset, .fini = fini, .unsaved = unsaved, .post_load = post_load, .dump = dump};
 
 struct virtio_9p *virtio_9p_create(struct log *log, struct pci_bus *bus, uint8_t devfn, struct share *share, const char *tag)

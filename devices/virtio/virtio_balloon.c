@@ -198,7 +198,7 @@ static void dump(struct device *d, FILE *out)
 		fprintf(out, "    the guest has %llu bytes, %llu free\n", (unsigned long long)b->b.stat[5], (unsigned long long)b->b.stat[4]);
 }
 
-static const struct device_ops dev_ops = {.name = "virtio-balloon", .version = 2, .timer = {offsetof(struct virtio_balloon, timer)}, .fini = fini, .state_off = offsetof(struct virtio_balloon, v.s),
+static const struct device_ops dev_ops = {.name = "virtio-balloon", .version = 3, .timer = {offsetof(struct virtio_balloon, timer)}, .fini = fini, .state_off = offsetof(struct virtio_balloon, v.s),
 	.state_size = sizeof(struct virtio_state) + sizeof(struct balloon_state), .reset = reset, .post_load = post_load, .dump = dump};
 
 struct virtio_balloon *virtio_balloon_from(struct device *d)

@@ -239,7 +239,7 @@ static void dump(struct device *d, FILE *out)
 	virtio_dump(container_of(d, struct virtio, dev), out);
 }
 
-static const struct device_ops dev_ops = {.name = "virtio-blk", .version = 2, .state_off = offsetof(struct virtio_blk, v.s),
+static const struct device_ops dev_ops = {.name = "virtio-blk", .version = 3, .state_off = offsetof(struct virtio_blk, v.s),
 	.state_size = sizeof(struct virtio_state), .reset = reset, .post_load = post_load, .dump = dump};
 
 struct virtio_blk *virtio_blk_create(struct log *log, struct pci_bus *bus, uint8_t devfn, struct blk *blk)

@@ -319,7 +319,7 @@ static void dump(struct device *dev, FILE *out)
 				outside(&d->end[n].port) ? "open" : "closed", d->c.port[n].npending);
 }
 
-static const struct device_ops dev_ops = {.name = "virtio-serial", .version = 1, .state_off = offsetof(struct virtio_console, v.s),
+static const struct device_ops dev_ops = {.name = "virtio-serial", .version = 2, .state_off = offsetof(struct virtio_console, v.s),
 	.state_size = sizeof(struct virtio_state) + sizeof(struct console_state), .reset = reset, .fini = fini, .post_load = post_load, .dump = dump};
 
 struct virtio_console *virtio_console_create(struct log *log, struct pci_bus *bus, uint8_t devfn, const struct console_port *ports)

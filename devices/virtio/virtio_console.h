@@ -13,7 +13,7 @@
 #include "devices/host/char.h"
 #include "devices/virtio/virtio.h"
 
-#define CONSOLE_PORTS 8
+#define CONSOLE_PORTS 31
 #define CONSOLE_PENDING 1024
 
 struct console_port {

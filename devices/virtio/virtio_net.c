@@ -157,7 +157,7 @@ static void dump(struct device *d, FILE *out)
 	fprintf(out, "    takes %s, %u addresses in the table\n", n->f.mode[VNET_PROMISC] ? "everything" : "what is for it", n->f.naddr);
 }
 
-static const struct device_ops dev_ops = {.name = "virtio-net", .version = 3, .state_off = offsetof(struct virtio_net, v.s),
+static const struct device_ops dev_ops = {.name = "virtio-net", .version = 4, .state_off = offsetof(struct virtio_net, v.s),
 	.state_size = sizeof(struct virtio_state) + sizeof(struct virtio_net_filter), .reset = reset, .fini = fini, .post_load = post_load, .dump = dump};
 
 struct virtio_net *virtio_net_create(struct log *log, struct pci_bus *bus, uint8_t devfn, struct net *net, const uint8_t mac[6],

@@ -57,7 +57,7 @@ struct config_sound {
 	uint8_t irq, dma, dma16;
 };
 
-#define CONFIG_MAX_VPORTS 8
+#define CONFIG_MAX_VPORTS 31
 struct config_vport { /* of virtio-serial-pci */
 	bool present, console;
 	const char *name; /* or NULL */

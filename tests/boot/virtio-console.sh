@@ -52,10 +52,10 @@ refuse not found
 expect guest ready
 send sh /lib/virtio_pci; sh /lib/virtio_console; sh /lib/virtio_balloon; cd /sys/class/virtio-ports; for p in *; do echo port \$p is \$(cat \$p/name); done; cd /
 expect p1 is org.dragoman.0
-expect p5 is
+expect p30 is
 send setsid sh </dev/hvc0 >/dev/hvc0 2>&1 &
 host (sleep 1; echo 'echo sum \$((20 + 1)) of hvc'; sleep 2) | socat - UNIX-CONNECT:$dir/con | tee $dir/seen | grep -q 'sum 21 of hvc'
-send echo one line >/dev/vport0p5; head -c 10 /dev/vport0p1 | wc -c; echo nobody th''ere
+send echo one line >/dev/vport0p30; head -c 10 /dev/vport0p1 | wc -c; echo nobody th''ere
 expect 0
 expect nobody there
 host socat -u FILE:$dir/in UNIX-CONNECT:$dir/port >$dir/said 2>&1 &
@@ -95,7 +95,7 @@ run() { # FLAVOUR
 	talk | vm 120 -m 256 -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' -device virtio-serial-pci \
 		-chardev "socket,id=c,path=$dir/con,server=on,wait=off" -device virtconsole,chardev=c \
 		-chardev "socket,id=p,path=$dir/port,server=on,wait=off" -device virtserialport,chardev=p,name=org.dragoman.0 \
-		-chardev "file,id=f,path=$dir/file" -device virtserialport,chardev=f,nr=5 -device virtio-balloon-pci \
+		-chardev "file,id=f,path=$dir/file" -device virtserialport,chardev=f,nr=30 -device virtio-balloon-pci \
 		-qmp "unix:$dir/qmp,server=on,wait=off" || fail "conversation failed ($1)"
 }
 run 686

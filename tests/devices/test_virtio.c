@@ -205,7 +205,7 @@ static void start(struct rig *r, uint64_t features)
 	}
 	wr(r, 0x14, 11, 1);
 	ck_assert_uint_eq(rd(r, 0x14, 1), 11);
-	for (unsigned q = 0; q < rd(r, 0x12, 2); q++) {
+	for (unsigned q = 0; q < rd(r, 0x12, 2) && q < 18; q++) {
 		wr(r, 0x16, q, 2);
 		wr(r, 0x18, 16, 2);
 		wr(r, 0x20, RING(q), 4);

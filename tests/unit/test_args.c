@@ -67,7 +67,7 @@ static const struct {
 	{"-device virtio-blk-pci", "needs drive="},
 	{"-device virtconsole", "no virtio-serial-pci"},
 	{"-device virtio-serial-pci -device virtio-serial", "all there can be"},
-	{"-device virtio-serial -device virtconsole,nr=8", "out of range"},
+	{"-device virtio-serial -device virtconsole,nr=31", "out of range"},
 	{"-device virtio-serial -device virtserialport,nr=2 -device virtserialport,nr=2", "port 2 is taken"},
 	{"-device virtio-serial -device virtserialport,chardev=x", "no -chardev has the id 'x'"},
 	{"-device virtio-serial -device virtserialport,size=1", "virtserialport has no property 'size'"},
