@@ -712,8 +712,7 @@ bool trace_encode_free(struct trace_encode *t)
 {
 	bool good;
 
-	pb_flush(&t->pb);
-	good = !t->pb.broken;
+	good = pb_end(&t->pb);
 	free(t);
 	return good;
 }

@@ -15,6 +15,7 @@
 
 #include "mmu/base/types.h"
 #include <string.h>
+#include <sys/types.h>
 
 enum { EV_BEGIN = 1, EV_END = 2, EV_INSTANT = 3, EV_COUNTER = 4 }; /* TrackEvent.Type */
 
@@ -22,7 +23,7 @@ enum { EV_BEGIN = 1, EV_END = 2, EV_INSTANT = 3, EV_COUNTER = 4 }; /* TrackEvent
 enum pb_note { NOTE_FROM = 1, NOTE_HANDLER, NOTE_CODE, NOTE_ADDRESS, NOTE_FILE, NOTE_RESULT, NOTE_REGISTER, NOTE_VALUE, NOTE_BYTES,
 	NOTES };
 
-/* Written in pieces of this size, at multiples of it: file systems that have large folios then take a fifth of the time. */
+/* Written in pieces of this size, at multiples of it, which is cheap for the host's kernel. */
 #define PB_BUFFER (4 * 1024 * 1024)
 #define PB_PACKET 4096 /* no packet is longer: six strings of at most PB_STRING */
 #define PB_STRING 256
@@ -52,12 +53,16 @@ struct pb {
 	const uint8_t *image_from;
 	unsigned image_time; /* times found */
 	bool image_next;     /* the next event's is one */
+	uint8_t *buf;	     /* PB_BUFFER + 2 * PB_PACKET bytes */
+	off_t at;	     /* place of buf in the file, a multiple of PB_BUFFER */
 	const uint8_t *from; /* not written yet: from here to p */
-	uint8_t buf[PB_BUFFER + 2 * PB_PACKET]; /* its start is at a multiple of PB_BUFFER in the file */
+	int direct;	     /* the file past the page cache, or -1 */
+	unsigned slow;	     /* pieces in succession that took long there */
 };
 
-/* pb_begin() - @fd: file, stays the caller's; @usual: the track of most events */
+/* pb_begin() - @fd: file, stays the caller's; @usual: the track of most events. pb_end(): false: the file lacks something */
 void pb_begin(struct pb *p, int fd, uint64_t usual);
+bool pb_end(struct pb *p);
 void pb_flush(struct pb *p); /* all that there is, to the file */
 /* pb_track() - declare track @uuid below @parent (0: top); @counter: unit of a counter track, or NULL */
 void pb_track(struct pb *p, uint64_t uuid, uint64_t parent, const char *name, const char *counter);

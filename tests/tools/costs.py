@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """costs.py - what the trap log, instruction counts and the timeline cost: an unmodified amd64 Linux boots and runs workloads
 of bench/guest, in turns with each of them off and on. Processor time, user and system, of the thread that runs the guest, which is how
-long the guest waits, and of the whole emulator with the timeline's writer.
+long the guest waits, and of the whole emulator with the timeline's writer; and of that the user's part, without the host kernel's.
 
 Usage: tests/tools/costs.py [--rounds N] [--program build/dragoman] [--modes 'log off,log on']
 """
@@ -39,16 +39,17 @@ def guest(directory):
 
 
 def cpu_seconds(pid):
-    """of the guest's thread (the first one), of all threads"""
+    """of the guest's thread (the first one), of all threads; of all, user only"""
     def one(path):
         with open(path, encoding='ascii') as file:
             fields = file.read().rsplit(')', 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
-    return one(f'/proc/{pid}/task/{pid}/stat'), one(f'/proc/{pid}/stat')
+        return tuple(int(f) / os.sysconf('SC_CLK_TCK') for f in fields[11:13])
+    guests, all_ = one(f'/proc/{pid}/task/{pid}/stat'), one(f'/proc/{pid}/stat')
+    return sum(guests), sum(all_), all_[0]
 
 
 def run(program, options, kernel, initrd):
-    """{workload: (seconds of the guest's thread, of all)}"""
+    """{workload: cpu_seconds()}"""
     vm = expect.Vm([program, '-accel', 'jit', '-m', '256', '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-kernel', kernel,
                     '-initrd', initrd, '-append', 'console=ttyS0 quiet', *options], 300)
     out = {}
@@ -83,10 +84,12 @@ def main():
         size = 0
         for _ in range(args.rounds):
             for m in modes:
+                if os.path.exists(trace):
+                    os.unlink(trace)  # else the emulator would
                 took[m].append(run(args.program, [o.format(trace) for o in MODES[m]], kernel, initrd))
             size = os.path.getsize(trace) if os.path.exists(trace) else 0
     print(f'medians of {args.rounds} rounds, seconds; against "log off", the timeline against "log on"')
-    for which, title in enumerate(("guest's thread", 'whole emulator')):
+    for which, title in enumerate(("guest's thread", 'whole emulator', 'whole, user')):
         report(title, {m: [{w: t[which] for w, t in r.items()} for r in took[m]] for m in modes})
     print(f'timeline: {size / 1e6:.0f} MB')
     return 0
