@@ -40,6 +40,8 @@ struct lockstep {
 	bool running;		 /* a block runs: what happens outside, delivery of events, is done once and by one engine */
 	bool replay;
 	bool mismatch;
+	gla_t refill[8];	 /* pages found by page-table entries that the same block had written before */
+	unsigned nrefill;	 /* all there were; more than fit: any page */
 	bool changed_self;	 /* the block has changed its own bytes */
 	bool in_device;		 /* a device access is being recorded: what is written now is DMA */
 	struct io_event *io;
@@ -102,6 +104,37 @@ static void ram_write(void *opaque, raddr_t ra, unsigned len)
 
 	if (k->running && !k->replay)
 		note_write(k, ra, len, BY_CPU);
+}
+
+/*
+ * The interpreter's block uses a page that it has made present: its A and D will be put back with the entry. The backend is to set them
+ * again, so it must not find the page in the TLB.
+ */
+static void filled(void *opaque, gla_t gla, const struct walk *w)
+{
+	struct lockstep *k = opaque;
+	bool rom, written = false;
+
+	for (unsigned i = 0; k->running && !k->replay && i < w->levels; i++) {
+		raddr_t ra = tlb_raddr(&k->j->cpu->mmu, w->trace[i].at & PAGE_MASK, &rom) + (w->trace[i].at & (PAGE_SIZE - 1));
+
+		for (unsigned n = 0; n < k->nw; n++)
+			written |= k->w[n].ra < ra + 8 && ra < k->w[n].ra + k->w[n].len;
+	}
+	if (written && k->nrefill++ < ARRAY_SIZE(k->refill))
+		k->refill[k->nrefill - 1] = gla;
+}
+
+static void forget_filled(struct lockstep *k)
+{
+	struct mmu *m = &k->j->cpu->mmu;
+
+	if (k->nrefill > ARRAY_SIZE(k->refill))
+		tlb_flush(m, true);
+	else
+		while (k->nrefill)
+			tlb_flush_page(m, k->refill[--k->nrefill]);
+	k->nrefill = 0;
 }
 
 /* A device writes memory. Outside of a block's accesses (a timer's work, a disk's) it is no business of ours. */
@@ -291,7 +324,7 @@ enum vm_err lockstep_new(struct jit *j, struct err *e)
 	k->before = malloc(STATE_SIZE);
 	k->after = malloc(STATE_SIZE);
 	BUG_ON(!k->before || !k->after);
-	k->tap = (struct mmu_tap){k, ram_write, mem_read, mem_write};
+	k->tap = (struct mmu_tap){k, ram_write, mem_read, mem_write, filled};
 	j->cpu->mmu.tap = &k->tap;
 	j->cpu->mmu.ram->will_write = device_will_write;
 	j->cpu->mmu.ram->will_write_opaque = k;
@@ -568,6 +601,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	ri = interp_backend.run(j->interp, cpu, twin, &last);
 	copy_state(k->after, cpu, light);
 	undo(k);
+	forget_filled(k);
 	pending |= __atomic_exchange_n(&cpu->req, 0, __ATOMIC_ACQ_REL);
 	copy_state(cpu, k->before, light);
 	cpu->history = history;

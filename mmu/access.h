@@ -46,6 +46,8 @@ struct mmu_tap {
 	/* replaces space_read/space_write for device memory when set */
 	uint64_t (*io_read)(void *opaque, gpa_t gpa, unsigned size);
 	void (*io_write)(void *opaque, gpa_t gpa, uint64_t val, unsigned size);
+	/* after a page walk by @w, whose result is about to be cached; may be NULL */
+	void (*filled)(void *opaque, gla_t gla, const struct walk *w);
 };
 
 #endif

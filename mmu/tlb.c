@@ -4,7 +4,7 @@
  * Runs under translated code with the guest's FP registers live in the host's: general registers only, and nothing
  * called but the walk and the space lookup. Flushing and setting up live in tlb_flush.c.
  */
-#include "mmu/tlb.h"
+#include "mmu/access.h"
 #include "mmu/base/host_mem.h"
 
 bool tlb_write_withheld(const struct ram *ram, raddr_t ra)
@@ -164,8 +164,11 @@ enum mmu_fill tlb_fill_c(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu
 		log_printf(m->log, LOG_MMU, "mmu: %#llx %c for %u -> %#llx why %u code %#x\n",
 			(unsigned long long)gla, "rwx"[acc], idx, (unsigned long long)w->gpa,
 			w->why, w->code);
-	if (ok)
+	if (ok) {
+		if (UNLIKELY(m->tap && m->tap->filled))
+			m->tap->filled(m->tap->opaque, gla, w);
 		return load(m, gla, acc, idx, w);
+	}
 	m->fault.w = *w;
 	note_fault(m, gla, acc, idx);
 	return FILL_FAULT;

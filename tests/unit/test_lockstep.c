@@ -263,6 +263,43 @@ START_TEST(registers_of_devices)
 }
 END_TEST
 
+#define TABLES 0x40000u
+
+/* A block makes a page present, uses it, and looks at the entry: A and D are set, in every engine. */
+START_TEST(makes_present)
+{
+	static const uint8_t code[] = {0xC7, 0x05, 0x00, 0x1C, 0x04, 0x00, 0x03, 0x00, 0x30, 0x00, /* entry of 300000h: present, writable */
+		0xA1, 0x10, 0x00, 0x30, 0x00, 0x8B, 0x1D, 0x00, 0x1C, 0x04, 0x00,	   /* eax = [300010h]; ebx = the entry */
+		0xA3, 0x14, 0x00, 0x30, 0x00, 0x8B, 0x0D, 0x00, 0x1C, 0x04, 0x00, 0xF4};   /* [300014h] = eax; ecx = the entry; hlt */
+	struct jit_options opt = {.accel = engines[_i], .cache_bytes = 1 << 20};
+	struct fix *f = fix_prot(0);
+	enum jit_stop stop;
+	struct jit *j;
+	struct err e;
+
+	for (unsigned i = 0; i < sizeof(code); i++)
+		fix_wr(f, CODE + i, code[i], 1);
+	fix_wr(f, TABLES, (TABLES + 0x1000) | 3, 4);
+	for (unsigned i = 0; i < 0x400; i++)
+		fix_wr(f, TABLES + 0x1000 + 4 * i, i == 0x300 ? 0 : i << 12 | 0x63, 4);
+	fix_wr(f, 0x300010, 0x1234, 4);
+	f->cpu->cr3 = TABLES;
+	f->cpu->cr0 |= CR0_PG;
+	vcpu_update(f->cpu);
+	ck_assert_int_eq(jit_new(&j, f->cpu, &opt, &e), VM_OK);
+	f->cpu->rip = CODE;
+	while ((stop = jit_run(j)) == JIT_STOPPED)
+		;
+	ck_assert_int_eq(stop, JIT_HALTED);
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RAX], 0x1234);
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RBX], 0x300023);
+	ck_assert_uint_eq(f->cpu->gpr[GPR_RCX], 0x300063);
+	ck_assert_uint_eq(fix_rd(f, TABLES + 0x1C00, 4), 0x300063);
+	jit_free(j);
+	fix_free(f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("lockstep");
@@ -279,6 +316,7 @@ int main(void)
 	tcase_add_loop_test(t, double_shifts, 0, ARRAY_SIZE(engines));
 	tcase_add_loop_test(t, stack_in_device, 0, ARRAY_SIZE(engines));
 	tcase_add_loop_test(t, registers_of_devices, 0, ARRAY_SIZE(engines));
+	tcase_add_loop_test(t, makes_present, 0, ARRAY_SIZE(engines));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);
