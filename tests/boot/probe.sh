@@ -1,7 +1,7 @@
 #!/bin/sh
 # tests/probe/, a multiboot program in 32-bit and in 64-bit code, as test suites for processors are: instructions on device memory,
 # local and I/O APIC, MSRs and control registers, debugging, and what else its files name. It prints what fails.
-# accel: jit interp
+# accel: jit interp; long: lockstep
 . "$(dirname "$0")/../tools/boot.sh"
 [ $emulator = dragoman ] || skip "QEMU differs"
 sh "$root/tests/probe/build.sh" "$dir" 2>"$dir/log" || { cat "$dir/log" >&2; fail "cannot build the probes"; }
