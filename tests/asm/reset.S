@@ -1,6 +1,6 @@
 /*
- * reset.S - a firmware of 64 KiB that resets the machine 1,000 times through port 92h, the keyboard controller and
- * triple faults in turn, counting in RAM, and ends it by isa-debug-exit (port 501h): status 85 if the count is right.
+ * reset.S - a firmware of 64 KiB that resets the machine 1,000 times through port 92h, port CF9h, the keyboard controller
+ * and triple faults in turn, counting in RAM, and ends it by isa-debug-exit (port 501h): status 85 if the count is right.
  * A magic number tells the first start, when RAM is zero, from the later ones.
  */
 	.code16
@@ -21,11 +21,19 @@ _start:
 	jz fault
 	testl $2, 0x504
 	jz kbc
+	testl $4, 0x504
+	jz rcr
 	in $0x92, %al /* fast reset: bit 0 rises */
 	and $0xfe, %al
 	out %al, $0x92
 	or $1, %al
 	out %al, $0x92
+	jmp stop
+rcr:	mov $0xcf9, %dx /* the chipset's reset control: a hard reset, then bit 2 rises */
+	mov $2, %al
+	out %al, %dx
+	mov $6, %al
+	out %al, %dx
 	jmp stop
 kbc:	in $0x64, %al
 	test $2, %al

@@ -1,6 +1,6 @@
 #!/bin/sh
-# 1,000 resets of a tiny firmware in one process, by port 92h, keyboard controller and triple fault; the counter in RAM
-# survives them. tests/run.sh --asan repeats it with the sanitizers, where a leak is a failure.
+# 1,000 resets of a tiny firmware in one process, by port 92h, port CF9h, keyboard controller and triple fault; the counter
+# in RAM survives them. tests/run.sh --asan repeats it with the sanitizers, where a leak is a failure.
 # accel: jit interp; long: lockstep
 . "$(dirname "$0")/../tools/boot.sh"
 assemble reset
