@@ -22,7 +22,7 @@ static void sum(struct emitter *c, const struct ir_mem *m, unsigned d, unsigned 
 		base = d;
 	}
 	if (!disp) {
-		if (base != d)
+		if (base != d || (w == 4 && index == A_ZR)) /* LEA of a register to itself clears its upper half */
 			a_mov(&c->cb, w, d, base);
 	} else if (!a_addi(&c->cb, A_ADD, w, d, base, disp) && !a_addi(&c->cb, A_SUB, w, d, base, neg)) {
 		a_movi(&c->cb, X_S, disp);
