@@ -17,7 +17,7 @@ nl='
 '
 quick=0 long=0 asan=0 list=0 only= arch=
 # of the unit tests, those that --arch --quick builds and runs: what shows a backend that is broken
-foreign_units="test_a64_enc test_backend_run test_golden test_jit_cache test_lockstep test_smc test_access test_fuzz_code test_long test_avx_native test_same_bits"
+foreign_units="test_a64_enc test_backend_run test_golden test_jit_cache test_lockstep test_smc test_access test_fuzz_code test_long test_avx_native test_same_bits test_x87_engines"
 while [ $# -gt 0 ]; do
 	case $1 in
 	--quick) quick=1 ;;
