@@ -126,7 +126,7 @@ struct args {
 	unsigned ndumps;
 	bool net_chosen; /* no default card */
 	enum args_display display;
-	bool nographic, nodefaults, full_screen, stopped, no_reboot, no_shutdown, daemonize, magic, no_trap_log, count_insns;
+	bool nographic, nodefaults, full_screen, stopped, no_reboot, no_shutdown, daemonize, magic, no_trap_log, count_insns, no_count;
 	bool keep_window;    /* -display window-close=off */
 	bool rtc_host;	     /* -rtc clock=host: the clock chip follows the host's while the guest is stopped, too */
 	int icount_shift;    /* -icount: 2^shift ns an instruction; -1: 10 ns */

@@ -469,8 +469,9 @@ enum vm_err spec_trap_log(struct args *a, const char *v, struct err *e)
 {
 	a->no_trap_log = !strcmp(v, "off");
 	a->count_insns = !strcmp(v, "count");
-	return a->no_trap_log || a->count_insns || !strcmp(v, "on") ? VM_OK
-		: err_set(e, VM_ERR_USAGE, "-trap-log: '%s' is not on, count or off", v);
+	a->no_count = !strcmp(v, "plain");
+	return a->no_trap_log || a->count_insns || a->no_count || !strcmp(v, "on") ? VM_OK
+		: err_set(e, VM_ERR_USAGE, "-trap-log: '%s' is not on, count, plain or off", v);
 }
 
 /*

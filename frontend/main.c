@@ -345,7 +345,7 @@ static int run(struct program *p)
 		jit_set_names(machine_jit(p->m), guest_symbol, p->symbols);
 	loop_watch_hangs(&p->loop);
 	machine_cpu(p->m)->history->off = a->no_trap_log;
-	if (a->count_insns)
+	if (a->count_insns || (!a->no_trap_log && !a->no_count && jit_counts_cheaply(machine_jit(p->m))))
 		jit_count_insns(machine_jit(p->m), true);
 	if (a->magic)
 		jit_debug_magic(machine_jit(p->m));

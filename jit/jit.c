@@ -156,6 +156,11 @@ void jit_count_insns(struct jit *j, bool on)
 	vcpu_update(cpu);
 }
 
+bool jit_counts_cheaply(const struct jit *j)
+{
+	return j->be->cheap_count && !j->lock;
+}
+
 uint64_t jit_exits(const struct jit *j)
 {
 	return j->st.entries;

@@ -88,6 +88,7 @@ void jit_count_classes(struct jit *j, uint32_t classes, void (*hit)(void *opaque
  * @on than off; the interpreter always does
  */
 void jit_count_insns(struct jit *j, bool on);
+bool jit_counts_cheaply(const struct jit *j); /* so that it can be on where nobody has asked for it */
 uint64_t jit_exits(const struct jit *j); /* how often translated code has been left for the run loop */
 
 /* jit_set_names() - @name tells what the guest's code at a linear address is called (false: nothing), for info jit and perf */

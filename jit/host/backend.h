@@ -66,6 +66,7 @@ struct jit_backend {
 	/* A run of the loop on this thread begins or ends. May be NULL. */
 	void (*enter)(void *priv, bool on);
 	/* May NATIVE run this instruction natively here? else lift with h_fpu. */
+	bool cheap_count; /* counting instructions (MODE_ICOUNT) is one host instruction a block as a rule */
 	bool (*can_native)(void *priv, const struct insn *in);
 };
 

@@ -437,6 +437,7 @@ const struct jit_backend x64_backend = {
 	.dump = x64_dump,
 	.code = x64_code,
 	.host_features = x64_host_features,
+	.cheap_count = true,
 	.can_native = x64_can_native,
 	.enter = windows_run,
 };

@@ -15,7 +15,7 @@ import tempfile
 import expect
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MODES = {'log off': ['-trap-log', 'off'], 'log on': [], 'log with counts': ['-trap-log', 'count'],
+MODES = {'log off': ['-trap-log', 'off'], 'log without counts': ['-trap-log', 'plain'], 'log on': ['-trap-log', 'count'],
          'timeline': ['-trace', 'file={},os=linux']}
 # how often each workload is repeated, so that a run is long enough to be timed
 WORKS = {'syscall': 10, 'pipe': 6, 'fork': 3, 'calls': 2}
@@ -88,7 +88,7 @@ def main():
                     os.unlink(trace)  # else the emulator would
                 took[m].append(run(args.program, [o.format(trace) for o in MODES[m]], kernel, initrd))
             size = os.path.getsize(trace) if os.path.exists(trace) else 0
-    print(f'medians of {args.rounds} rounds, seconds; against "log off", the timeline against "log on"')
+    print(f'medians of {args.rounds} rounds, seconds; against "log off"')
     for which, title in enumerate(("guest's thread", 'whole emulator', 'whole, user')):
         report(title, {m: [{w: t[which] for w, t in r.items()} for r in took[m]] for m in modes})
     print(f'timeline: {size / 1e6:.0f} MB')
@@ -101,7 +101,7 @@ def report(title, took):
     base = {}
     for m, runs in took.items():
         now = {w: statistics.median(r[w] if w != 'all' else sum(r.values()) for r in runs) for w in works}
-        old = base.get('log on' if m == 'timeline' else 'log off')
+        old = base.get('log off')
         base[m] = now
         print(f'{m:16}' + ''.join(f'{now[w]:8.2f} ' + (f'({(now[w] / old[w] - 1) * 100:+5.1f} %)' if old else f'{"":9}') for w in works))
 
