@@ -2,7 +2,7 @@
 # run.sh - how fast are we? Boots the same guests, of both widths, under Dragoman, under QEMU's TCG, and runs the same
 # programs natively, in turns, and times the boot and the workloads from outside by markers on the serial line.
 # Usage: sh bench/run.sh [--class NAME,...] [--repeat N] [--arch i386|amd64] [--accel OPTIONS] [--ref COMMAND]
-#   --class   of boot integer calls memory strings x87 sse os newcode devices real (default: all); real needs root.
+#   --class   of boot wall integer calls memory strings x87 sse os newcode devices real (default: all); real needs root.
 #             avx besides, where all sides have AVX2 and FMA: --ref "QEMU -accel tcg -cpu max -nic none"
 #   --repeat  default 5          --arch   default: both
 #   --accel   what to give Dragoman for -accel, default jit
@@ -10,7 +10,7 @@
 # Writes build/bench.csv and build/bench.svg and prints medians, ratios and geometric means by class.
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$root/tests/lib.sh"
-classes=boot,integer,calls,memory,strings,x87,sse,os,newcode,devices,real
+classes=boot,wall,integer,calls,memory,strings,x87,sse,os,newcode,devices,real
 repeats=5
 arches="i386 amd64"
 accel=jit

@@ -13,12 +13,14 @@
 #define IDLE_US 1000000		/* a window not entered for as long is given up: its pages count twice as resident */
 #define TICK_US 4000		/* no sample stands for more */
 #define MAX_MAPS 20000		/* of the 65,530 the host allows a process; each may split one into three */
+#define MAX_SUPER 12288		/* pages of a kernel's window, which might otherwise come to see all of RAM: they count twice as resident */
 /* Host faults and changes of mappings cost some 5 us each. What a window may spend: at first, for a millisecond at CPL 3, at most. */
 #define CREDIT_FIRST 1500
 #define CREDIT_MS 6
 #define CREDIT_MOST 4000
 #define CREDIT_CHUNKS 8	/* looking at so many chunks of a kernel's window costs 1 */
 #define CREDIT_LOST 2		/* for each page that turns out wrong after a flush: it will be asked for again */
+#define RUN_FIRST 16		/* pages of a large page that come with the first fault there; as many again as there are with each other one */
 #define LARGE_RUN 64		/* pages of a large page that come with one fault, or so */
 #define CREDIT_AGAIN 300	/* one that has spent it all is left alone until it has earned this */
 
@@ -89,6 +91,7 @@ static void empty(struct windows *s, struct window *w)
 		memset(k->mapped, 0, sizeof(k->mapped));
 		memset(k->writable, 0, sizeof(k->writable));
 	}
+	w->pages = 0;
 	if (!w->wide)
 		bad = host_unalias(w->base, WINDOW_BYTES);
 	else
@@ -207,6 +210,7 @@ static void unmap(struct windows *s, struct window *w, struct chunk *k, unsigned
 	spend(w, 1);
 	for (unsigned j = i; j < i + n; j++) {
 		k->n -= get_bit(k->mapped, j);
+		w->pages -= get_bit(k->mapped, j);
 		set_bit(k->mapped, j, false);
 		set_bit(k->writable, j, false);
 	}
@@ -599,6 +603,7 @@ static bool map_run(struct mmu *m, struct window *w, struct chunk *k, const stru
 	s->st.pages += r->hi - r->lo;
 	for (unsigned j = r->lo; j < r->hi; j++, ra += PAGE_SIZE) {
 		k->n += !get_bit(k->mapped, j);
+		w->pages += !get_bit(k->mapped, j);
 		set_bit(k->mapped, j, true);
 		set_bit(k->writable, j, r->write);
 		k->entry[j] = k->leaf ? leaf_entry(k, j) : 0;
@@ -615,6 +620,7 @@ static enum window_fill map_page(struct mmu *m, struct window *w, gla_t gla, boo
 	const struct range *in;
 	struct chunk *k;
 	struct run r;
+	unsigned most;
 	bool rom;
 
 	r.gpa = t->gpa & PAGE_MASK;
@@ -631,10 +637,11 @@ static enum window_fill map_page(struct mmu *m, struct window *w, gla_t gla, boo
 	r.lo = r.i;
 	r.hi = r.i + 1;
 	in = space_lookup(m->mem, r.gpa);
-	while (r.lo > 0 && continues(m, k, &r, in, r.lo - 1))
-		r.lo--;
-	while (r.hi < CHUNK_PAGES && continues(m, k, &r, in, r.hi))
+	most = k->leaf ? CHUNK_PAGES : k->n + RUN_FIRST;
+	while (r.hi < CHUNK_PAGES && r.hi - r.lo < most && continues(m, k, &r, in, r.hi))
 		r.hi++;
+	while (r.lo > 0 && r.hi - r.lo < most && continues(m, k, &r, in, r.lo - 1))
+		r.lo--;
 	return map_run(m, w, k, &r) ? WINDOW_RETRY : WINDOW_FAULT;
 }
 
@@ -670,6 +677,8 @@ enum window_fill window_fill(struct mmu *m, gla_t gla, bool write)
 		w->gla = gla;
 		return WINDOW_FAULT;
 	}
+	if (w->super && w->pages >= MAX_SUPER)
+		empty(s, w);
 	if (w->super)
 		return w->wide && !wide_near_super(s, gla) ? WINDOW_WITHHELD : map_page(m, w, gla, write, &t);
 	w->far |= w->wide && !wide_near(gla);

@@ -46,6 +46,7 @@ struct window {
 	bool near;		/* what is near has its place in our address space: linear address + distance */
 	uint64_t distance;
 	bool super;		/* a kernel's */
+	unsigned pages;		/* mapped */
 	uint64_t cr3;		/* of a kernel's: when it was last compared */
 	struct paging_regime regime;
 	bool live, tired;	/* tired: has spent its credit */

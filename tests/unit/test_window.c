@@ -192,8 +192,14 @@ START_TEST(large)
 	ck_assert_int_eq(window_fill(t->m, 0x210000, true), WINDOW_RETRY);
 	ck_assert_int_eq(window_fill(t->m, 0x10000, true), WINDOW_RETRY);
 	ck_assert_uint_eq(window_stats(t->m)->maps, 2);
+	RIGHTS(t, 0x21F000, 1, 1); /* not all 512 pages with the first fault */
+	RIGHTS(t, 0x3FF000, 0, 0);
+	RIGHTS(t, 0x1F000, 1, 1);
+	for (gla_t gla = 0x220000; gla < 0x400000; gla += 0x1000)
+		if (!readable(t, gla))
+			ck_assert_int_eq(window_fill(t->m, gla, true), WINDOW_RETRY);
+	ck_assert_uint_lt(window_stats(t->m)->maps, 12);
 	RIGHTS(t, 0x3FF000, 1, 1);
-	RIGHTS(t, 0x0, 1, 1);
 	tlb_flush_page(t->m, 0x300000); /* all of it, whatever address names it */
 	RIGHTS(t, 0x210000, 0, 0);
 	RIGHTS(t, 0x10000, 0, 0);
