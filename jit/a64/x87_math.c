@@ -10,87 +10,7 @@
  * and W3 the second. Where a result is rounded, X4 holds what is below its last bit, as a fraction of 2^64 with the lowest bit sticky.
  * Source: Intel SDM Vol. 1 4.8.4, 8.1.3, 8.5.6; IEEE 754-2008 4.3.
  */
-#include "jit/a64/x87.h"
-#include "jit/a64/enc_simd.h"
-
-#define SIGNIFICAND 63 /* its upper bit */
-#define EXPONENT 0x7FFFu
-#define SAVED 17       /* NZCV */
-#define HALF_LESS 0x7FFFFFFFFFFFFFFFull
-#define MAX_TURNED 24
-
-struct leaf {
-	struct codebuf *cb;
-	uint8_t *fail[MAX_TURNED];
-	unsigned n;
-};
-
-static void turn_away(struct leaf *l, uint8_t *from)
-{
-	BUG_ON(l->n == MAX_TURNED);
-	l->fail[l->n++] = from;
-}
-
-static const uint8_t *begin(struct leaf *l, struct codebuf *cb)
-{
-	const uint8_t *at = codebuf_rx(cb);
-
-	l->cb = cb;
-	l->n = 0;
-	a_mrs_nzcv(cb, SAVED);
-	return at;
-}
-
-static void leave(struct leaf *l)
-{
-	a_msr_nzcv(l->cb, SAVED);
-	a_movi(l->cb, 2, 0);
-	a_ret(l->cb);
-}
-
-static void end(struct leaf *l)
-{
-	for (unsigned i = 0; i < l->n; i++)
-		a_here(l->cb, l->fail[i]);
-	a_msr_nzcv(l->cb, SAVED);
-	a_movi(l->cb, 2, 1);
-	a_ret(l->cb);
-}
-
-/* FSW of a result without a remainder: C1 = 0 */
-static void exact(struct leaf *l)
-{
-	struct codebuf *cb = l->cb;
-
-	a_ldr(cb, 2, 2, X_CPU, ENV(fpu.fsw));
-	a_logici(cb, A_AND, 4, 2, 2, ~X87_C1);
-	a_str(cb, 2, 2, X_CPU, ENV(fpu.fsw));
-	leave(l);
-}
-
-/* PE unless register @rem is 0, C1 = bit 0 of @up; uses W2, W6 */
-static void status(struct leaf *l, unsigned rem, unsigned up)
-{
-	struct codebuf *cb = l->cb;
-
-	a_addi(cb, A_SUBS, 8, A_ZR, rem, 0);
-	a_cset(cb, 6, A_NE);
-	a_ldr(cb, 2, 2, X_CPU, ENV(fpu.fsw));
-	a_logic(cb, A_ORR, 4, 2, 2, 6, A_LSL, 5);
-	a_bfi(cb, 4, 2, up, X87_C1_AT, 1);
-	a_str(cb, 2, 2, X_CPU, ENV(fpu.fsw));
-	leave(l);
-}
-
-/* @up = 1 if the remainder in @rem says so, to nearest: bit 0 of @even decides where it is a half. Uses X6; @up may be @even */
-static void nearest(struct codebuf *cb, unsigned up, unsigned rem, unsigned even)
-{
-	a_logici(cb, A_AND, 8, up, even, 1);
-	a_movi(cb, 6, HALF_LESS);
-	a_add(cb, A_ADD, 8, up, up, 6, A_LSL, 0);
-	a_add(cb, A_ADDS, 8, A_ZR, rem, up, A_LSL, 0);
-	a_cset(cb, up, A_CS);
-}
+#include "jit/a64/x87_leaf.h"
 
 /* The end of arithmetic: X0 and W1 with the remainder X4, to the precision in W16 (the upper byte of FCW). */
 static void finish(struct leaf *l)
@@ -102,45 +22,39 @@ static void finish(struct leaf *l)
 	a_addi(cb, A_SUBS, 4, A_ZR, 16, 3);
 	precise = a_bcc_fwd(cb, A_EQ);
 	a_addi(cb, A_SUBS, 4, A_ZR, 16, 2);
-	turn_away(l, a_bcc_fwd(cb, A_NE));
+	leaf_turn_away(l, a_bcc_fwd(cb, A_NE));
 	a_addi(cb, A_SUBS, 8, A_ZR, 4, 0);
 	a_cset(cb, 6, A_NE);
 	a_shifti(cb, A_LSL, 8, 4, 0, 53);
 	a_logic(cb, A_ORR, 8, 4, 4, 6, A_LSL, 0);
 	a_logici(cb, A_AND, 8, 0, 0, ~0x7FFull);
 	a_shifti(cb, A_LSR, 8, 5, 0, 11);
-	nearest(cb, 5, 4, 5);
+	leaf_nearest(cb, 5, 4, 5);
 	a_add(cb, A_ADDS, 8, 0, 0, 5, A_LSL, 11);
 	over[0] = a_bcc_fwd(cb, A_CS);
 	on[0] = a_b_fwd(cb);
 	a_here(cb, precise);
 	none = a_cbz_fwd(cb, false, 8, 4);
-	nearest(cb, 5, 4, 0);
+	leaf_nearest(cb, 5, 4, 0);
 	a_add(cb, A_ADDS, 8, 0, 0, 5, A_LSL, 0);
 	over[1] = a_bcc_fwd(cb, A_CS);
 	a_here(cb, on[0]);
 	done = codebuf_rx(cb);
-	status(l, 4, 5);
+	leaf_status(l, 4, 5);
 	a_here(cb, over[0]);
 	a_here(cb, over[1]);
 	a_movi(cb, 0, 1ull << SIGNIFICAND);
 	a_addi(cb, A_ADD, 4, 1, 1, 1);
 	a_b(cb, done);
 	a_here(cb, none);
-	exact(l);
-}
-
-/* @d = exponent of @se */
-static void exponent(struct codebuf *cb, unsigned d, unsigned se)
-{
-	a_logici(cb, A_AND, 4, d, se, EXPONENT);
+	leaf_exact(l);
 }
 
 /* Turn away an exponent of @above less than the highest; uses W6 */
 static void not_high(struct leaf *l, unsigned e, unsigned above)
 {
 	a_addi(l->cb, A_ADD, 4, 6, e, 1 + above);
-	turn_away(l, a_tbz_fwd(l->cb, true, 6, 15));
+	leaf_turn_away(l, a_tbz_fwd(l->cb, true, 6, 15));
 }
 
 /* W4 and W5: the exponents of two numbers that have bit 63; turns away what is not normal. Uses W6, W7 */
@@ -148,14 +62,14 @@ static void normal_pair(struct leaf *l)
 {
 	struct codebuf *cb = l->cb;
 
-	exponent(cb, 4, 1);
-	exponent(cb, 5, 3);
+	leaf_exponent(cb, 4, 1);
+	leaf_exponent(cb, 5, 3);
 	a_addi(cb, A_ADD, 4, 6, 4, 1);
 	a_addi(cb, A_ADD, 4, 7, 5, 1);
 	a_logic(cb, A_ORR, 4, 6, 6, 7, A_LSL, 0);
-	turn_away(l, a_tbz_fwd(cb, true, 6, 15));
-	turn_away(l, a_cbz_fwd(cb, false, 4, 4));
-	turn_away(l, a_cbz_fwd(cb, false, 4, 5));
+	leaf_turn_away(l, a_tbz_fwd(cb, true, 6, 15));
+	leaf_turn_away(l, a_cbz_fwd(cb, false, 4, 4));
+	leaf_turn_away(l, a_cbz_fwd(cb, false, 4, 5));
 }
 
 /* Branch if one of the operands lacks bit 63; uses X4 */
@@ -178,18 +92,18 @@ static void zero_second(struct leaf *l)
 	struct codebuf *cb = l->cb;
 	uint8_t *zero;
 
-	exponent(cb, 5, 3);
+	leaf_exponent(cb, 5, 3);
 	a_logic(cb, A_ORR, 8, 5, 5, 2, A_LSL, 0);
 	zero = a_cbz_fwd(cb, false, 8, 5);
-	exponent(cb, 5, 1);
+	leaf_exponent(cb, 5, 1);
 	a_logic(cb, A_ORR, 8, 5, 5, 0, A_LSL, 0);
-	turn_away(l, a_cbz_fwd(cb, true, 8, 5));
+	leaf_turn_away(l, a_cbz_fwd(cb, true, 8, 5));
 	swap(cb, 8, 0, 2);
 	swap(cb, 4, 1, 3);
 	a_here(cb, zero);
-	turn_away(l, a_tbz_fwd(cb, false, 0, SIGNIFICAND));
-	exponent(cb, 4, 1);
-	turn_away(l, a_cbz_fwd(cb, false, 4, 4));
+	leaf_turn_away(l, a_tbz_fwd(cb, false, 0, SIGNIFICAND));
+	leaf_exponent(cb, 4, 1);
+	leaf_turn_away(l, a_cbz_fwd(cb, false, 4, 4));
 	not_high(l, 4, 1);
 }
 
@@ -225,7 +139,7 @@ static void subtract(struct leaf *l, uint8_t **done, uint8_t **nothing)
 	a_add(cb, A_SUB, 8, 4, A_ZR, 2, A_LSL, 0);
 	much = a_bcc_fwd(cb, A_EQ);
 	a_shifti(cb, A_LSL, 8, 5, 0, 1);
-	turn_away(l, a_cbz_fwd(cb, false, 8, 5)); /* a power of two: its lower neighbour is half as far */
+	leaf_turn_away(l, a_cbz_fwd(cb, false, 8, 5)); /* a power of two: its lower neighbour is half as far */
 	a_logic(cb, A_ORN, 8, 4, A_ZR, A_ZR, A_LSL, 0);
 	a_here(cb, much);
 	a_addi(cb, A_SUB, 8, 0, 0, 1);
@@ -238,16 +152,16 @@ static void subtract(struct leaf *l, uint8_t **done, uint8_t **nothing)
 	a_two(cb, A_LSLV, 8, 0, 0, 5);
 	a_two(cb, A_LSLV, 8, 4, 4, 5);
 	a_logic(cb, A_ORR, 8, 0, 0, 2, A_LSL, 0);
-	exponent(cb, 6, 1);
+	leaf_exponent(cb, 6, 1);
 	a_add(cb, A_SUBS, 4, 6, 6, 5, A_LSL, 0);
-	turn_away(l, a_bcc_fwd(cb, A_LE));
+	leaf_turn_away(l, a_bcc_fwd(cb, A_LE));
 	a_add(cb, A_SUB, 4, 1, 1, 5, A_LSL, 0);
 	done[1] = a_b_fwd(cb);
 	/* nothing left: +0, when rounding to nearest */
 	a_here(cb, zero);
-	turn_away(l, a_cbz_fwd(cb, true, 8, 4));
+	leaf_turn_away(l, a_cbz_fwd(cb, true, 8, 4));
 	a_addi(cb, A_SUBS, 4, A_ZR, 16, 3);
-	turn_away(l, a_bcc_fwd(cb, A_HI));
+	leaf_turn_away(l, a_bcc_fwd(cb, A_HI));
 	a_movi(cb, 1, 0);
 	*nothing = a_b_fwd(cb);
 }
@@ -258,8 +172,8 @@ static void by_exponent(struct leaf *l)
 	struct codebuf *cb = l->cb;
 	uint8_t *ordered;
 
-	exponent(cb, 4, 1);
-	exponent(cb, 5, 3);
+	leaf_exponent(cb, 4, 1);
+	leaf_exponent(cb, 5, 3);
 	a_add(cb, A_SUBS, 4, 6, 4, 5, A_LSL, 0);
 	ordered = a_bcc_fwd(cb, A_PL);
 	swap(cb, 8, 0, 2);
@@ -272,15 +186,15 @@ static void by_exponent(struct leaf *l)
 static const uint8_t *make_add(struct codebuf *cb)
 {
 	struct leaf l;
-	const uint8_t *at = begin(&l, cb);
+	const uint8_t *at = leaf_begin(&l, cb);
 	uint8_t *lacks, *differ, *far, *done[6], *one, *nothing;
 
 	a_ldr(cb, 1, 16, X_CPU, ENV(fpu.fcw) + 1);
 	lacks = one_lacks(cb);
 	by_exponent(&l);
-	turn_away(&l, a_cbz_fwd(cb, false, 4, 5));
+	leaf_turn_away(&l, a_cbz_fwd(cb, false, 4, 5));
 	a_addi(cb, A_ADD, 4, 5, 4, 2);
-	turn_away(&l, a_tbz_fwd(cb, true, 5, 15));
+	leaf_turn_away(&l, a_tbz_fwd(cb, true, 5, 15));
 	a_logic(cb, A_EOR, 4, 5, 1, 3, A_LSL, 0);
 	differ = a_tbz_fwd(cb, true, 5, 15);
 	a_addi(cb, A_SUBS, 4, A_ZR, 6, 63);
@@ -312,8 +226,8 @@ static const uint8_t *make_add(struct codebuf *cb)
 	a_here(cb, one);
 	finish(&l);
 	a_here(cb, nothing);
-	exact(&l);
-	end(&l);
+	leaf_exact(&l);
+	leaf_end(&l);
 	return at;
 }
 
@@ -325,7 +239,7 @@ static void combine(struct leaf *l)
 	a_addi(cb, A_SUB, 4, 5, 4, 1);
 	a_movi(cb, 6, EXPONENT - 2);
 	a_add(cb, A_SUBS, 4, A_ZR, 5, 6, A_LSL, 0);
-	turn_away(l, a_bcc_fwd(cb, A_CS));
+	leaf_turn_away(l, a_bcc_fwd(cb, A_CS));
 	a_logic(cb, A_ORR, 4, 1, 1, 4, A_LSL, 0);
 }
 
@@ -338,7 +252,7 @@ static void sign_of_both(struct codebuf *cb)
 static const uint8_t *make_mul(struct codebuf *cb)
 {
 	struct leaf l;
-	const uint8_t *at = begin(&l, cb);
+	const uint8_t *at = leaf_begin(&l, cb);
 	uint8_t *lacks, *full;
 
 	a_ldr(cb, 1, 16, X_CPU, ENV(fpu.fcw) + 1);
@@ -363,8 +277,8 @@ static const uint8_t *make_mul(struct codebuf *cb)
 	zero_second(&l);
 	sign_of_both(cb);
 	a_movi(cb, 0, 0);
-	exact(&l);
-	end(&l);
+	leaf_exact(&l);
+	leaf_end(&l);
 	return at;
 }
 
@@ -401,11 +315,11 @@ static void digit(struct codebuf *cb, unsigned q, unsigned next)
 static const uint8_t *make_div(struct codebuf *cb)
 {
 	struct leaf l;
-	const uint8_t *at = begin(&l, cb);
+	const uint8_t *at = leaf_begin(&l, cb);
 	uint8_t *less, *more[2];
 
 	a_ldr(cb, 1, 16, X_CPU, ENV(fpu.fcw) + 1);
-	turn_away(&l, one_lacks(cb));
+	leaf_turn_away(&l, one_lacks(cb));
 	normal_pair(&l);
 	sign_of_both(cb);
 	a_add(cb, A_SUB, 4, 4, 4, 5, A_LSL, 0);
@@ -447,7 +361,7 @@ static const uint8_t *make_div(struct codebuf *cb)
 	a_here(cb, more[1]);
 	a_mov(cb, 8, 4, 6);
 	finish(&l);
-	end(&l);
+	leaf_end(&l);
 	return at;
 }
 
@@ -514,13 +428,13 @@ static void root(struct codebuf *cb)
 static const uint8_t *make_root(struct codebuf *cb)
 {
 	struct leaf l;
-	const uint8_t *at = begin(&l, cb);
+	const uint8_t *at = leaf_begin(&l, cb);
 	uint8_t *odd, *half;
 
 	a_ldr(cb, 1, 16, X_CPU, ENV(fpu.fcw) + 1);
-	turn_away(&l, a_tbz_fwd(cb, false, 0, SIGNIFICAND));
-	turn_away(&l, a_tbz_fwd(cb, true, 1, 15));
-	turn_away(&l, a_cbz_fwd(cb, false, 4, 1));
+	leaf_turn_away(&l, a_tbz_fwd(cb, false, 0, SIGNIFICAND));
+	leaf_turn_away(&l, a_tbz_fwd(cb, true, 1, 15));
+	leaf_turn_away(&l, a_cbz_fwd(cb, false, 4, 1));
 	not_high(&l, 1, 0);
 	a_mov(cb, 8, 6, 0);
 	a_movi(cb, 3, 0);
@@ -544,7 +458,7 @@ static const uint8_t *make_root(struct codebuf *cb)
 	a_logic(cb, A_ORN, 8, 4, A_ZR, A_ZR, A_LSL, 0);
 	a_here(cb, odd);
 	finish(&l);
-	end(&l);
+	leaf_end(&l);
 	return at;
 }
 
@@ -555,10 +469,10 @@ static void number(struct leaf *l, unsigned sig, unsigned e)
 	uint8_t *normal = a_tbz_fwd(cb, true, sig, SIGNIFICAND), *zero;
 
 	a_logic(cb, A_ORR, 8, 6, sig, e, A_LSL, 0);
-	turn_away(l, a_cbz_fwd(cb, true, 8, 6));
+	leaf_turn_away(l, a_cbz_fwd(cb, true, 8, 6));
 	zero = a_b_fwd(cb);
 	a_here(cb, normal);
-	turn_away(l, a_cbz_fwd(cb, false, 4, e));
+	leaf_turn_away(l, a_cbz_fwd(cb, false, 4, e));
 	not_high(l, e, 0);
 	a_here(cb, zero);
 }
@@ -586,8 +500,8 @@ static void compare(struct leaf *l)
 	a_cset(cb, 4, A_HI);
 	out[1] = a_b_fwd(cb);
 	a_here(cb, lacks);
-	exponent(cb, 4, 1);
-	exponent(cb, 5, 3);
+	leaf_exponent(cb, 4, 1);
+	leaf_exponent(cb, 5, 3);
 	number(l, 0, 4);
 	number(l, 2, 5);
 	a_logic(cb, A_ORR, 8, 6, 0, 2, A_LSL, 0);
@@ -608,7 +522,7 @@ static void compare(struct leaf *l)
 static const uint8_t *make_com(struct codebuf *cb, bool eflags)
 {
 	struct leaf l;
-	const uint8_t *at = begin(&l, cb);
+	const uint8_t *at = leaf_begin(&l, cb);
 
 	compare(&l);
 	if (eflags) {
@@ -620,192 +534,8 @@ static const uint8_t *make_com(struct codebuf *cb, bool eflags)
 		a_bfi(cb, 4, 6, 5, 14, 1);
 		a_str(cb, 2, 6, X_CPU, ENV(fpu.fsw));
 	}
-	leave(&l);
-	end(&l);
-	return at;
-}
-
-/* X2, W3 = the float in the lower @w bytes of X2; what is neither normal nor zero becomes what all others turn away, and W4 is not 0. Uses W5 */
-static const uint8_t *make_get(struct codebuf *cb, unsigned w)
-{
-	unsigned mant = w == 4 ? 23 : 52, exps = w == 4 ? 8 : 11;
-	const uint8_t *at = codebuf_rx(cb);
-	uint8_t *special, *none;
-
-	a_ubfx(cb, 8, 3, 2, mant, exps);
-	a_ubfx(cb, 8, 4, 2, 8 * w - 1, 1);
-	a_addi(cb, A_ADD, 4, 5, 3, 1);
-	a_ubfx(cb, 4, 5, 5, 1, exps - 1);
-	a_shifti(cb, A_LSL, 8, 2, 2, 63 - mant);
-	special = a_cbz_fwd(cb, false, 4, 5);
-	a_logici(cb, A_ORR, 8, 2, 2, 1ull << SIGNIFICAND);
-	a_addi(cb, A_ADD, 4, 3, 3, 0x3000); /* the bias 16383 for 1023 or 127: 3C00h, 3F80h */
-	a_addi(cb, A_ADD, 4, 3, 3, w == 4 ? 0xF80 : 0xC00);
-	a_bfi(cb, 4, 3, 4, 15, 1);
-	a_movi(cb, 4, 0);
-	a_ret(cb);
-	a_here(cb, special);
-	a_shifti(cb, A_LSL, 4, 5, 4, 15);
-	a_logici(cb, A_AND, 8, 2, 2, HALF_LESS); /* the exponent's lowest bit is above the fraction */
-	a_movi(cb, 4, 0);
-	a_logic(cb, A_ORR, 8, 2, 2, 3, A_LSL, 0);
-	none = a_cbz_fwd(cb, false, 8, 2);
-	a_movi(cb, 4, 1);
-	a_movi(cb, 5, EXPONENT);
-	a_here(cb, none);
-	a_mov(cb, 4, 3, 5);
-	a_ret(cb);
-	return at;
-}
-
-/* X2, W3 = the integer X2, exactly; uses X4, W5 */
-static const uint8_t *make_int(struct codebuf *cb)
-{
-	const uint8_t *at = codebuf_rx(cb);
-	uint8_t *zero;
-
-	a_mov(cb, 8, 3, 2);
-	zero = a_cbz_fwd(cb, false, 8, 2);
-	a_shifti(cb, A_ASR, 8, 3, 2, 63);
-	a_logic(cb, A_EOR, 8, 2, 2, 3, A_LSL, 0);
-	a_add(cb, A_SUB, 8, 2, 2, 3, A_LSL, 0);
-	a_one(cb, A_CLZ, 8, 4, 2);
-	a_two(cb, A_LSLV, 8, 2, 2, 4);
-	a_movi(cb, 5, 0x403E);
-	a_add(cb, A_SUB, 4, 4, 5, 4, A_LSL, 0);
-	a_logici(cb, A_AND, 4, 3, 3, 0x8000);
-	a_logic(cb, A_ORR, 4, 3, 3, 4, A_LSL, 0);
-	a_here(cb, zero);
-	a_ret(cb);
-	return at;
-}
-
-/* X0 = X0, W1 as a float of @w bytes; X7 stays */
-static const uint8_t *make_put(struct codebuf *cb, unsigned w)
-{
-	unsigned mant = w == 4 ? 23 : 52, top = w == 4 ? 253 : 2045;
-	struct leaf l;
-	const uint8_t *at = begin(&l, cb);
-	uint8_t *lacks = a_tbz_fwd(cb, false, 0, SIGNIFICAND);
-
-	a_ldr(cb, 1, 16, X_CPU, ENV(fpu.fcw) + 1);
-	exponent(cb, 4, 1);
-	a_addi(cb, A_SUB, 4, 4, 4, 0x3000);
-	a_addi(cb, A_SUB, 4, 4, 4, w == 4 ? 0xF80 : 0xC00);
-	a_addi(cb, A_SUB, 4, 5, 4, 1);
-	a_addi(cb, A_SUBS, 4, A_ZR, 5, top);
-	turn_away(&l, a_bcc_fwd(cb, A_CS)); /* the highest exponent but one: rounding may add to it */
-	a_ubfx(cb, 4, 5, 16, 2, 2);
-	turn_away(&l, a_cbz_fwd(cb, true, 4, 5));
-	a_shifti(cb, A_LSL, 8, 5, 0, mant + 1);
-	a_ubfx(cb, 8, 0, 0, 63 - mant, mant);
-	a_logic(cb, A_ORR, 8, 0, 0, 4, A_LSL, mant);
-	nearest(cb, 3, 5, 0);
-	a_add(cb, A_ADD, 8, 0, 0, 3, A_LSL, 0);
-	a_ubfx(cb, 4, 4, 1, 15, 1);
-	a_logic(cb, A_ORR, 8, 0, 0, 4, A_LSL, 8 * w - 1);
-	status(&l, 5, 3);
-	a_here(cb, lacks);
-	exponent(cb, 4, 1);
-	a_logic(cb, A_ORR, 8, 4, 4, 0, A_LSL, 0);
-	turn_away(&l, a_cbz_fwd(cb, true, 8, 4));
-	a_ubfx(cb, 4, 4, 1, 15, 1);
-	a_shifti(cb, A_LSL, 8, 0, 4, 8 * w - 1);
-	exact(&l);
-	end(&l);
-	return at;
-}
-
-/* X0 = X0, W1 as an integer of W3 bits, rounded to nearest or towards zero as FCW has it, or with @truncate; X7 stays */
-static const uint8_t *make_to_int(struct codebuf *cb, bool truncate)
-{
-	struct leaf l;
-	const uint8_t *at = begin(&l, cb), *rounded;
-	uint8_t *lacks = a_tbz_fwd(cb, false, 0, SIGNIFICAND), *far, *small, *near = NULL, *plus, *fits[2];
-
-	exponent(cb, 4, 1);
-	a_movi(cb, 5, 0x403E);
-	a_add(cb, A_SUBS, 4, 5, 5, 4, A_LSL, 0);
-	turn_away(&l, a_bcc_fwd(cb, A_LE));
-	a_addi(cb, A_SUBS, 4, A_ZR, 5, 63);
-	far = a_bcc_fwd(cb, A_HI);
-	a_logic(cb, A_ORN, 4, 6, A_ZR, 5, A_LSL, 0);
-	a_shifti(cb, A_LSL, 8, 4, 0, 1);
-	a_two(cb, A_LSLV, 8, 4, 4, 6);
-	a_two(cb, A_LSRV, 8, 0, 0, 5);
-	fits[0] = a_b_fwd(cb);
-	a_here(cb, far); /* less than 1: a half or more, or less */
-	a_addi(cb, A_SUBS, 4, A_ZR, 5, 64);
-	a_mov(cb, 8, 4, 0);
-	a_movi(cb, 0, 0);
-	fits[1] = a_bcc_fwd(cb, A_EQ);
-	a_movi(cb, 4, 1);
-	a_here(cb, fits[0]);
-	a_here(cb, fits[1]);
-	if (!truncate) {
-		a_ldr(cb, 1, 16, X_CPU, ENV(fpu.fcw) + 1);
-		a_ubfx(cb, 4, 5, 16, 2, 2);
-		near = a_cbz_fwd(cb, false, 4, 5);
-		a_addi(cb, A_SUBS, 4, A_ZR, 5, 3);
-		turn_away(&l, a_bcc_fwd(cb, A_NE));
-	}
-	a_movi(cb, 5, 0);
-	rounded = codebuf_rx(cb);
-	a_addi(cb, A_SUB, 4, 6, 3, 1);
-	a_two(cb, A_LSRV, 8, 6, 0, 6);
-	turn_away(&l, a_cbz_fwd(cb, true, 8, 6));
-	plus = a_tbz_fwd(cb, false, 1, 15);
-	a_add(cb, A_SUB, 8, 0, A_ZR, 0, A_LSL, 0);
-	a_here(cb, plus);
-	status(&l, 4, 5);
-	if (near) {
-		a_here(cb, near);
-		nearest(cb, 5, 4, 0);
-		a_add(cb, A_ADD, 8, 0, 0, 5, A_LSL, 0);
-		a_b(cb, rounded);
-	}
-	a_here(cb, lacks);
-	exponent(cb, 4, 1);
-	a_logic(cb, A_ORR, 8, 4, 4, 0, A_LSL, 0);
-	small = a_cbz_fwd(cb, false, 8, 4);
-	turn_away(&l, a_b_fwd(cb));
-	a_here(cb, small);
-	exact(&l);
-	end(&l);
-	return at;
-}
-
-/*
- * The registers of struct vcpu turned by @turn, and TOP; X_S: in two lanes of 16 bits, each byte twice, the tags to be set and to be cleared,
- * by place in struct vcpu; bit 63: C1 to be cleared. Uses V0..V7, X_S2 only.
- */
-static const uint8_t *make_settle(struct codebuf *cb, unsigned turn)
-{
-	const uint8_t *at = codebuf_rx(cb);
-	uint8_t *keep;
-
-	a_stp(cb, 0, 1, A_SP, FRAME(regs));
-	a_ldr(cb, 2, 0, X_CPU, ENV(fpu.fsw));
-	a_ubfx(cb, 4, 1, 0, X87_TOP_AT, 3);
-	keep = a_tbz_fwd(cb, false, X_S, 63);
-	a_logici(cb, A_AND, 4, 0, 0, ~X87_C1);
-	a_here(cb, keep);
-	a_two(cb, A_LSLV, 8, X_S, X_S, 1);
-	a_addi(cb, A_ADD, 4, 1, 1, turn);
-	a_bfi(cb, 4, 0, 1, X87_TOP_AT, 3);
-	a_str(cb, 2, 0, X_CPU, ENV(fpu.fsw));
-	a_ldr(cb, 1, X_S2, X_CPU, ENV(fpu.ftw));
-	a_ubfx(cb, 4, 0, X_S, 8, 8);
-	a_logic(cb, A_ORR, 4, X_S2, X_S2, 0, A_LSL, 0);
-	a_ubfx(cb, 4, 0, X_S, 24, 8);
-	a_logic(cb, A_BIC, 4, X_S2, X_S2, 0, A_LSL, 0);
-	a_str(cb, 1, X_S2, X_CPU, ENV(fpu.ftw));
-	for (unsigned i = 0; i < 8 && turn; i++)
-		a_vldr(cb, 16, i, X_CPU, x87_place(i));
-	for (unsigned i = 0; i < 8 && turn; i++)
-		a_vstr(cb, 16, i, X_CPU, x87_place(i + 8 - turn));
-	a_ldp(cb, 0, 1, A_SP, FRAME(regs));
-	a_ret(cb);
+	leaf_leave(&l);
+	leaf_end(&l);
 	return at;
 }
 
@@ -819,13 +549,13 @@ void a64_make_x87(struct a64 *x, struct codebuf *cb)
 	at[X87_ROOT] = make_root(cb);
 	at[X87_COM] = make_com(cb, false);
 	at[X87_COMI] = make_com(cb, true);
-	at[X87_GET32] = make_get(cb, 4);
-	at[X87_GET64] = make_get(cb, 8);
-	at[X87_INT] = make_int(cb);
-	at[X87_PUT32] = make_put(cb, 4);
-	at[X87_PUT64] = make_put(cb, 8);
-	at[X87_TO_INT] = make_to_int(cb, false);
-	at[X87_TRUNCATE] = make_to_int(cb, true);
+	at[X87_GET32] = x87_make_get(cb, 4);
+	at[X87_GET64] = x87_make_get(cb, 8);
+	at[X87_INT] = x87_make_int(cb);
+	at[X87_PUT32] = x87_make_put(cb, 4);
+	at[X87_PUT64] = x87_make_put(cb, 8);
+	at[X87_TO_INT] = x87_make_to_int(cb, false);
+	at[X87_TRUNCATE] = x87_make_to_int(cb, true);
 	for (unsigned i = 0; i < 8; i++)
-		at[X87_SETTLE + i] = make_settle(cb, i);
+		at[X87_SETTLE + i] = x87_make_settle(cb, i);
 }
