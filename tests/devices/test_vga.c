@@ -485,6 +485,53 @@ START_TEST(vbe_depths)
 }
 END_TEST
 
+/* The largest mode of all: two pages of it fit in the 16 MiB, the corners of both come where they belong and nowhere else. */
+START_TEST(vbe_largest)
+{
+	const unsigned w = 1920, h = 1080;
+	struct rig *r = rig_new();
+
+	set_mode(r, &mode_13);
+	ck_assert_uint_eq(vbe_get(r, VBE_MEM_64K) * 65536, 16u << 20);
+	vbe_mode(r, w, h, 32);
+	ck_assert_uint_eq(vbe_get(r, VBE_XRES), w);
+	ck_assert_uint_eq(vbe_get(r, VBE_YRES), h);
+	ck_assert_uint_eq(vbe_get(r, VBE_BPP), 32);
+	ck_assert_uint_eq(vbe_get(r, VBE_VIRT_W), w);
+	ck_assert_uint_eq(vbe_get(r, VBE_VIRT_H), (16u << 20) / (w * 4));
+	for (unsigned page = 0; page < 2; page++) {
+		for (unsigned c = 0; c < 4; c++) {
+			unsigned y = page * h + c / 2 * (h - 1), x = c % 2 * (w - 1), off = (y * w + x) * 4;
+
+			if (page) { /* the linear picture, then the window of 64 KiB */
+				vbe(r, VBE_BANK, off >> 16);
+				space_write(&r->mem, 0xA0000 + (off & 0xFFFF), 0x445566 + c, 4);
+			} else {
+				uint32_t v = 0x112233 + c;
+
+				lfb(r, off, &v, 4);
+			}
+		}
+		vbe(r, VBE_Y_OFF, page * h);
+		ck_assert_uint_eq(vbe_get(r, VBE_Y_OFF), page * h);
+		update(r, false);
+		assert_size(r, w, h);
+		for (unsigned y = 0; y < h; y++) {
+			for (unsigned x = 0; x < w; x++) {
+				bool corner = (!x || x == w - 1) && (!y || y == h - 1);
+				unsigned c = !!y * 2 + !!x;
+
+				if (corner)
+					assert_pix(r, x, y, (page ? 0x445566 : 0x112233) + c);
+				else if (PIX(r, x, y))
+					assert_pix(r, x, y, 0);
+			}
+		}
+	}
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(vbe_4bpp)
 {
 	static const uint8_t pal[16] = {ATTR_EGA};
@@ -595,6 +642,7 @@ int main(void)
 	tcase_add_test(t, mode_13h);
 	tcase_add_test(t, mode_x_start_split_pan);
 	tcase_add_loop_test(t, vbe_depths, 0, 5);
+	tcase_add_test(t, vbe_largest);
 	tcase_add_test(t, vbe_4bpp);
 	tcase_add_test(t, vbe_banks_caps_and_clear);
 	tcase_add_test(t, blank_and_full);
