@@ -8,8 +8,8 @@ NIC=
 . "$(dirname "$0")/../tools/net.sh"
 k=$(guest kernel 686) && i=$(guest drivers 686 "$dir/initrd" e1000) || fail "no guest"
 if [ $# = 0 ] && unshare -rnm sh -c 'ip link set lo up && mount --bind /dev/null /etc/resolv.conf' 2>/dev/null; then
-	unshare -rnm sh "$0" alone
-	exit
+	rm -rf "$dir"
+	exec unshare -rnm sh "$0" alone
 fi
 name=example.com answer=answered
 if [ $# = 1 ]; then
@@ -27,11 +27,12 @@ forward=$(free_port)
 {
 	cat <<END
 refuse not found
+refuse let through
 expect guest ready
 send sh /lib/e1000; echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
 send $lease
 expect lease 10.0.2.15 dns
-send timeout 8 wget -q -O /tmp/x http://10.0.2.2:$port/kept || echo kept a''way
+send timeout 8 wget -q -O /tmp/x http://10.0.2.2:$port/kept && echo let thr''ough || echo kept a''way
 expect kept away
 send timeout 3 nslookup asked.dragoman.test 10.0.2.3; mkdir /tmp/www; seq 1 1000 >/tmp/www/data; httpd -p 80 -h /tmp/www; echo serv''ing
 expect serving
