@@ -21,8 +21,8 @@ def write(name, title, groups):
            'font-family="sans-serif" font-size="12">', '<rect width="100%" height="100%" fill="white"/>',
            f'<text x="10" y="20" font-size="14">{escape(title)}</text>']
     for i, s in enumerate(series):
-        out.append(f'<rect x="{LEFT + 110 * i}" y="30" width="12" height="12" fill="{COLOURS[i % 4]}"/>'
-                   f'<text x="{LEFT + 110 * i + 17}" y="41">{escape(s)}</text>')
+        out.append(f'<rect x="{LEFT + 130 * i}" y="30" width="12" height="12" fill="{COLOURS[i % 4]}"/>'
+                   f'<text x="{LEFT + 130 * i + 17}" y="41">{escape(s)}</text>')
     for tick in (0.5, 1, 2, 3, 5, 10, 20, 50, 100, 200):
         if low <= tick <= top:
             stroke = '#000' if tick == 1 else '#ccc'

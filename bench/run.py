@@ -2,8 +2,8 @@
 """run.py - interleaved runs of the same guests under several emulators and natively; see run.sh.
 
 Time is processor time of the whole emulator (all threads, user and system), read when a marker line arrives on the
-serial line; that the guest computes all the time is part of the workloads. boot-wall is the boot by the clock on the wall. The last
-emulator is the reference.
+serial line; that the guest computes all the time is part of the workloads. boot-wall is the boot by the clock on the wall. The first
+emulator is ours, the others are what it is compared with.
 """
 import argparse
 import csv
@@ -141,14 +141,15 @@ def number(x, form='10.2f'):
 
 
 def report(res, guest, names):
-    ours, ref = names[0], names[-1]
+    ours, refs = names[0], names[1:]
     columns = names + ['native']
     bad = False
     print(f'\n{guest + " guest":36}' + ''.join(f'{c + " s":>12}' for c in columns) +
-          f'{"x " + ref:>10}{"/ native":>10}')
+          ''.join(f'{"x " + r:>12}' for r in refs) + f'{"/ native":>10}')
     for work in res.works(guest):
         line = f'{work:36}' + ''.join(number(res.median(guest, c, work), '12.3f') for c in columns)
-        line += number(res.ratio(guest, work, ref, ours)) + number(res.ratio(guest, work, ours, 'native'))
+        line += ''.join(number(res.ratio(guest, work, r, ours), '12.2f') for r in refs)
+        line += number(res.ratio(guest, work, ours, 'native'))
         if res.wrong(guest, work):
             line += '   DIFFERENT RESULTS'
             bad = True
@@ -156,13 +157,19 @@ def report(res, guest, names):
     sums = [(c, works) for c, (_, works) in CLASSES.items()]
     sums += [(title, [w for c in classes for w in CLASSES[c][1]]) for title, classes in SUMS.items()]
     for title, works in sums:
-        gains = [res.ratio(guest, w, ref, ours) for w in works]
+        gains = [[res.ratio(guest, w, r, ours) for w in works] for r in refs]
         costs = [res.ratio(guest, w, ours, 'native') for w in works]
-        if all(gains):
-            print(f'geometric mean: {title:{36 - 16 + 12 * len(columns)}}' + number(geomean(gains)) +
-                  number(geomean(costs) if all(costs) else None))
+        if all(all(g) for g in gains):
+            print(f'geometric mean: {title:{36 - 16 + 12 * len(columns)}}' +
+                  ''.join(number(geomean(g), '12.2f') for g in gains) + number(geomean(costs) if all(costs) else None))
     print('peak memory, MiB: ' + ', '.join(f'{n} {res.peak(guest, n):.0f}' for n in names))
     return bad
+
+
+def bars_of(res, guests, names, work):
+    """A group of the chart: a bar for each width and each emulator that we are compared with"""
+    ours, refs = names[0], names[1:]
+    return {f'{BITS[g]} bits' + (f', {r}' if len(refs) > 1 else ''): res.ratio(g, work, r, ours) for g in guests for r in refs}
 
 
 def measure(args, guests, emulators):
@@ -201,9 +208,9 @@ def main():
             out.writerows((*r[:4], f'{r[4]:.4f}', r[5]) for r in res.rows)
     names = list(emulators)
     if args.svg:
-        bars = [(work, {f'{BITS[g]} bits': res.ratio(g, work, names[-1], names[0]) for g in guests})
-                for work in res.works(next(iter(guests)))]
-        chart.write(args.svg, f'Times as fast as {names[-1]} (processor time, median of {args.repeats})', bars)
+        bars = [(work, bars_of(res, guests, names, work)) for work in res.works(next(iter(guests)))]
+        title = f'Times as fast as {" and ".join(names[1:])} (processor time, median of {args.repeats})'
+        chart.write(args.svg, title, bars)
     sys.exit(any([report(res, g, names) for g in guests]))
 
 

@@ -1,12 +1,14 @@
 #!/bin/sh
 # run.sh - how fast are we? Boots the same guests, of both widths, under Dragoman, under QEMU's TCG, and runs the same
 # programs natively, in turns, and times the boot and the workloads from outside by markers on the serial line.
-# Usage: sh bench/run.sh [--class NAME,...] [--repeat N] [--arch i386|amd64] [--accel OPTIONS] [--ref COMMAND]
+# Usage: sh bench/run.sh [--class NAME,...] [--repeat N] [--arch i386|amd64] [--accel OPTIONS] [--qemu VERSION,...] [--ref COMMAND]
 #   --class   of boot wall integer calls memory strings x87 sse os newcode devices real (default: all); real needs root.
 #             avx besides, where all sides have AVX2 and FMA: --ref "QEMU -accel tcg -cpu max -nic none"
 #   --repeat  default 5          --arch   default: both
 #   --accel   what to give Dragoman for -accel, default jit
-#   --ref     the emulator to compare with, a command with QEMU for QEMU's program; default "QEMU -accel tcg -nic none"
+#   --qemu    which versions of QEMU to compare with, of 7.2 and 10: the host's if it is that, else Debian's packages, unpacked (peer.sh);
+#             default: the host's alone, whichever it is
+#   --ref     how to compare, a command with QEMU for QEMU's program; default "QEMU -accel tcg -nic none"
 # Writes build/bench.csv and build/bench.svg and prints medians, ratios and geometric means by class.
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 . "$root/tests/lib.sh"
@@ -15,6 +17,7 @@ repeats=5
 arches="i386 amd64"
 accel=jit
 ref="QEMU -accel tcg -nic none"
+qemus=host
 [ "$(id -u)" = 0 ] || { classes=${classes%,real}; say "not root: no real programs"; }
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -22,6 +25,7 @@ while [ $# -gt 0 ]; do
 	--repeat) repeats=$2 ;;
 	--arch) arches=$2 ;;
 	--accel) accel=$2 ;;
+	--qemu) qemus=$2 ;;
 	--ref) ref=$2 ;;
 	*) die "unknown option: $1 (see the head of this file)" ;;
 	esac
@@ -66,6 +70,19 @@ guest() {
 	echo "$arch=$kernel,$d.gz,$disk,$d"
 }
 
+# reference VERSION: "name=command" of that QEMU, for run.py
+host_version=$(qemu-system-x86_64 --version | sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p')
+reference() {
+	case $1,$host_version. in
+	host,*) echo "qemu=$ref" ;;
+	"$1,$1".*) echo "qemu-$1=$ref" ;;
+	*)
+		peer=$(sh "$tools/peer.sh" "$1") || exit 1
+		echo "qemu-$1=$(echo "$ref" | sed "s,^QEMU,$peer/QEMU,")"
+		;;
+	esac
+}
+
 set --
 for arch in $arches; do
 	case $arch in
@@ -75,5 +92,10 @@ for arch in $arches; do
 	esac
 	set -- "$@" --guest "$g"
 done
-python3 "$root/bench/run.py" --repeats "$repeats" --class "$classes" --csv "$build/bench.csv" --svg "$build/bench.svg" "$@" \
-	dragoman="$DRAGOMAN -accel $accel" qemu="$ref"
+set -- "$@" dragoman="$DRAGOMAN -accel $accel"
+for q in $(echo "$qemus" | tr , ' '); do
+	r=$(reference "$q") || exit 1
+	set -- "$@" "$r"
+done
+[ -z "$host_version" ] || say "the host's QEMU is $host_version"
+python3 "$root/bench/run.py" --repeats "$repeats" --class "$classes" --csv "$build/bench.csv" --svg "$build/bench.svg" "$@"
