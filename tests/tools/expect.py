@@ -320,6 +320,21 @@ def compare(vm, a, b, want_equal):
         raise Failure(f'{a} and {b} are ' + ('different' if want_equal else 'equal'))
 
 
+def on_host(command, timeout):
+    """A shell command of the host's. One that takes too long is ended with all that it has started."""
+    proc = subprocess.Popen(command, shell=True, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        status = proc.wait(timeout)
+    except subprocess.TimeoutExpired:
+        raise Failure(f'not done on the host within {timeout:g} s: {command}') from None
+    finally:
+        if proc.poll() is None:
+            os.killpg(proc.pid, signal.SIGKILL)
+            proc.wait()
+    if status:
+        raise Failure(f'failed on the host with status {status}: {command}')
+
+
 def step(vm, word, arg):
     if word == 'timeout':
         vm.timeout = float(arg)
@@ -339,8 +354,7 @@ def step(vm, word, arg):
         name, row = arg.split()
         vm.kept[name] = vm.screen_text().split('\n')[int(row)]
     elif word == 'host':
-        if subprocess.run(arg, shell=True, stdin=subprocess.DEVNULL, timeout=vm.timeout).returncode:
-            raise Failure('failed on the host: ' + arg)
+        on_host(arg, vm.timeout)
     elif word == 'sleep':
         vm.wait(float(arg))
     elif word == 'exit':
