@@ -18,6 +18,8 @@ nl='
 quick=0 long=0 asan=0 list=0 only= arch=
 # of the unit tests, those that --arch --quick builds and runs: what shows a backend that is broken
 foreign_units="test_a64_enc test_backend_run test_golden test_jit_cache test_lockstep test_smc test_access test_fuzz_code test_long test_avx_native test_same_bits test_x87_engines"
+# and those that run once more where the host has FEAT_AFP
+afp_units="test_golden test_avx_engines test_avx_native test_fp_faults test_same_bits"
 while [ $# -gt 0 ]; do
 	case $1 in
 	--quick) quick=1 ;;
@@ -159,6 +161,12 @@ unit_tests() { # DIR PREFIX
 		shared "$work/units" next_unit
 	fi
 }
+afp_test() { # PROGRAM, or a command with arguments that knows the emulator itself
+	[ -x "${newer:-}" ] || { echo "skipped: no qemu-user with FEAT_AFP (see above)"; return 77; }
+	[ $# -gt 1 ] || set -- "$newer" "$1"
+	"$@" >"$work/afp" 2>&1 || { cat "$work/afp"; return 1; }
+	! grep 'afp: the host has none' "$work/afp" # of test_same_bits
+}
 next_unit() { one "$unit_prefix$1" unit_test "$unit_dir" "$1"; }
 
 if [ -n "$arch" ]; then
@@ -167,7 +175,7 @@ if [ -n "$arch" ]; then
 		sh tests/install.sh build guests tests || exit 1
 		sh tests/install.sh foreign || { echo "skip  $arch: no qemu-user or no cross compiler (see above)"; exit 77; }
 		sysroot=$(sh tests/tools/sysroot.sh arm64) || { echo "skip  $arch: none of its libraries (see above)"; exit 77; }
-		[ $quick = 0 ] || build_target="dragoman $foreign_units"
+		[ $quick = 0 ] || build_target="dragoman $foreign_units $afp_units"
 		QEMU_LD_PREFIX=$sysroot
 		DRAGOMAN=$build/run
 		DRAGOMAN_SLOW=10
@@ -179,6 +187,13 @@ if [ -n "$arch" ]; then
 		printf '#!/bin/sh\nexec qemu-%s "%s/dragoman" "$@"\n' "$arch" "$build" >"$build/run" && chmod +x "$build/run"
 	fi
 	unit_tests "$build" "$arch: "
+	# a processor with FEAT_AFP, which the next Debian's qemu-user has
+	if [ $list = 0 ]; then
+		newer=$(sh tests/tools/sysroot.sh --suite trixie "$(dpkg --print-architecture)" qemu-user) && newer=$newer/usr/bin/qemu-$arch
+	fi
+	for t in $afp_units; do one "$arch, FEAT_AFP: $t" afp_test "$build/tests/$t"; done
+	[ $list = 1 ] || printf '#!/bin/sh\nexec "%s" "%s/dragoman" "$@"\n' "${newer:-}" "$build" >"$build/run-afp" && chmod +x "$build/run-afp"
+	one "$arch, FEAT_AFP: boot/ring0" afp_test env DRAGOMAN="$build/run-afp" ACCEL=jit sh tests/boot/ring0.sh
 	# hosts with larger pages, as far as qemu-user makes them
 	for p in 16384 65536; do
 		one "$arch: test_jit_cache, pages of $p bytes" env QEMU_PAGESIZE=$p "qemu-$arch" "$build/tests/test_jit_cache"

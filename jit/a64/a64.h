@@ -322,7 +322,7 @@ void xmm_write_back(struct emitter *c, uint16_t which);
 void xmm_reload(struct emitter *c, uint16_t which);
 void xmm_flush(struct emitter *c, bool forget); /* all changed ones to struct vcpu; @forget: C code will run */
 bool a64_fp_leave(struct vcpu *cpu); /* FPSR to MXCSR, FPCR as C has it; was it the guest's? */
-void a64_fp_enter(struct vcpu *cpu);
+void a64_fp_enter(const struct a64 *x, struct vcpu *cpu);
 void a64_make_fp_stub(struct a64 *x, struct codebuf *cb);
 /* x87_state.c */
 uint32_t x87_owed(const struct x87_lazy *l);	       /* struct a64_site.x87_out, x87_in */

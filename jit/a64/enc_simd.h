@@ -25,6 +25,7 @@ enum {
 	A_VAND = A_V3(0, 3), A_VBIC = A_V3(0, 3) | A_VS(1), A_VORR = A_V3(0, 3) | A_VS(2), A_VORN = A_V3(0, 3) | A_VS(3),
 	A_VEOR = A_V3(1, 3), A_VBSL = A_V3(1, 3) | A_VS(1), A_VBIT = A_V3(1, 3) | A_VS(2), A_VBIF = A_V3(1, 3) | A_VS(3),
 	A_VFADD = A_V3(0, 26), A_VFSUB = A_V3(0, 26) | A_VS(2), A_VFMUL = A_V3(1, 27), A_VFDIV = A_V3(1, 31),
+	A_VFMAX = A_V3(0, 30), A_VFMIN = A_V3(0, 30) | A_VS(2),
 	A_VFCMEQ = A_V3(0, 28), A_VFCMGE = A_V3(1, 28), A_VFCMGT = A_V3(1, 28) | A_VS(2), A_VFADDP = A_V3(1, 26),
 	A_VSMULL2 = 0x4E20C000, A_VUMULL2 = 0x6E20C000, A_VPMULL2 = 0x4E20E000,
 	A_VUZP1 = 0x4E001800, A_VTRN1 = 0x4E002800, A_VZIP1 = 0x4E003800, A_VUZP2 = 0x4E005800, A_VTRN2 = 0x4E006800,
@@ -37,15 +38,17 @@ enum {
 	A_VFRINTP = A_V2(0, 24) | A_VS(2), A_VFRINTZ = A_V2(0, 25) | A_VS(2), A_VFRINTX = A_V2(1, 25),
 	A_VFRINTI = A_V2(1, 25) | A_VS(2), A_VFCVTZS = A_V2(0, 27) | A_VS(2), A_VSCVTF = A_V2(0, 29),
 	A_VFSQRT = A_V2(1, 31) | A_VS(2),
+	A_VFRINT32Z = A_V2(0, 30), A_VFRINT32X = A_V2(1, 30), /* FEAT_FRINTTS */
 	A_VAESE = 0x4E284800, A_VAESD = 0x4E285800, A_VAESMC = 0x4E286800, A_VAESIMC = 0x4E287800,
 	A_VSHA1C = 0x5E000000, A_VSHA1P = 0x5E001000, A_VSHA1M = 0x5E002000, A_VSHA1H = 0x5E280800, A_VSHA1SU1 = 0x5E281800,
 	A_VSHA256H = 0x5E004000, A_VSHA256H2 = 0x5E005000, A_VSHA256SU0 = 0x5E282800, A_VSHA256SU1 = 0x5E006000,
-	/* scalar: of the lowest element; the rest of d becomes zero */
-	A_SFADD = 0x1E202800, A_SFSUB = 0x1E203800, A_SFMUL = 0x1E200800, A_SFDIV = 0x1E201800,
+	/* scalar: of the lowest element; the rest of d becomes zero or, with FPCR.NEP, n's; of instructions of one operand d's, of FCMxx m's */
+	A_SFADD = 0x1E202800, A_SFSUB = 0x1E203800, A_SFMUL = 0x1E200800, A_SFDIV = 0x1E201800, A_SFMAX = 0x1E204800, A_SFMIN = 0x1E205800,
 	A_SFCMEQ = 0x5E20E400, A_SFCMGE = 0x7E20E400, A_SFCMGT = 0x7EA0E400,
 	A_SFSQRT = 0x1E21C000, A_SFMOV = 0x1E204000, A_SFCVT_SD = 0x1E22C000, A_SFCVT_DS = 0x1E624000,
 	A_SFRINTN = 0x1E244000, A_SFRINTP = 0x1E24C000, A_SFRINTM = 0x1E254000, A_SFRINTZ = 0x1E25C000, A_SFRINTX = 0x1E274000,
 	A_SFRINTI = 0x1E27C000,
+	A_SFRINT32Z = 0x1E284000, A_SFRINT32X = 0x1E28C000, A_SFRINT64Z = 0x1E294000, A_SFRINT64X = 0x1E29C000, /* FEAT_FRINTTS */
 	A_SFCMP = 0x1E202000, A_SFCMPE = 0x1E202010, /* flags of n, m */
 	/* between general and vector registers; with 1 << 31 a 64-bit general register */
 	A_GSCVTF = 0x1E220000, A_GUCVTF = 0x1E230000, A_GFCVTZS = 0x1E380000,
@@ -79,6 +82,9 @@ void a_vldr_reg(struct codebuf *cb, unsigned w, unsigned t, unsigned n, unsigned
 void a_vstr_reg(struct codebuf *cb, unsigned w, unsigned t, unsigned n, unsigned m);
 
 /* floating-point control and status */
+#define FPCR_FIZ (1u << 0) /* this and the next two: FEAT_AFP */
+#define FPCR_AH (1u << 1)
+#define FPCR_NEP (1u << 2)
 #define FPCR_FZ (1u << 24)
 #define FPSR_IXC (1u << 4)
 void a_mrs_fpsr(struct codebuf *cb, unsigned t);

@@ -105,6 +105,8 @@ unsigned lower_fp_run(struct emitter *c)
 	struct cold *k;
 	struct mark m;
 
+	if (c->x->feat & HOSTF_AFP) /* nothing needs a look */
+		return 0;
 	if (c->run.on || c->group.on || i < c->run.skip || c->ir->op[i].op != IR_NATIVE || !(end = find(c, i)))
 		return 0;
 	mark(c, &m);

@@ -11,12 +11,18 @@
  * none: both architectures hand on the first of them. What only collects is Inexact, FPSR's bit 4: it is taken into MXCSR when C code
  * runs (a64_fp_leave()).
  *
+ * With FEAT_AFP (and FEAT_FRINTTS, for conversions) none of that is needed. FPCR.AH makes NaNs, FMIN, FMAX, tininess and what FPSR.IDC
+ * tells the same as in SSE; FZ is MXCSR's FTZ and FIZ its DAZ; FPSR's bits are MXCSR's in another order, and all of them only collect. No
+ * instruction is looked at or done again.
+ *
  * Source: Arm ARM A1.5 "Floating-point support", C5.2 FPCR, FPSR; Intel SDM Vol. 1 10.2.3, 11.5.2, table 4-7.
  */
 #include "jit/a64/neon.h"
 
 #define MXCSR_PE (1u << 5)
+#define MXCSR_DAZ 6
 #define MXCSR_RC 13
+#define MXCSR_FTZ 15
 /* in FPSR: all but Inexact; the bits between and above are 0, but for QC, which integer saturation sets */
 #define FPSR_REDO 0xFFFFFF8Fu
 #define FPSR_EXCEPTIONS 0xFFu
@@ -65,31 +71,43 @@ void xmm_flush(struct emitter *c, bool forget)
 		c->vin = c->vzero = 0;
 }
 
-static uint64_t fpcr_of(uint32_t mxcsr)
+static uint64_t fpcr_of(const struct a64 *x, uint32_t mxcsr)
 {
 	/* 0 nearest, 1 down, 2 up, 3 zero; FPCR has up and down the other way round */
 	static const uint8_t mode[4] = {0, 2, 1, 3};
+	uint64_t rc = (uint64_t)mode[mxcsr >> MXCSR_RC & 3] << 22;
 
-	return FPCR_FZ | (uint64_t)mode[mxcsr >> MXCSR_RC & 3] << 22;
+	if (x->feat & HOSTF_AFP)
+		return rc | FPCR_AH | FPCR_NEP | (mxcsr >> MXCSR_FTZ & 1 ? FPCR_FZ : 0) | (mxcsr >> MXCSR_DAZ & 1 ? FPCR_FIZ : 0);
+	return rc | FPCR_FZ;
+}
+
+/* FPSR's IOC DZC OFC UFC IXC and, bit 7, IDC as MXCSR's IE ZE OE UE PE and DE, which is bit 1 */
+static uint32_t mxcsr_of(uint64_t fpsr)
+{
+	return (uint32_t)((fpsr & 1) | (fpsr & 0x1E) << 1 | (fpsr >> 7 & 1) << 1);
 }
 
 bool a64_fp_leave(struct vcpu *cpu)
 {
-	uint64_t fpsr;
+	uint64_t fpsr, fpcr;
 
 	if (!cpu->fp_live)
 		return false;
 	__asm__ volatile("mrs %0, fpsr" : "=r"(fpsr));
+	__asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
 	__asm__ volatile("msr fpcr, xzr");
-	if (fpsr & FPSR_IXC)
+	if (fpcr & FPCR_AH)
+		cpu->fpu.mxcsr |= mxcsr_of(fpsr);
+	else if (fpsr & FPSR_IXC)
 		cpu->fpu.mxcsr |= MXCSR_PE;
 	cpu->fp_live = 0;
 	return true;
 }
 
-void a64_fp_enter(struct vcpu *cpu)
+void a64_fp_enter(const struct a64 *x, struct vcpu *cpu)
 {
-	__asm__ volatile("msr fpcr, %0" : : "r"(fpcr_of(cpu->fpu.mxcsr)));
+	__asm__ volatile("msr fpcr, %0" : : "r"(fpcr_of(x, cpu->fpu.mxcsr)));
 	__asm__ volatile("msr fpsr, xzr");
 	cpu->fp_live = 1;
 }
@@ -102,8 +120,19 @@ void a64_make_fp_stub(struct a64 *x, struct codebuf *cb)
 	a_ubfx(cb, 4, X_S, X_S2, MXCSR_RC + 1, 1);
 	a_ubfx(cb, 4, X_S2, X_S2, MXCSR_RC, 1);
 	a_bfi(cb, 4, X_S, X_S2, 1, 1); /* the two bits of the rounding mode, swapped */
-	a_logici(cb, A_ORR, 4, X_S, X_S, FPCR_FZ >> 22);
-	a_shifti(cb, A_LSL, 8, X_S, X_S, 22);
+	if (x->feat & HOSTF_AFP) {
+		a_ldr(cb, 4, X_S2, X_CPU, ENV(fpu.mxcsr));
+		a_shifti(cb, A_LSR, 4, X_S2, X_S2, MXCSR_FTZ);
+		a_bfi(cb, 4, X_S, X_S2, 2, 1);
+		a_shifti(cb, A_LSL, 8, X_S, X_S, 22);
+		a_ldr(cb, 4, X_S2, X_CPU, ENV(fpu.mxcsr));
+		a_shifti(cb, A_LSR, 4, X_S2, X_S2, MXCSR_DAZ);
+		a_bfi(cb, 4, X_S, X_S2, 0, 1);
+		a_logici(cb, A_ORR, 8, X_S, X_S, FPCR_AH | FPCR_NEP);
+	} else {
+		a_logici(cb, A_ORR, 4, X_S, X_S, FPCR_FZ >> 22);
+		a_shifti(cb, A_LSL, 8, X_S, X_S, 22);
+	}
 	a_msr_fpcr(cb, X_S);
 	a_msr_fpsr(cb, A_ZR);
 	a_movi(cb, X_S, 1);
@@ -163,8 +192,8 @@ struct cold *fp_check(struct neon *p)
 	struct emitter *c = p->c;
 	struct cold *k;
 
-	if (c->run.on)
-		return NULL; /* once, at its end */
+	if (c->run.on || neon_afp(p))
+		return NULL; /* once, at its end; the host does the same */
 	k = new_cold(c, cold_redo);
 	k->from = fp_look(c);
 	k->resume = c->cb.p;

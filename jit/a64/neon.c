@@ -97,6 +97,11 @@ static unsigned dest(struct neon *p, unsigned n)
 	return xmm_def(c, n);
 }
 
+unsigned neon_dest(const struct neon *p)
+{
+	return p->half ? V_D_HIGH : 16 + (p->in->reg & 15u);
+}
+
 unsigned neon_d(struct neon *p)
 {
 	return dest(p, p->in->reg);

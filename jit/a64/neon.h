@@ -46,6 +46,7 @@ unsigned neon_a(struct neon *p);		/* first source: the destination, or VEX.vvvv 
 unsigned neon_addr(struct neon *p, unsigned w); /* of @w bytes to read: register with the address, X_S2 to be added */
 unsigned neon_b(struct neon *p, unsigned w);	/* ModRM operand, @w bytes of it if in memory; V_MEM or a guest register */
 unsigned neon_d(struct neon *p);		/* destination ModRM.reg; after all sources have been asked for */
+unsigned neon_dest(const struct neon *p);	/* the register neon_d() will be */
 unsigned neon_d_rm(struct neon *p);		/* destination ModRM.rm, a register */
 unsigned neon_d_v(struct neon *p);		/* destination VEX.vvvv if VEX, else ModRM.rm */
 unsigned neon_int_size(const struct neon *p);	/* bytes of the general register or memory operand; W counts in 64-bit code only */
@@ -53,6 +54,12 @@ unsigned neon_gpr(const struct neon *p);	/* host register of the general registe
 unsigned neon_gpr_reg(const struct neon *p);	/* in ModRM.reg */
 void neon_store(struct neon *p, unsigned v, unsigned w, size_t off); /* @v: what is at @off in struct vcpu once written back */
 size_t neon_off(const struct neon *p, unsigned byte); /* @byte of ModRM.reg in struct vcpu */
+
+/* FPCR.AH, NEP and FIZ: what SSE and the host do is the same, to the flags, and scalar results keep the rest of the register */
+static inline bool neon_afp(const struct neon *p)
+{
+	return p->c->x->feat & HOSTF_AFP;
+}
 
 /* fpstate.c */
 unsigned xmm_use(struct emitter *c, unsigned n);

@@ -2,7 +2,8 @@
  * neon_convert.c - conversions between integers and floating point.
  *
  * To integers the host saturates where SSE gives 80000000h, and says Invalid: then C does it. Rounding by MXCSR is a step of its own
- * (FRINTI, silent); whether it was inexact is asked (FRINTX) once nothing can go wrong any more.
+ * (FRINTI, silent); whether it was inexact is asked (FRINTX) once nothing can go wrong any more. FRINT32x and FRINT64x (FEAT_FRINTTS) make
+ * the most negative integer of what does not fit, as SSE does; neon_afp() implies them.
  */
 #include "jit/a64/neon.h"
 
@@ -11,6 +12,17 @@ static void all_of(struct neon *p, struct cold *k, unsigned v)
 	a_vmov(&p->c->cb, neon_d(p), v);
 	if (k)
 		fp_done(p, k);
+}
+
+static bool converted(struct neon *p, uint32_t op, unsigned b)
+{
+	if (neon_afp(p)) {
+		a_v2(&p->c->cb, op, neon_d(p), b);
+		return true;
+	}
+	a_v2(&p->c->cb, op, 0, b);
+	all_of(p, fp_check(p), 0);
+	return true;
 }
 
 bool neon_cvt_dq2ps(struct neon *p)
@@ -41,6 +53,12 @@ bool neon_cvt_pd2dq(struct neon *p)
 
 	fp_need(p->c);
 	b = neon_b(p, 16);
+	if (neon_afp(p)) {
+		a_v2(cb, (p->arg ? A_VFRINT32Z : A_VFRINT32X) | A_VS(1), 0, b);
+		a_v2(cb, A_VFCVTZS | A_VS(1), 0, 0);
+		a_v2(cb, (A_VXTN2 & ~A_VLOW) | A_VS(2), neon_d(p), 0);
+		return true;
+	}
 	a_v2(cb, (p->arg ? A_VFRINTZ : A_VFRINTI) | A_VS(1), 0, b);
 	a_v2(cb, A_VFCVTZS | A_VS(1), 0, 0);
 	a_v2(cb, (A_VXTN2 & ~A_VLOW) | A_VS(2), 2, 0);
@@ -60,9 +78,7 @@ bool neon_cvt_ps2pd(struct neon *p)
 
 	fp_need(p->c);
 	b = neon_b(p, 8);
-	a_v2(&p->c->cb, (A_VFCVTL2 & ~A_VLOW) | A_VS(1), 0, b);
-	all_of(p, fp_check(p), 0);
-	return true;
+	return converted(p, (A_VFCVTL2 & ~A_VLOW) | A_VS(1), b);
 }
 
 bool neon_cvt_pd2ps(struct neon *p)
@@ -71,9 +87,7 @@ bool neon_cvt_pd2ps(struct neon *p)
 
 	fp_need(p->c);
 	b = neon_b(p, 16);
-	a_v2(&p->c->cb, (A_VFCVTN2 & ~A_VLOW) | A_VS(1), 0, b);
-	all_of(p, fp_check(p), 0);
-	return true;
+	return converted(p, (A_VFCVTN2 & ~A_VLOW) | A_VS(1), b);
 }
 
 /* CVTSI2Sx: from a general register or memory, beside the rest of the first source. arg: 1 to double */
@@ -81,6 +95,7 @@ bool neon_cvt_si2s(struct neon *p)
 {
 	struct codebuf *cb = &p->c->cb;
 	bool wide = neon_int_size(p) == 8;
+	uint32_t op = A_GSCVTF | (wide ? 1u << 31 : 0) | (p->arg ? A_VS(1) : 0);
 	unsigned r = neon_gpr(p), a, d;
 
 	if (!p->arg || wide) /* else it is exact */
@@ -92,7 +107,11 @@ bool neon_cvt_si2s(struct neon *p)
 		r = X_S;
 		a_ldr_reg(cb, wide ? 8 : 4, r, at, X_S2);
 	}
-	a_v2(cb, A_GSCVTF | (wide ? 1u << 31 : 0) | (p->arg ? A_VS(1) : 0), 0, r);
+	if (neon_afp(p) && p->c->fp_ready && neon_dest(p) == a) { /* beside the rest, FPCR.NEP */
+		a_v2(cb, op, neon_d(p), r);
+		return true;
+	}
+	a_v2(cb, op, 0, r);
 	d = neon_d(p);
 	if (d != a)
 		a_vmov(cb, d, a);
@@ -111,6 +130,11 @@ bool neon_cvt_s2si(struct neon *p)
 
 	fp_need(p->c);
 	b = neon_b(p, p->arg & 1 ? 8 : 4);
+	if (neon_afp(p)) {
+		a_v2(cb, (wide ? (trunc ? A_SFRINT64Z : A_SFRINT64X) : (trunc ? A_SFRINT32Z : A_SFRINT32X)) | size, 0, b);
+		a_v2(cb, A_GFCVTZS | (wide ? 1u << 31 : 0) | size, neon_gpr_reg(p), 0);
+		return true;
+	}
 	if (!trunc)
 		a_v2(cb, A_SFRINTI | size, 0, b);
 	a_v2(cb, A_GFCVTZS | (wide ? 1u << 31 : 0) | size, X_S2, trunc ? b : 0);

@@ -2,7 +2,8 @@
  * neon_float.c - arithmetic, comparison, rounding and conversion of single and double precision.
  *
  * Each: operands, the host's instruction into V0, fp_check(), and only then the guest's registers or flags. What the host would do
- * otherwise than SSE the check finds (fpstate.c). Source: Intel SDM Vol. 2, each instruction; Arm ARM, shared/functions/float.
+ * otherwise than SSE the check finds (fpstate.c). With FPCR.AH (neon_afp()) there is nothing to find, and no check: results go straight
+ * into the guest's registers; with FPCR.NEP a scalar instruction leaves the rest of the first source in place. Source: Intel SDM Vol. 2, each instruction; Arm ARM, shared/functions/float.
  */
 #include "jit/a64/neon.h"
 
@@ -16,6 +17,25 @@ static void result(struct neon *p, struct cold *k, unsigned s, unsigned a)
 		a_vmov(cb, d, a);
 	a_vins(cb, s, d, 0, 0, 0);
 	fp_done(p, k);
+}
+
+/* @op of two scalars, without a check */
+static bool direct3(struct neon *p, uint32_t op, unsigned a, unsigned b)
+{
+	a_v3(&p->c->cb, op, neon_d(p), a, b);
+	return true;
+}
+
+/* @op of the scalar @b, beside the rest of @a */
+static bool direct2(struct neon *p, uint32_t op, unsigned s, unsigned a, unsigned b)
+{
+	if (neon_dest(p) == a) {
+		a_v2(&p->c->cb, op, neon_d(p), b);
+		return true;
+	}
+	a_v2(&p->c->cb, op, 0, b); /* @b may be the destination */
+	result(p, NULL, s, a);
+	return true;
 }
 
 static bool dbl(const struct neon *p)
@@ -46,7 +66,7 @@ static bool vectors(struct neon *p, compute_fn *f, bool two, compute_fn *after)
 {
 	struct codebuf *cb = &p->c->cb;
 	/* in a run nobody needs the old value any more */
-	bool straight = p->c->run.on && (f == compute_three || f == compute_two);
+	bool straight = (p->c->run.on && (f == compute_three || f == compute_two)) || neon_afp(p);
 	unsigned a[2] = {0}, b[2];
 	struct cold *k;
 
@@ -59,11 +79,13 @@ static bool vectors(struct neon *p, compute_fn *f, bool two, compute_fn *after)
 		if (two)
 			a[p->half] = neon_a(p);
 		b[p->half] = neon_b(p, 16);
+		if (after && straight) /* the destination may be a source */
+			after(p, 2, a[p->half], b[p->half]);
 		f(p, p->half ? V_D_HIGH : straight ? neon_d(p) : 0, a[p->half], b[p->half]);
 	}
 	p->half = 0;
 	k = fp_check(p);
-	for (unsigned i = 0; after && i <= p->ymm; i++)
+	for (unsigned i = 0; after && !straight && i <= p->ymm; i++)
 		after(p, 2, a[i], b[i]);
 	if (!straight)
 		a_vmov(cb, neon_d(p), 0);
@@ -86,6 +108,8 @@ bool neon_sarith(struct neon *p)
 	fp_need(p->c);
 	a = neon_a(p);
 	b = neon_b(p, bytes(p));
+	if (neon_afp(p))
+		return direct3(p, p->arg, a, b);
 	a_v3(&p->c->cb, p->arg, 0, a, b);
 	result(p, fp_check(p), 2 + dbl(p), a);
 	return true;
@@ -105,16 +129,25 @@ bool neon_sone(struct neon *p)
 	fp_need(p->c);
 	a = neon_a(p);
 	b = neon_b(p, from_dbl ? 8 : 4);
+	if (neon_afp(p))
+		return direct2(p, p->arg & ~1u, 2 + (p->arg & 1), a, b);
 	a_v2(&p->c->cb, p->arg & ~1u, 0, b);
 	result(p, fp_check(p), 2 + (p->arg & 1), a);
 	return true;
 }
 
-/* The second operand unless the first is less (greater): so of two zeros, and of NaNs, which the check has seen. arg: FCMGT, | 1 MAX */
+/*
+ * The second operand unless the first is less (greater): so of two zeros, and of NaNs, which the check has seen. FMIN and FMAX do just that
+ * with FPCR.AH. arg: FCMGT, | 1 MAX
+ */
 static void minmax(struct neon *p, unsigned d, unsigned a, unsigned b)
 {
 	bool max = p->arg & 1;
 
+	if (neon_afp(p)) {
+		a_v3(&p->c->cb, (max ? A_VFMAX : A_VFMIN) | (dbl(p) ? A_VS(1) : 0), d, a, b);
+		return;
+	}
 	a_v3(&p->c->cb, p->arg & ~1u, d, max ? a : b, max ? b : a);
 	a_v3(&p->c->cb, A_VBSL, d, a, b);
 }
@@ -131,9 +164,33 @@ bool neon_sminmax(struct neon *p)
 	fp_need(p->c);
 	a = neon_a(p);
 	b = neon_b(p, bytes(p));
+	if (neon_afp(p))
+		return direct3(p, (p->arg & 1 ? A_SFMAX : A_SFMIN) | (dbl(p) ? A_VS(1) : 0), a, b);
 	minmax(p, 0, a, b);
 	result(p, fp_check(p), 2 + dbl(p), a);
 	return true;
+}
+
+/* UNORD is 3, ORD 7 */
+static bool negated(unsigned pred)
+{
+	return (pred & 3) == 3 ? !(pred & 4) : pred & 4;
+}
+
+/*
+ * @d = all ones where neither is a NaN. A denormal counts only where neither is: so each is looked at in silence, and the flags are those
+ * of a comparison of both. @d is neither @a nor @b.
+ */
+static void ordered(struct neon *p, uint32_t eq, unsigned d, unsigned a, unsigned b)
+{
+	struct codebuf *cb = &p->c->cb;
+
+	a_mrs_fpsr(cb, X_S);
+	a_v3(cb, eq, d, a, a);
+	a_v3(cb, eq, 2, b, b);
+	a_msr_fpsr(cb, X_S);
+	a_v3(cb, eq, 3, a, b);
+	a_v3(cb, A_VAND, d, d, 2);
 }
 
 /* @d = all ones where the predicate holds; LT and LE signal quiet NaNs on both architectures. */
@@ -142,17 +199,21 @@ static void compare(struct neon *p, unsigned pred, bool scalar, unsigned d, unsi
 	struct codebuf *cb = &p->c->cb;
 	uint32_t size = dbl(p) ? A_VS(1) : 0, eq = (scalar ? A_SFCMEQ : A_VFCMEQ) | size;
 
+	/* FCMEQ's first operand last: that is whose rest FPCR.NEP keeps, as FCMGT's and FCMGE's here */
 	switch (pred & 3) {
-	case 0: a_v3(cb, eq, d, a, b); break;
+	case 0: a_v3(cb, eq, d, b, a); break;
 	case 1: a_v3(cb, (scalar ? A_SFCMGT : A_VFCMGT) | size, d, b, a); break;
 	case 2: a_v3(cb, (scalar ? A_SFCMGE : A_VFCMGE) | size, d, b, a); break;
 	default: /* neither is a NaN */
+		if (neon_afp(p)) {
+			ordered(p, eq, d, a, b);
+			break;
+		}
 		a_v3(cb, eq, d, a, a);
 		a_v3(cb, eq, 2, b, b);
 		a_v3(cb, A_VAND, d, d, 2);
-		pred ^= 4; /* UNORD is 3, ORD 7 */
 	}
-	if (pred & 4)
+	if (negated(pred))
 		a_v2(cb, A_VNOT, d, d);
 }
 
@@ -166,7 +227,12 @@ static bool predicate(const struct neon *p, unsigned *pred)
 /* arg: size */
 static void compute_cmp(struct neon *p, unsigned d, unsigned a, unsigned b)
 {
-	compare(p, (unsigned)p->in->imm & 7, false, d, a, b);
+	unsigned pred = (unsigned)p->in->imm & 7;
+	bool apart = (pred & 3) == 3 && neon_afp(p); /* ordered()'s */
+
+	compare(p, pred, false, apart ? 7 : d, a, b);
+	if (apart)
+		a_vmov(&p->c->cb, d, 7);
 }
 
 bool neon_cmp(struct neon *p)
@@ -185,6 +251,10 @@ bool neon_scmp(struct neon *p)
 	fp_need(p->c);
 	a = neon_a(p);
 	b = neon_b(p, bytes(p));
+	if (neon_afp(p) && !negated(pred) && pred < 3) {
+		compare(p, pred, true, neon_d(p), a, b);
+		return true;
+	}
 	compare(p, pred, true, 0, a, b);
 	result(p, fp_check(p), 2 + dbl(p), a);
 	return true;
@@ -225,7 +295,9 @@ bool neon_comis(struct neon *p)
 	a_v3(&c->cb, p->arg, 0, a, b);
 	k = fp_check(p);
 	comis_flags(c);
-	c->inv = k->inv = true; /* C's flags come back as after a subtraction, too */
+	c->inv = true; /* C's flags come back as after a subtraction, too */
+	if (k)
+		k->inv = true;
 	fp_done(p, k);
 	return true;
 }
@@ -240,9 +312,15 @@ static uint32_t rounding(const struct neon *p, bool scalar)
 	return (scalar ? s : v)[i] | (dbl(p) ? A_VS(1) : 0);
 }
 
+/* MXCSR's rounding, and what it loses is to be told: FRINTX is both */
+static bool round_and_tell(const struct neon *p)
+{
+	return (p->in->imm & 12) == 4 && neon_afp(p);
+}
+
 static void compute_round(struct neon *p, unsigned d, unsigned a, unsigned b)
 {
-	a_v2(&p->c->cb, rounding(p, false), d, b);
+	a_v2(&p->c->cb, round_and_tell(p) ? A_VFRINTX | (dbl(p) ? A_VS(1) : 0) : rounding(p, false), d, b);
 }
 
 /* says Inexact */
@@ -253,22 +331,30 @@ static void precision(struct neon *p, unsigned d, unsigned a, unsigned b)
 
 bool neon_round(struct neon *p)
 {
-	return vectors(p, compute_round, false, p->in->imm & 8 ? NULL : precision);
+	return vectors(p, compute_round, false, p->in->imm & 8 || round_and_tell(p) ? NULL : precision);
 }
 
 bool neon_sround(struct neon *p)
 {
 	struct codebuf *cb = &p->c->cb;
+	uint32_t tell = A_SFRINTX | (dbl(p) ? A_VS(1) : 0);
 	unsigned a, b;
 	struct cold *k;
 
 	fp_need(p->c);
 	a = neon_a(p);
 	b = neon_b(p, bytes(p));
+	if (round_and_tell(p))
+		return direct2(p, tell, 2 + dbl(p), a, b);
+	if (neon_afp(p)) {
+		if (!(p->in->imm & 8))
+			a_v2(cb, tell, 2, b);
+		return direct2(p, rounding(p, true), 2 + dbl(p), a, b);
+	}
 	a_v2(cb, rounding(p, true), 0, b);
 	k = fp_check(p);
 	if (!(p->in->imm & 8))
-		a_v2(cb, A_SFRINTX | (dbl(p) ? A_VS(1) : 0), 2, b);
+		a_v2(cb, tell, 2, b);
 	result(p, k, 2 + dbl(p), a);
 	return true;
 }
@@ -289,8 +375,14 @@ bool neon_hadd(struct neon *p)
 	return vectors(p, compute_hadd, true, NULL);
 }
 
+/* FRINT32x makes -2^31 of what does not fit, and says Invalid: SSE's result. neon_afp() has it. */
 static void compute_ps2dq(struct neon *p, unsigned d, unsigned a, unsigned b)
 {
+	if (neon_afp(p)) {
+		a_v2(&p->c->cb, p->arg ? A_VFRINT32Z : A_VFRINT32X, d, b);
+		a_v2(&p->c->cb, A_VFCVTZS, d, d);
+		return;
+	}
 	if (!p->arg)
 		a_v2(&p->c->cb, A_VFRINTI, d, b);
 	a_v2(&p->c->cb, A_VFCVTZS, d, p->arg ? b : d);
@@ -299,5 +391,5 @@ static void compute_ps2dq(struct neon *p, unsigned d, unsigned a, unsigned b)
 /* CVTPS2DQ; arg: 1 to truncate. See neon_convert.c */
 bool neon_cvt_ps2dq(struct neon *p)
 {
-	return vectors(p, compute_ps2dq, false, p->arg ? NULL : precision);
+	return vectors(p, compute_ps2dq, false, p->arg || neon_afp(p) ? NULL : precision);
 }

@@ -176,7 +176,7 @@ unsigned a64_slow(struct vcpu *cpu, struct a64_frame *f)
 	cpu->doing = PROF_MEMORY;
 	x = access_slowly(cpu, f);
 	if (live && !x)
-		a64_fp_enter(cpu);
+		a64_fp_enter(f->x, cpu);
 	if (x)
 		a64_x87_out(cpu, f->site->x87_out);
 	if (x && f->site->inv)
@@ -211,6 +211,6 @@ unsigned a64_eval(struct vcpu *cpu, struct a64_frame *f)
 	}
 	a64_x87_in(cpu, s->x87_in);
 	if (live)
-		a64_fp_enter(cpu);
+		a64_fp_enter(f->x, cpu);
 	return 0;
 }

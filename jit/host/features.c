@@ -55,6 +55,17 @@ uint32_t host_detect(void)
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 
+/* ID_AA64MMFR1_EL1.AFP: Linux says so in AT_HWCAP2, too, qemu-user 10 only here. */
+static bool afp_by_register(void)
+{
+	uint64_t id;
+
+	if (!(getauxval(AT_HWCAP) & HWCAP_CPUID)) /* programs may not read ID registers */
+		return false;
+	__asm__ volatile("mrs %0, S3_0_C0_C7_1" : "=r"(id));
+	return id >> 44 & 0xF;
+}
+
 uint32_t host_detect(void)
 {
 	uint32_t have = 0;
@@ -62,7 +73,7 @@ uint32_t host_detect(void)
 #define HOST(id, name, entry, sub, reg, bit, os) have |= getauxval(entry) >> (bit) & 1 ? (uint32_t)HOSTF_##id : 0;
 #include "jit/host/features.def"
 #undef HOST
-	return have;
+	return host_without(afp_by_register() ? have | HOSTF_AFP : have, 0);
 }
 #else
 uint32_t host_detect(void)
@@ -75,7 +86,9 @@ uint32_t host_without(uint32_t have, uint32_t mask)
 {
 	have &= ~mask;
 #if defined(__aarch64__)
-	return have & HOSTF_FLAGM ? have : have & ~(uint32_t)HOSTF_FLAGM2;
+	if (!(have & HOSTF_FLAGM))
+		have &= ~(uint32_t)HOSTF_FLAGM2;
+	return have & HOSTF_FRINT ? have : have & ~(uint32_t)HOSTF_AFP;
 #else
 	return have & HOSTF_AVX ? have : have & ~(uint32_t)(HOSTF_AVX2 | HOSTF_FMA | HOSTF_F16C);
 #endif

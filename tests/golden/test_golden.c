@@ -8,7 +8,7 @@
  * behind it lie the cold paths. Addresses are written as @, jumps within the block as distances
  * from its start. All optional host features are masked, so that every host of a kind makes the
  * same code; the blocks with VEX instructions have a file of their own, compared where an x86-64
- * host has AVX2.
+ * host has AVX2, and those for FEAT_AFP and LSE one, compared where an AArch64 host has them.
  */
 #include "tests/unit/ring0_fix.h"
 #include "jit/priv.h"
@@ -30,17 +30,31 @@ struct golden {
 static const struct golden cases[] = {
 #define GOLDEN(name, bytes) {#name, bytes},
 #define GOLDEN_AVX(name, bytes)
+#define GOLDEN_AFP(name, bytes)
 #include "tests/golden/blocks.def"
 #undef GOLDEN
 #undef GOLDEN_AVX
+#undef GOLDEN_AFP
 };
 #if defined(__x86_64__)
 static const struct golden avx_cases[] = {
 #define GOLDEN(name, bytes)
 #define GOLDEN_AVX(name, bytes) {#name, bytes},
+#define GOLDEN_AFP(name, bytes)
 #include "tests/golden/blocks.def"
 #undef GOLDEN
 #undef GOLDEN_AVX
+#undef GOLDEN_AFP
+};
+#elif defined(__aarch64__)
+static const struct golden afp_cases[] = {
+#define GOLDEN(name, bytes)
+#define GOLDEN_AVX(name, bytes)
+#define GOLDEN_AFP(name, bytes) {#name, bytes},
+#include "tests/golden/blocks.def"
+#undef GOLDEN
+#undef GOLDEN_AVX
+#undef GOLDEN_AFP
 };
 #endif
 
@@ -55,6 +69,8 @@ static const struct {
 #if defined(__x86_64__)
 	{avx_cases, ARRAY_SIZE(avx_cases), HOSTF_AVX | HOSTF_AVX2 | HOSTF_FMA,
 		"tests/golden/blocks-" HOST "-avx.txt"},
+#elif defined(__aarch64__)
+	{afp_cases, ARRAY_SIZE(afp_cases), HOSTF_AFP | HOSTF_FRINT | HOSTF_LSE, "tests/golden/blocks-" HOST "-afp.txt"},
 #endif
 };
 

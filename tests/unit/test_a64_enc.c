@@ -404,6 +404,11 @@ START_TEST(simd_float)
 	a_v3(&cb, A_VFCMGT | A_VS(1), 1, 2, 3);
 	expect("fadd v1.4s, v2.4s, v3.4s; fsub v1.2d, v2.2d, v3.2d; fmul v1.4s, v2.4s, v3.4s; fdiv v1.2d, v2.2d, v3.2d; "
 		"faddp v1.4s, v2.4s, v3.4s; fcmeq v1.4s, v2.4s, v3.4s; fcmge v1.4s, v2.4s, v3.4s; fcmgt v1.2d, v2.2d, v3.2d");
+	a_v3(&cb, A_VFMAX, 1, 2, 3);
+	a_v3(&cb, A_VFMIN | A_VS(1), 1, 2, 3);
+	a_v3(&cb, A_SFMAX, 1, 2, 3);
+	a_v3(&cb, A_SFMIN | A_VS(1), 1, 2, 3);
+	expect("fmax v1.4s, v2.4s, v3.4s; fmin v1.2d, v2.2d, v3.2d; fmax s1, s2, s3; fmin d1, d2, d3");
 	a_v2(&cb, A_VFCVTN2 & ~A_VLOW, 1, 2);
 	a_v2(&cb, (A_VFCVTN2 & ~A_VLOW) | A_VS(1), 1, 2);
 	a_v2(&cb, (A_VFCVTL2 & ~A_VLOW) | A_VS(1), 1, 2);
@@ -453,6 +458,23 @@ START_TEST(simd_float)
 }
 END_TEST
 
+/* capstone does not know these; the words as an assembler makes them. DDI 0487 C7.2 */
+START_TEST(round_to_size)
+{
+	static const uint32_t want[] = {0x4E21E841, 0x6E61E841, 0x1E284041, 0x1E68C041, 0x1E294041, 0x1E69C041};
+
+	a_v2(&cb, A_VFRINT32Z, 1, 2);
+	a_v2(&cb, A_VFRINT32X | A_VS(1), 1, 2);
+	a_v2(&cb, A_SFRINT32Z, 1, 2);
+	a_v2(&cb, A_SFRINT32X | A_VS(1), 1, 2);
+	a_v2(&cb, A_SFRINT64Z, 1, 2);
+	a_v2(&cb, A_SFRINT64X | A_VS(1), 1, 2);
+	ck_assert_uint_eq((unsigned)(cb.p - cb.start), sizeof(want));
+	ck_assert_mem_eq(cb.start, want, sizeof(want));
+	cb.p = cb.start;
+}
+END_TEST
+
 START_TEST(crypto)
 {
 	a_v2(&cb, A_VAESE, 1, 2);
@@ -495,6 +517,7 @@ int main(void)
 	tcase_add_test(t, simd_one);
 	tcase_add_test(t, simd_memory);
 	tcase_add_test(t, simd_float);
+	tcase_add_test(t, round_to_size);
 	tcase_add_test(t, crypto);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
