@@ -41,6 +41,18 @@ static void select_item(struct fw_cfg *f, uint16_t key)
 {
 	f->st.key = item_of(f, key) ? key : KEY_INVALID;
 	f->st.off = 0;
+	f->ahead_len = 0;
+}
+
+/* Bytes [@off, @off + @n) of @it, all inside it, into @buf. */
+static void item_read(struct fw_cfg *f, const struct fw_cfg_item *it, uint32_t off, uint8_t *buf, uint32_t n)
+{
+	if (it->data) {
+		memcpy(buf, it->data + off, n);
+	} else if (!it->src.read || !it->src.read(it->src.opaque, off, buf, n)) {
+		UNIMP(f->dev.log, "fw_cfg: the file behind an item has become shorter or cannot be read: zeros\n");
+		memset(buf, 0, n);
+	}
 }
 
 static uint8_t next_byte(struct fw_cfg *f)
@@ -49,7 +61,14 @@ static uint8_t next_byte(struct fw_cfg *f)
 
 	if (!it || f->st.off >= it->len)
 		return 0;
-	return it->data[f->st.off++];
+	if (it->data)
+		return it->data[f->st.off++];
+	if (f->st.off < f->ahead_off || f->st.off - f->ahead_off >= f->ahead_len) {
+		f->ahead_off = f->st.off;
+		f->ahead_len = it->len - f->st.off < sizeof(f->ahead) ? it->len - f->st.off : (uint32_t)sizeof(f->ahead);
+		item_read(f, it, f->ahead_off, f->ahead, f->ahead_len);
+	}
+	return f->ahead[f->st.off++ - f->ahead_off];
 }
 
 static uint64_t port_read(void *opaque, uint64_t off, unsigned size)
@@ -72,14 +91,16 @@ static void dma_read(struct fw_cfg *f, uint64_t addr, uint32_t len)
 {
 	static const uint8_t zeros[4096];
 	struct fw_cfg_item *it = item_of(f, f->st.key);
-	uint32_t n = it && f->st.off < it->len ? it->len - f->st.off : 0;
+	uint8_t buf[4096];
+	uint32_t n;
 
-	if (n > len)
-		n = len;
-	if (n)
-		space_write_buf(f->mem, addr, it->data + f->st.off, n);
-	f->st.off += n;
-	for (addr += n, len -= n; len; addr += n, len -= n) {
+	for (; it && len && f->st.off < it->len; addr += n, len -= n, f->st.off += n) {
+		n = it->len - f->st.off < len ? it->len - f->st.off : len;
+		n = n < sizeof(buf) ? n : (uint32_t)sizeof(buf);
+		item_read(f, it, f->st.off, buf, n);
+		space_write_buf(f->mem, addr, buf, n);
+	}
+	for (; len; addr += n, len -= n) {
 		n = len < sizeof(zeros) ? len : (uint32_t)sizeof(zeros);
 		/* a length far beyond any item is a guest's mistake: stop where no RAM is */
 		if (!space_host(f->mem, addr, n, NULL))
@@ -162,7 +183,17 @@ static enum vm_err post_load(struct device *d, struct err *e)
 		f->st.key = KEY_INVALID;
 	if (it && f->st.off > it->len)
 		f->st.off = it->len;
+	f->ahead_len = 0;
 	return VM_OK;
+}
+
+static void drop_item(struct fw_cfg_item *it)
+{
+	free(it->data);
+	if (it->src.done)
+		it->src.done(it->src.opaque);
+	it->data = NULL;
+	it->src = (struct fw_cfg_source){0};
 }
 
 static void fini(struct device *d)
@@ -170,7 +201,7 @@ static void fini(struct device *d)
 	struct fw_cfg *f = container_of(d, struct fw_cfg, dev);
 
 	for (unsigned i = 0; i < 2 * FW_CFG_MAX; i++)
-		free(f->item[i / FW_CFG_MAX][i % FW_CFG_MAX].data);
+		drop_item(&f->item[i / FW_CFG_MAX][i % FW_CFG_MAX]);
 }
 
 static const struct device_ops ops = {
@@ -196,6 +227,14 @@ struct fw_cfg *fw_cfg_create(struct log *log, struct space *mem, struct space *i
 	return f;
 }
 
+static void set_len(struct fw_cfg *f, struct fw_cfg_item *it, size_t len)
+{
+	it->len = (uint32_t)len;
+	f->ahead_len = 0;
+	if (item_of(f, f->st.key) == it && f->st.off > it->len)
+		f->st.off = it->len;
+}
+
 bool fw_cfg_add_bytes(struct fw_cfg *f, uint16_t key, const void *data, size_t len)
 {
 	struct fw_cfg_item *it = item_of(f, key);
@@ -207,11 +246,21 @@ bool fw_cfg_add_bytes(struct fw_cfg *f, uint16_t key, const void *data, size_t l
 	if (!copy)
 		return false;
 	memcpy(copy, data, len);
-	free(it->data);
+	drop_item(it);
 	it->data = copy;
-	it->len = (uint32_t)len;
-	if (f->st.key == key && f->st.off > it->len)
-		f->st.off = it->len;
+	set_len(f, it, len);
+	return true;
+}
+
+bool fw_cfg_add_source(struct fw_cfg *f, uint16_t key, const struct fw_cfg_source *src, size_t len)
+{
+	struct fw_cfg_item *it = item_of(f, key);
+
+	if (!it || len > UINT32_MAX)
+		return false;
+	drop_item(it);
+	it->src = *src;
+	set_len(f, it, len);
 	return true;
 }
 

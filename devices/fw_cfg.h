@@ -44,8 +44,16 @@
 #define FW_CFG_MAX (FW_CFG_FILE_FIRST + FW_CFG_FILE_SLOTS)
 #define FW_CFG_NAME_MAX 56
 
+/* Where the bytes of a large item are, which nobody needs in memory: read whenever the guest asks. */
+struct fw_cfg_source {
+	bool (*read)(void *opaque, uint64_t off, void *buf, size_t n); /* false: they cannot be had any more */
+	void (*done)(void *opaque);
+	void *opaque;
+};
+
 struct fw_cfg_item {
-	uint8_t *data; /* owned */
+	uint8_t *data; /* owned; NULL: the source has them */
+	struct fw_cfg_source src;
 	uint32_t len;
 	char name[FW_CFG_NAME_MAX]; /* files only */
 };
@@ -63,6 +71,8 @@ struct fw_cfg {
 	struct region ports, dma_ports;
 	struct fw_cfg_item item[2][FW_CFG_MAX]; /* generic, machine specific */
 	unsigned nfiles;
+	uint8_t ahead[4096];	/* of the item that is read by the data port, if that has a source: bytes from ahead_off on */
+	uint32_t ahead_off, ahead_len; /* 0: none */
 	struct fw_cfg_state st;
 };
 
@@ -70,6 +80,8 @@ struct fw_cfg *fw_cfg_create(struct log *log, struct space *mem, struct space *i
 
 /* fw_cfg_add_bytes() - set item @key to a copy of @len bytes. False: no such key or no memory. */
 bool fw_cfg_add_bytes(struct fw_cfg *f, uint16_t key, const void *data, size_t len);
+/* fw_cfg_add_source() - set item @key to @len bytes of @src, which is the item's from now on. False: no such key. */
+bool fw_cfg_add_source(struct fw_cfg *f, uint16_t key, const struct fw_cfg_source *src, size_t len);
 bool fw_cfg_add_u16(struct fw_cfg *f, uint16_t key, uint16_t v);
 bool fw_cfg_add_u32(struct fw_cfg *f, uint16_t key, uint32_t v);
 bool fw_cfg_add_u64(struct fw_cfg *f, uint16_t key, uint64_t v);

@@ -121,6 +121,10 @@ void pc_add_flash(struct machine *m);
 
 /* file.c: whole files into memory, found by name in the data directories */
 enum vm_err file_load(const char *path, const char *what, uint64_t max, uint8_t **data, size_t *len, struct err *e);
+/* file_give() - bytes [@at, @at + @len) of the file become item @key, read whenever the guest asks: not kept in memory */
+enum vm_err file_give(struct fw_cfg *f, uint16_t key, const char *path, const char *what, uint64_t at, size_t len, struct err *e);
+/* file_size() - of the regular file @path, at most @max bytes and not empty */
+enum vm_err file_size(const char *path, const char *what, uint64_t max, size_t *len, struct err *e);
 enum vm_err file_find(const struct machine_config *cfg, const char *name, char *path, size_t n, struct err *e);
 
 /* load_kernel.c: hand kernel, initrd and command line to the firmware or to the CPU; called once at creation */

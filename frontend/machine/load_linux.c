@@ -32,7 +32,6 @@ bool is_linux(const uint8_t *img, size_t len)
 struct linux_image {
 	unsigned version;
 	uint32_t setup_len, cmdline_max, initrd_max, initrd_addr, initrd_len, cmdline_len;
-	uint8_t *initrd;
 	const char *cmdline;
 };
 
@@ -69,7 +68,7 @@ static enum vm_err place_initrd(struct machine *m, const uint8_t *img, size_t le
 		floor_ = get32(img + 0x258) + (uint64_t)get32(img + 0x260);
 	if (!m->cfg.initrd)
 		return VM_OK;
-	r = file_load(m->cfg.initrd, "initrd", 1ull << 31, &k->initrd, &n, e);
+	r = file_size(m->cfg.initrd, "initrd", 1ull << 31, &n, e);
 	if (r)
 		return r;
 	top = top > FIRMWARE_TOP ? top - FIRMWARE_TOP : 0;
@@ -138,14 +137,22 @@ static bool give_items(struct machine *m, const uint8_t *img, size_t len, const 
 		fw_cfg_add_bytes(f, FW_CFG_SETUP_DATA, img, k->setup_len) &&
 		fw_cfg_add_u32(f, FW_CFG_KERNEL_ADDR, 0x100000) &&
 		fw_cfg_add_u32(f, FW_CFG_KERNEL_SIZE, klen) &&
-		fw_cfg_add_bytes(f, FW_CFG_KERNEL_DATA, img + k->setup_len, klen) &&
 		fw_cfg_add_u32(f, FW_CFG_CMDLINE_ADDR, CMDLINE_ADDR) &&
 		fw_cfg_add_u32(f, FW_CFG_CMDLINE_SIZE, k->cmdline_len) &&
 		fw_cfg_add_bytes(f, FW_CFG_CMDLINE_DATA, k->cmdline, k->cmdline_len) &&
 		fw_cfg_add_u32(f, FW_CFG_INITRD_ADDR, k->initrd_addr) &&
 		fw_cfg_add_u32(f, FW_CFG_INITRD_SIZE, k->initrd_len) &&
-		(!k->initrd_len || fw_cfg_add_bytes(f, FW_CFG_INITRD_DATA, k->initrd, k->initrd_len)) &&
 		bootrom_add(m, &b);
+}
+
+/* What is large is read when the firmware asks for it. */
+static enum vm_err give_files(struct machine *m, size_t len, const struct linux_image *k, struct err *e)
+{
+	enum vm_err r = file_give(m->fw, FW_CFG_KERNEL_DATA, m->cfg.kernel, "kernel", k->setup_len, len - k->setup_len, e);
+
+	if (!r && k->initrd_len)
+		r = file_give(m->fw, FW_CFG_INITRD_DATA, m->cfg.initrd, "initrd", 0, k->initrd_len, e);
+	return r;
 }
 
 enum vm_err load_linux(struct machine *m, uint8_t *img, size_t len, struct err *e)
@@ -169,7 +176,8 @@ enum vm_err load_linux(struct machine *m, uint8_t *img, size_t len, struct err *
 		set_video_mode(img, k.cmdline);
 		if (!give_items(m, img, len, &k))
 			r = err_set(e, VM_ERR_NOMEM, "no memory for the kernel");
+		else
+			r = give_files(m, len, &k, e);
 	}
-	free(k.initrd);
 	return r;
 }

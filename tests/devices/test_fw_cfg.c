@@ -109,6 +109,62 @@ START_TEST(dma_reads)
 }
 END_TEST
 
+struct numbers {
+	unsigned reads, closed;
+	uint64_t end; /* of what can be had */
+};
+
+static bool read_numbers(void *opaque, uint64_t off, void *buf, size_t n)
+{
+	struct numbers *s = opaque;
+
+	s->reads++;
+	for (size_t i = 0; i < n; i++)
+		((uint8_t *)buf)[i] = (uint8_t)((off + i) * 7 >> 3);
+	return off + n <= s->end;
+}
+
+static void close_numbers(void *opaque)
+{
+	((struct numbers *)opaque)->closed++;
+}
+
+/* An item whose bytes are somewhere else: by DMA and by the port, across pieces; zeros where they cannot be had any more. */
+START_TEST(from_a_source)
+{
+	struct numbers s = {.end = UINT64_MAX};
+	struct fw_cfg_source src = {.read = read_numbers, .done = close_numbers, .opaque = &s};
+	uint8_t want[9000], got[9000];
+	struct rig r;
+
+	open_rig(&r);
+	read_numbers(&s, 0, want, sizeof(want));
+	ck_assert(fw_cfg_add_source(r.f, FW_CFG_KERNEL_DATA, &src, sizeof(want)));
+	ck_assert_uint_eq(dma(&r, FW_CFG_KERNEL_DATA << 16 | 8 | 2, sizeof(want), 0x2003), 0);
+	space_read_buf(&r.b.mem, 0x2003, got, sizeof(got));
+	ck_assert_mem_eq(got, want, sizeof(want));
+	s.reads = 0;
+	get(&r, FW_CFG_KERNEL_DATA, got, sizeof(got));
+	ck_assert_mem_eq(got, want, sizeof(want));
+	ck_assert_uint_le(s.reads, 3); /* not one a byte */
+	ck_assert_uint_eq(in(&r.b, 0x511), 0);
+	get(&r, FW_CFG_KERNEL_DATA, got, 10);
+	ck_assert_uint_eq(dma(&r, 2, 4, 0x2000), 0); /* goes on behind what the port has read */
+	space_read_buf(&r.b.mem, 0x2000, got, 4);
+	ck_assert_mem_eq(got, want + 10, 4);
+	s.end = 0;
+	get(&r, FW_CFG_KERNEL_DATA, got, 16);
+	ck_assert_mem_eq(got, (uint8_t[16]){0}, 16);
+	ck_assert(fw_cfg_add_bytes(r.f, FW_CFG_KERNEL_DATA, "abc", 3));
+	ck_assert_uint_eq(s.closed, 1);
+	get(&r, FW_CFG_KERNEL_DATA, got, 3);
+	ck_assert_mem_eq(got, "abc", 3);
+	ck_assert(fw_cfg_add_source(r.f, FW_CFG_INITRD_DATA, &src, 4));
+	close_rig(&r);
+	ck_assert_uint_eq(s.closed, 2);
+}
+END_TEST
+
 START_TEST(random_accesses)
 {
 	struct rig r;
@@ -122,7 +178,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const t[] = {signature_and_end, directory, dma_reads, random_accesses};
+	const TTest *const t[] = {signature_and_end, directory, dma_reads, from_a_source, random_accesses};
 
 	return run_cases("fw_cfg", t, ARRAY_SIZE(t));
 }
