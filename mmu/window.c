@@ -13,7 +13,7 @@
 #define IDLE_US 1000000		/* a window not entered for as long is given up: its pages count twice as resident */
 #define TICK_US 4000		/* no sample stands for more */
 #define MAX_MAPS 20000		/* of the 65,530 the host allows a process; each may split one into three */
-#define MAX_SUPER 12288		/* pages of a kernel's window, which might otherwise come to see all of RAM: they count twice as resident */
+#define MAX_SUPER 12288		/* pages of a kernel's window, which might otherwise come to see all of RAM: many count twice as resident */
 /* Host faults and changes of mappings cost some 5 us each. What a window may spend: at first, for a millisecond at CPL 3, at most. */
 #define CREDIT_FIRST 1500
 #define CREDIT_MS 6
@@ -597,6 +597,9 @@ static bool map_run(struct mmu *m, struct window *w, struct chunk *k, const stru
 		drop_all(s);
 		return false;
 	}
+	/* a kernel comes to see most of RAM: what goes by the window need not be resident a second time by the RAM's own mapping */
+	if (w->super)
+		host_view_idle(m->ram->host + ra, (size_t)(r->hi - r->lo) * PAGE_SIZE);
 	s->nmaps += 2;
 	spend(w, 1);
 	s->st.maps++;

@@ -81,7 +81,7 @@ static void give_back(struct code_mem *m, struct code_part *p)
 	if (p->used >> 20 == p->written >> 20)
 		return;
 	from = p->used >> 22 != p->written >> 22 ? p->first & ~MIB_MASK : p->written & ~MIB_MASK;
-	host_code_written(m->rw + from, (p->used & ~MIB_MASK) - from);
+	host_view_idle(m->rw + from, (p->used & ~MIB_MASK) - from);
 	p->written = p->used;
 }
 

@@ -62,8 +62,11 @@ void host_unmap(void *p, size_t size);
  * Byte i of one is byte i of the other. After writing, host_icache_flush() before running.
  */
 enum vm_err host_code_alloc(size_t size, uint8_t **rw, uint8_t **rx, struct err *e);
-/* Whole pages at @rw of the writable view are not needed for a while: out of the resident set; contents stay. */
-void host_code_written(uint8_t *rw, size_t len);
+/*
+ * host_view_idle() - whole pages at @at of a mapping of a memory file (of host_code_alloc() or host_map_alias()) are not needed for a
+ * while, or are by another mapping of it: out of the resident set until they are touched; contents stay.
+ */
+void host_view_idle(uint8_t *at, size_t len);
 void host_code_free(uint8_t *rw, uint8_t *rx, size_t size);
 
 /* host_icache_flush() - make [rx, rx+len), written through @rw, visible to instruction fetch; nothing on x86. */

@@ -3,6 +3,7 @@
  * changes under itself.
  */
 #include "tests/unit/window_fix.h"
+#include <fcntl.h>
 
 #define AGAIN (PML4 + 0x4000) /* tables of another root */
 
@@ -121,6 +122,41 @@ START_TEST(follows)
 }
 END_TEST
 
+/* Is the page at @p in the page tables of this process? -1: the system does not tell */
+static int resident(const void *p)
+{
+	uint64_t entry;
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)p / PAGE_SIZE * sizeof(entry)));
+
+	close(fd);
+	return n == sizeof(entry) ? (int)(entry >> 63) : -1;
+}
+
+/* What a kernel's window shows is resident once, and the same bytes both ways; in another huge page than the page tables. */
+START_TEST(once)
+{
+	struct win *t = start_kernel();
+	const uint8_t *plain;
+
+	if (!t)
+		return;
+	get_hot(t);
+	plain = t->m->ram->host + 0x310000;
+	fix_wr(t->f, 0x310004, 0x5A, 1);
+	if (resident(plain) == 1) {
+		ck_assert_int_eq(window_fill(t->m, 0x310000, true), WINDOW_RETRY);
+		ck_assert_int_eq(resident(plain), 0);
+		ck_assert_uint_eq(t->base[0x310004], 0x5A);
+		t->base[0x310004] = 0x5B;
+		ck_assert_int_eq(resident(t->base + 0x310000), 1);
+		ck_assert_uint_eq(fix_rd(t->f, 0x310004, 1), 0x5B);
+		ck_assert_int_eq(resident(plain), 1);
+	}
+	stop(t);
+}
+END_TEST
+
 #define PDPT (PML4 + 0x1000)
 
 /* 64-bit code: what is near comes as it is asked for; neighbours, and the first 2 TiB behind the last of the upper half */
@@ -193,6 +229,7 @@ int main(void)
 	tcase_add_test(t, when);
 	tcase_add_test(t, rights);
 	tcase_add_test(t, follows);
+	tcase_add_test(t, once);
 	tcase_add_test(t, wide);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
