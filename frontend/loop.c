@@ -2,6 +2,8 @@
 #include "frontend/loop.h"
 #include "devices/virtio/virtio_balloon.h"
 #include "frontend/explain.h"
+#include "cpu/ring0/history.h"
+#include "jit/jit.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +183,14 @@ static void look_for_hang(void *opaque)
 
 	hang_sample(&l->hang, machine_cpu(l->m), stderr);
 	timer_arm(&l->hang_timer, clock_now(machine_clock(l->m)) + NS_PER_SEC);
+}
+
+void loop_trap_log(struct loop *l, bool on, bool counts)
+{
+	machine_cpu(l->m)->history->off = !on;
+	if (counts != l->log_counts)
+		jit_count_insns(machine_jit(l->m), counts);
+	l->log_counts = counts;
 }
 
 void loop_watch_hangs(struct loop *l)

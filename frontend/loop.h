@@ -70,6 +70,8 @@ struct loop {
 	struct hang hang;
 	struct timer hang_timer;
 	struct live live;
+	struct trace *trace;	/* -trace (trace.h), or NULL */
+	bool log_counts;	/* instructions are counted because the trap log shows their numbers */
 	bool no_reboot, no_shutdown;
 	enum loop_panic panic;
 	struct place told;	/* where the last triple fault that was told ended */
@@ -101,6 +103,7 @@ void loop_attach(struct loop *l, struct machine *m); /* before loop_run(); insta
 /* loop_run() - run the machine until loop_quit(), power-off or failure. Return: exit status of the process */
 int loop_run(struct loop *l);
 
+void loop_trap_log(struct loop *l, bool on, bool counts); /* VM thread: is the trap log kept, with instruction counts? */
 void loop_watch_hangs(struct loop *l); /* after loop_attach(): tell on standard error when the guest hangs (hang.h) */
 
 void loop_post(struct loop *l, void (*fn)(void *), void *arg); /* any thread */

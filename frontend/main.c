@@ -28,7 +28,6 @@ struct program {
 	struct machine *m;
 	struct backends back;
 	struct gdb *gdb;
-	struct trace *trace;
 	struct symbols *symbols;
 	struct report *report;
 	struct lesson *lesson;
@@ -344,16 +343,14 @@ static int run(struct program *p)
 	if (p->symbols)
 		jit_set_names(machine_jit(p->m), guest_symbol, p->symbols);
 	loop_watch_hangs(&p->loop);
-	machine_cpu(p->m)->history->off = a->no_trap_log;
-	if (a->count_insns || (!a->no_trap_log && !a->no_count && jit_counts_cheaply(machine_jit(p->m))))
-		jit_count_insns(machine_jit(p->m), true);
+	loop_trap_log(&p->loop, !a->no_trap_log, a->count_insns || (!a->no_trap_log && !a->no_count && jit_counts_cheaply(machine_jit(p->m))));
 	if (a->magic)
 		jit_debug_magic(machine_jit(p->m));
 	if (a->incoming && snapshot_from_file(&p->loop, a->incoming, &e))
 		return fail(&e);
 	if (a->loadvm && snapshot_load(&p->loop, a->loadvm, &e))
 		return fail(&e);
-	if (open_gdb(p, &e) || (a->trace && trace_new(&p->trace, p->m, a->trace, a->cfg.jit.icount, &e)) ||
+	if (open_gdb(p, &e) || (a->trace && trace_new(&p->loop.trace, p->m, a->trace, a->cfg.jit.icount, &e)) ||
 		(a->report && report_new(&p->report, p->m, a->report, &e)) ||
 		(a->pidfile && process_pidfile(a->pidfile, &p->pidfile, &e)))
 		return fail(&e);
@@ -377,7 +374,7 @@ static void finish(struct program *p)
 	nets_stop(&p->args);
 	/* first the I/O thread, which kicks the machine when something arrives */
 	loop_fini(&p->loop);
-	trace_free(p->trace);
+	trace_free(p->loop.trace);
 	report_free(p->report);
 	machine_destroy(p->m);
 	nets_close(&p->args);

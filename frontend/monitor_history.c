@@ -1,6 +1,8 @@
 /* monitor_history.c - info traps, info history: the trap log, filtered. */
 #include "frontend/monitor_priv.h"
 #include "frontend/explain.h"
+#include "frontend/trace.h"
+#include "jit/jit.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +182,39 @@ void cmd_live(struct mon *mon)
 		live_stop(mon->l);
 	else
 		fprintf(mon->out, "live needs on or off\n");
+}
+
+void cmd_trap_log(struct mon *mon)
+{
+	const char *w = mon_word(mon);
+
+	if (w && !strcmp(w, "on"))
+		loop_trap_log(mon->l, true, jit_counts_cheaply(machine_jit(mon->m)));
+	else if (w && (!strcmp(w, "count") || !strcmp(w, "plain")))
+		loop_trap_log(mon->l, true, *w == 'c');
+	else if (w && !strcmp(w, "off"))
+		loop_trap_log(mon->l, false, false);
+	else
+		fprintf(mon->out, "trap-log needs on, off, plain or count\n");
+}
+
+void cmd_trace(struct mon *mon)
+{
+	const char *w = mon_word(mon);
+	struct err e;
+
+	if (w && !strcmp(w, "off")) {
+		trace_free(mon->l->trace);
+		mon->l->trace = NULL;
+	} else if (!w) {
+		fprintf(mon->out, "trace needs file=NAME, or off\n");
+	} else if (mon->l->trace) {
+		fprintf(mon->out, "a timeline is being written; 'trace off' ends it\n");
+	} else if (machine_cpu(mon->m)->history->seen) {
+		fprintf(mon->out, "the trap log has another reader\n");
+	} else if (trace_new(&mon->l->trace, mon->m, w, mon->l->icount, &e)) {
+		fprintf(mon->out, "%s\n", e.msg);
+	}
 }
 
 static int rec_vector(const struct hist_rec *r)

@@ -38,6 +38,8 @@ void info_traps(struct mon *mon);
 void info_history(struct mon *mon);
 void cmd_explain(struct mon *mon);
 void cmd_live(struct mon *mon);
+void cmd_trap_log(struct mon *mon);
+void cmd_trace(struct mon *mon);
 void cmd_x(struct mon *mon);
 void cmd_xp(struct mon *mon);
 void cmd_memsave(struct mon *mon);
