@@ -136,6 +136,13 @@ struct place {
 	uint8_t cpl;
 };
 
+/* The same as the log keeps it: CPL is in the mode key, and base and IP of 16- and 32-bit code need 64 bits together. */
+struct spot {
+	uint64_t at;	 /* IP; outside 64-bit code the base of CS in the upper half */
+	uint64_t key;	 /* mode key, in the upper half CS, above that 16 bits of the log's */
+};
+#define SPOT_KEY(mode, cs, more) ((uint32_t)(mode) | (uint64_t)(uint16_t)(cs) << 32 | (uint64_t)(uint16_t)(more) << 48)
+
 struct vcpu;
 
 /* What the CPU asks of the board; all called on the machine's thread. */
@@ -206,7 +213,7 @@ struct vcpu {
 	struct event chain[6];	  /* events behind a double or triple fault, oldest first */
 	uint8_t nchain;
 	bool x87_on_host;	  /* x87 instructions run on the host, which tells of none but a faulty one where it was */
-	struct place from;	  /* where the transition in progress began */
+	struct spot from;	  /* where the transition in progress began */
 	struct history *history; /* trap log (ring0/history.h); NULL: none is kept */
 	struct feature_set features;
 	const struct cpu_model *model; /* cpuid.c */

@@ -133,14 +133,14 @@ void live_stop(struct loop *l)
 static void interrupt(const struct loop *l, FILE *out)
 {
 	const struct history *h = machine_cpu(l->m)->history;
-	const struct hist_rec *r;
+	struct hist_rec r;
 	uint64_t no = h->nrecs;
 
-	while ((r = history_rec(h, no)) && r->what != TR_INTERRUPT)
+	while (history_rec(h, no, &r) && r.what != TR_INTERRUPT)
 		no--;
-	if (r)
-		fprintf(out, "last interrupt: vector %02x, %.3f s ago\n", (unsigned)r->a,
-			(double)(clock_now(machine_clock(l->m)) - r->time) / 1e9);
+	if (history_rec(h, no, &r))
+		fprintf(out, "last interrupt: vector %02x, %.3f s ago\n", (unsigned)r.a,
+			(double)(clock_now(machine_clock(l->m)) - r.time) / 1e9);
 }
 
 static void disk(struct loop *l, FILE *out)

@@ -278,20 +278,20 @@ static void rec_line(FILE *o, const struct vcpu *cpu, uint64_t no, const struct 
 void info_history(struct mon *mon)
 {
 	const struct history *h = machine_cpu(mon->m)->history;
-	const struct hist_rec *r;
+	struct hist_rec r;
 	struct filter f;
 	uint64_t no = h->nrecs, first = no + 1, n = 0;
 
 	if (!parse_filter(mon, &f))
 		return;
-	for (; n < f.count && (r = history_rec(h, no)); no--) {
-		if (!rec_passes(&f, r))
+	for (; n < f.count && history_rec(h, no, &r); no--) {
+		if (!rec_passes(&f, &r))
 			continue;
 		first = no;
 		n++;
 	}
-	for (no = first; (r = history_rec(h, no)); no++)
-		if (rec_passes(&f, r))
-			rec_line(mon->out, machine_cpu(mon->m), no, r);
+	for (no = first; history_rec(h, no, &r); no++)
+		if (rec_passes(&f, &r))
+			rec_line(mon->out, machine_cpu(mon->m), no, &r);
 	fprintf(mon->out, "%" PRIu64 " transitions so far, the last %u kept\n", h->nrecs, HISTORY_RECS);
 }

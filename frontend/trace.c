@@ -28,7 +28,7 @@ struct trace {
 	int fd;
 	char *path;
 	struct linux_procs *procs; /* os=linux, or NULL */
-	struct hist_rec call, back; /* the last SYSCALL and SYSRET (or SYSENTER, SYSEXIT) that were put down in full */
+	struct hist_slot call, back; /* the last SYSCALL and SYSRET (or SYSENTER, SYSEXIT) that were put down in full */
 	const uint8_t *plain; /* by number: 0 for a system call like @call that tells it nothing, or NULL: all of them */
 	struct rec_call *open; /* the last record, if it is a call that has not come back */
 	uint64_t stamped;     /* instructions at the last reading of the clock */
@@ -38,9 +38,9 @@ struct trace {
 	uint64_t counted;     /* time of the last counters */
 };
 
-static uint64_t space_of(const struct hist_rec *r)
+static uint64_t space_of(const struct hist_slot *r)
 {
-	return r->cr3 & (r->to.mode & MODE_LMA ? 0x000FFFFFFFFFF000ull : 0xFFFFFFE0ull);
+	return r->cr3 & ((uint32_t)r->to.key & MODE_LMA ? 0x000FFFFFFFFFF000ull : 0xFFFFFFE0ull);
 }
 
 /* Rates are of guest time. */
@@ -71,23 +71,20 @@ static void stamp(struct trace *t)
 		counters(t, ns);
 }
 
-static void put_move(struct trace *t, const struct hist_rec *r, int64_t more)
+static void put_move(struct trace *t, const struct hist_slot *r, int64_t more)
 {
 	struct rec_move *m = trace_queue_rec(&t->q, sizeof(*m));
 
-	*m = (struct rec_move){.kind = REC_MOVE, .what = r->what, .from_cpl = r->from.cpl, .to_cpl = r->to.cpl,
-		.from_cs = r->from.cs, .to_cs = r->to.cs, .insns = r->insns, .cr3 = r->cr3, .a = r->a, .b = r->b,
-		.from = r->from.rip, .to = r->to.rip, .from_mode = r->from.mode, .to_mode = r->to.mode,
-		.from_base = r->from.base, .to_base = r->to.base, .more = more};
-	if (r->what == TR_SYSCALL)
+	*m = (struct rec_move){.kind = REC_MOVE, .more = more, .slot = *r};
+	if (slot_what(r) == TR_SYSCALL)
 		t->call = *r;
-	else if (r->what == TR_SYSRET)
+	else if (slot_what(r) == TR_SYSRET)
 		t->back = *r;
 }
 
-static void put_trap(struct trace *t, const struct hist_rec *r)
+static void put_trap(struct trace *t, uint64_t no)
 {
-	const struct trap *trap = history_trap(t->cpu->history, r->trap);
+	const struct trap *trap = history_trap(t->cpu->history, no);
 	struct rec_trap *x;
 
 	if (!trap)
@@ -106,46 +103,46 @@ static void put_program(struct trace *t, uint64_t space, bool begins)
 	snprintf(x->name, sizeof(x->name), "%s", name ? name : "");
 }
 
-/* A system call's file belongs before it; that a program ends by it is true afterwards */
-static void linux_move(struct trace *t, const struct hist_rec *r)
+static bool wide(const struct spot *s)
 {
-	bool wide = r->what == TR_SYSCALL && mode_code_size(r->from.mode) == 8;
+	return mode_code_size((uint32_t)s->key) == 8;
+}
+
+/* A system call's file belongs before it; that a program ends by it is true afterwards */
+static void linux_move(struct trace *t, const struct hist_slot *r)
+{
+	bool fast = slot_what(r) == TR_SYSCALL, w = fast && wide(&r->from);
 	struct rec_path *x;
 	char path[REC_TEXT];
 
-	if (r->what == TR_SYSCALL)
-		t->plain = linux_call_kinds(t->procs, wide);
-	if (linux_call_path(t->procs, t->cpu, wide, r->b, path, sizeof(path))) {
+	if (fast)
+		t->plain = linux_call_kinds(t->procs, w);
+	if (linux_call_path(t->procs, t->cpu, w, r->b, path, sizeof(path))) {
 		x = trace_queue_rec(&t->q, sizeof(*x));
 		x->kind = REC_PATH;
 		memcpy(x->text, path, sizeof(path));
 	}
 	put_move(t, r, 0);
-	if (linux_call(t->procs, wide, r->b, space_of(r), r->from.rip + 2))
+	if (linux_call(t->procs, w, r->b, space_of(r), (wide(&r->from) ? r->from.at : (uint32_t)r->from.at) + 2))
 		put_program(t, space_of(r), false);
 }
 
-static inline uint32_t differ(const struct place *a, const struct place *b)
+static inline bool same_way(const struct hist_slot *a, const struct hist_slot *b)
 {
-	return (a->mode ^ b->mode) | (a->base ^ b->base) | (uint32_t)((a->cs ^ b->cs) | (a->cpl ^ b->cpl));
-}
-
-static inline bool same_way(const struct hist_rec *a, const struct hist_rec *b)
-{
-	return a->cr3 == b->cr3 && !(differ(&a->from, &b->from) | differ(&a->to, &b->to));
+	return !((a->cr3 ^ b->cr3) | (a->from.key ^ b->from.key) | (a->to.key ^ b->to.key));
 }
 
 /* A system call that differs from the last one in what struct rec_call has place for */
-static bool call_again(struct trace *t, const struct hist_rec *r)
+static inline bool call_again(struct trace *t, const struct hist_slot *r, uint64_t after)
 {
 	struct rec_call *x;
 
-	if (!same_way(r, &t->call) || r->to.rip != t->call.to.rip || (r->from.rip ^ t->call.from.rip) >> 32 || r->b >= LINUX_CALLS ||
-		(t->plain && t->plain[r->b]))
+	if (after >= SPAN_INSNS || !same_way(r, &t->call) || r->to.at != t->call.to.at || (r->from.at ^ t->call.from.at) >> 32 ||
+		r->b >= LINUX_CALLS || (t->plain && t->plain[r->b]))
 		return false;
 	x = trace_queue_rec(&t->q, sizeof(*x));
-	*x = (struct rec_call){.kind = REC_CALL, .back = CALL_OPEN, .number = (uint16_t)r->b, .after = (uint16_t)(r->insns - t->stamped),
-		.from = (uint32_t)r->from.rip};
+	*x = (struct rec_call){.kind = REC_CALL, .back = CALL_OPEN, .number = (uint16_t)r->b, .after = (uint16_t)after,
+		.from = (uint32_t)r->from.at};
 	t->open = x;
 	return true;
 }
@@ -154,52 +151,50 @@ static bool call_again(struct trace *t, const struct hist_rec *r)
  * Its way back, unless something has been put down since, or the clock is to be read again. It returns to the program that made it:
  * linux_procs would learn nothing.
  */
-static bool back_again(struct trace *t, const struct hist_rec *r)
+static inline bool back_again(struct trace *t, const struct hist_slot *r, uint64_t after)
 {
 	struct rec_call *x = t->open;
 	uint64_t took, next;
 
-	if (!x || (uint8_t *)(x + 1) != t->q.at || !same_way(r, &t->back) || r->from.rip != t->back.from.rip)
+	if (!x || (uint8_t *)(x + 1) != t->q.at || !same_way(r, &t->back) || r->from.at != t->back.from.at)
 		return false;
-	took = r->insns - t->stamped - x->after;
-	next = (t->call.from.rip & ~(uint64_t)UINT32_MAX) + x->from + 2;
-	if (took >= SPAN_INSNS || (r->to.rip != next && r->to.rip != t->back.to.rip) ||
-		(mode_code_size(r->to.mode) == 8 && (int64_t)r->b != (int32_t)r->b))
+	took = after - x->after;
+	next = (t->call.from.at & ~(uint64_t)UINT32_MAX) + x->from + 2;
+	if (took >= SPAN_INSNS || (r->to.at != next && r->to.at != t->back.to.at) || (wide(&r->to) && (int64_t)r->b != (int32_t)r->b))
 		return false;
-	x->back = r->to.rip == next ? CALL_NEXT : CALL_LIKE;
+	x->back = r->to.at == next ? CALL_NEXT : CALL_LIKE;
 	x->took = (uint16_t)took;
 	x->result = (int32_t)r->b;
 	t->open = NULL;
 	return true;
 }
 
-static void seen(void *opaque, struct vcpu *cpu, const struct hist_rec *r)
+/* All that is not one more system call like the last one */
+static __attribute__((noinline)) void seen_else(struct trace *t, struct vcpu *cpu, const struct hist_slot *r)
 {
-	struct trace *t = opaque;
+	enum transition what = slot_what(r);
 	int64_t more = (int64_t)cpu->gpr[GPR_RAX];
 
-	if (r->what == TR_SYSRET && back_again(t, r))
-		return;
-	if (r->insns - t->stamped >= SPAN_INSNS || r->what == TR_INTERRUPT)
+	if (r->insns - t->stamped >= SPAN_INSNS || what == TR_INTERRUPT)
 		stamp(t);
-	if (r->what == TR_SYSCALL && call_again(t, r))
+	if (what == TR_SYSCALL && call_again(t, r, r->insns - t->stamped))
 		return;
-	if (t->procs && r->to.cpl == 3 && r->from.cpl != 3 &&
-		linux_user(t->procs, cpu, mode_code_size(r->to.mode) == 8, space_of(r), r->to.rip))
+	if (t->procs && mode_cpl((uint32_t)r->to.key) == 3 && mode_cpl((uint32_t)r->from.key) != 3 &&
+		linux_user(t->procs, cpu, wide(&r->to), space_of(r), wide(&r->to) ? r->to.at : (uint32_t)r->to.at))
 		put_program(t, space_of(r), true);
-	switch (r->what) {
+	switch (what) {
 	case TR_INTERRUPT:
-		more = machine_vector_source(t->m, (unsigned)r->a);
+		more = machine_vector_source(t->m, (unsigned)(r->from.key >> 48));
 		t->line_up = false;
 		put_move(t, r, more);
 		break;
 	case TR_EXCEPTION:
-		put_trap(t, r);
+		put_trap(t, r->b);
 		put_move(t, r, more);
 		break;
 	case TR_SYSCALL:
 	case TR_SOFTINT:
-		if (t->procs && (r->what == TR_SYSCALL || r->a == 0x80)) {
+		if (t->procs && (what == TR_SYSCALL || r->from.key >> 48 == 0x80)) {
 			linux_move(t, r);
 			break;
 		}
@@ -208,6 +203,16 @@ static void seen(void *opaque, struct vcpu *cpu, const struct hist_rec *r)
 		put_move(t, r, more);
 		break;
 	}
+}
+
+static void seen(void *opaque, struct vcpu *cpu, const struct hist_slot *r)
+{
+	struct trace *t = opaque;
+	uint64_t after = r->insns - t->stamped;
+	enum transition what = slot_what(r);
+
+	if (what == TR_SYSRET ? !back_again(t, r, after) : what != TR_SYSCALL || !call_again(t, r, after))
+		seen_else(t, cpu, r);
 }
 
 static void line(void *opaque, struct vcpu *cpu, int level)
@@ -323,7 +328,7 @@ enum vm_err trace_new(struct trace **out, struct machine *m, const char *arg, bo
 	t->encode = trace_encode_new(t->fd, h->opaque, linux_names);
 	BUG_ON(!t->path || (linux_names && !t->procs) || !trace_queue_init(&t->q));
 	stamp(t);
-	put_move(t, &(struct hist_rec){.insns = t->cpu->insns, .cr3 = t->cpu->cr3, .to = place_now(t->cpu), .what = TR_MODE}, 0);
+	put_move(t, &(struct hist_slot){.insns = t->cpu->insns, .cr3 = t->cpu->cr3, .to = spot_now(t->cpu, TR_MODE)}, 0);
 	start_writer(t);
 	h->seen = seen;
 	h->line = line;

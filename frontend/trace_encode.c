@@ -45,6 +45,16 @@ struct program {
 	char name[sizeof(((struct rec_program *)0)->name)];
 };
 
+/* A transition, unpacked */
+struct move {
+	uint8_t what, from_cpl, to_cpl;
+	uint16_t from_cs, to_cs;
+	uint64_t insns, cr3, a, b;
+	uint64_t from, to; /* offsets in their code segments */
+	uint32_t from_mode, to_mode, from_base, to_base;
+	int64_t more;	   /* as in struct rec_move */
+};
+
 /* Time between two readings of the clock; a rate is ns an instruction, 32.32 */
 struct pace {
 	uint64_t ns, insns, end; /* the reading before, and ns of the one after */
@@ -78,7 +88,7 @@ struct trace_encode {
 	uint64_t flushed;     /* when the file was last brought up to date */
 	uint64_t now;	      /* time of the record in hand */
 	struct pace pace;
-	struct rec_move call, back; /* the last of each kind, for struct rec_call */
+	struct move call, back; /* the last of each kind, for struct rec_call */
 	struct call_image {   /* what such a record becomes while nothing else is going on, by hash of what it depends on */
 		uint16_t number;
 		uint8_t back;
@@ -114,7 +124,7 @@ static const char *mode_name(uint32_t mode)
 }
 
 /* CR3 without what is no address: PCID, PCD, PWT. A PAE table of Linux may share its page with others. */
-static uint64_t space_of(const struct rec_move *r)
+static uint64_t space_of(const struct move *r)
 {
 	return r->cr3 & (r->to_mode & MODE_LMA ? 0x000FFFFFFFFFF000ull : 0xFFFFFFE0ull);
 }
@@ -148,7 +158,7 @@ static void program(struct trace_encode *t, const struct rec_program *r)
 	memcpy(p->name, r->name, sizeof(p->name));
 }
 
-static void new_mode(struct trace_encode *t, const struct rec_move *r)
+static void new_mode(struct trace_encode *t, const struct move *r)
 {
 	const char *mode = mode_name(r->to_mode);
 
@@ -161,7 +171,7 @@ static void new_mode(struct trace_encode *t, const struct rec_move *r)
 	begin(t, t->now, T_MODE, mode);
 }
 
-static void new_space(struct trace_encode *t, const struct rec_move *r)
+static void new_space(struct trace_encode *t, const struct move *r)
 {
 	char name[80];
 
@@ -173,7 +183,7 @@ static void new_space(struct trace_encode *t, const struct rec_move *r)
 	begin(t, t->now, T_SPACE, name);
 }
 
-static void states(struct trace_encode *t, const struct rec_move *r)
+static void states(struct trace_encode *t, const struct move *r)
 {
 	static const char *const rings[] = {"ring 0", "ring 1", "ring 2", "ring 3"};
 
@@ -233,7 +243,7 @@ static void end_flow(struct trace_encode *t, uint64_t *flow)
 	*flow = 0;
 }
 
-static void enter(struct trace_encode *t, const struct rec_move *r)
+static void enter(struct trace_encode *t, const struct move *r)
 {
 	bool exception = r->what == TR_EXCEPTION;
 	unsigned vec = r->a & 0xFF;
@@ -261,7 +271,7 @@ static void enter(struct trace_encode *t, const struct rec_move *r)
 	t->open[t->nopen++] = (struct open_slice){track, r->from, r->from_cs};
 }
 
-static void leave(struct trace_encode *t, const struct rec_move *r)
+static void leave(struct trace_encode *t, const struct move *r)
 {
 	unsigned i = t->nopen;
 
@@ -319,7 +329,7 @@ static void retire(struct trace_encode *t, uint64_t ns, struct space_track *s)
 	s->used = false;
 }
 
-static void call(struct trace_encode *t, const struct rec_move *r)
+static void call(struct trace_encode *t, const struct move *r)
 {
 	struct space_track *s = track_of(t, space_of(r));
 	bool wide = r->what == TR_SYSCALL && mode_code_size(r->from_mode) == 8;
@@ -346,7 +356,7 @@ static void call(struct trace_encode *t, const struct rec_move *r)
 }
 
 /* @s's innermost call is over; if it came back to where it was made from, AX has its result. */
-static void call_ends(struct trace_encode *t, const struct rec_move *r, struct space_track *s)
+static void call_ends(struct trace_encode *t, const struct move *r, struct space_track *s)
 {
 	pb_event(&t->pb, t->now, EV_END, s->uuid, NULL);
 	if (t->linux_names && s->back && s->back == r->to)
@@ -356,7 +366,7 @@ static void call_ends(struct trace_encode *t, const struct rec_move *r, struct s
 	s->calls--;
 }
 
-static void ring3_runs(struct trace_encode *t, const struct rec_move *r)
+static void ring3_runs(struct trace_encode *t, const struct move *r)
 {
 	struct space_track *s;
 
@@ -374,7 +384,7 @@ static void ring3_runs(struct trace_encode *t, const struct rec_move *r)
 		new_space(t, r);
 }
 
-static void move(struct trace_encode *t, const struct rec_move *r)
+static void move(struct trace_encode *t, const struct move *r)
 {
 	states(t, r);
 	switch (r->what) {
@@ -542,14 +552,14 @@ static const struct rec_time *next_reading(const struct chunk *c, unsigned at)
 	return next ? (const void *)(c->data + at + next) : NULL;
 }
 
-static bool same_place(const struct rec_move *a, const struct rec_move *b)
+static bool same_place(const struct move *a, const struct move *b)
 {
 	return a->from_mode == b->from_mode && a->to_mode == b->to_mode && a->from_base == b->from_base && a->from_cpl == b->from_cpl &&
 		a->to_cpl == b->to_cpl && a->to == b->to;
 }
 
 /* @r becomes @last: system calls to come are like it */
-static void remember(struct trace_encode *t, struct rec_move *last, const struct rec_move *r)
+static void remember(struct trace_encode *t, struct move *last, const struct move *r)
 {
 	if (r->what != last->what || (r->what == TR_SYSCALL && !same_place(r, last)) || (r->what == TR_SYSRET && r->to_mode != last->to_mode))
 		for (unsigned i = 0; i < CALL_IMAGES; i++)
@@ -557,14 +567,26 @@ static void remember(struct trace_encode *t, struct rec_move *last, const struct
 	*last = *r;
 }
 
-static void full_move(struct trace_encode *t, const struct rec_move *r)
+static struct move unpacked(const struct rec_move *x)
 {
-	be_at(t, r->insns);
-	move(t, r);
-	if (r->what == TR_SYSCALL)
-		remember(t, &t->call, r);
-	else if (r->what == TR_SYSRET)
-		remember(t, &t->back, r);
+	struct hist_rec r;
+
+	history_expand(&x->slot, &r);
+	return (struct move){.what = r.what, .from_cpl = r.from.cpl, .to_cpl = r.to.cpl, .from_cs = r.from.cs, .to_cs = r.to.cs,
+		.insns = r.insns, .cr3 = r.cr3, .a = r.a, .b = r.b, .from = r.from.rip, .to = r.to.rip, .from_mode = r.from.mode,
+		.to_mode = r.to.mode, .from_base = r.from.base, .to_base = r.to.base, .more = x->more};
+}
+
+static void full_move(struct trace_encode *t, const struct rec_move *x)
+{
+	struct move r = unpacked(x);
+
+	be_at(t, r.insns);
+	move(t, &r);
+	if (r.what == TR_SYSCALL)
+		remember(t, &t->call, &r);
+	else if (r.what == TR_SYSRET)
+		remember(t, &t->back, &r);
 }
 
 /*
@@ -582,7 +604,7 @@ static const struct space_track *nothing_else(struct trace_encode *t)
 	return s && !s->calls ? s : NULL;
 }
 
-static void two_moves(struct trace_encode *t, const struct rec_call *r, const struct rec_move *back)
+static void two_moves(struct trace_encode *t, const struct rec_call *r, const struct move *back)
 {
 	move(t, &t->call);
 	if (r->back == CALL_OPEN)
@@ -596,7 +618,7 @@ static void call_and_back(struct trace_encode *t, const struct rec_call *r)
 {
 	uint64_t first, insns = t->pace.insns + r->after;
 	const struct space_track *s = r->back == CALL_OPEN ? NULL : nothing_else(t);
-	struct rec_move back = t->back;
+	struct move back = t->back;
 	struct call_image *m;
 
 	t->call.b = r->number;

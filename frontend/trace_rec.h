@@ -27,12 +27,9 @@ struct rec_time {
 
 /* A transition. Preceded by what belongs to it: REC_TRAP, REC_PATH, REC_PROGRAM */
 struct rec_move {
-	uint8_t kind, what, from_cpl, to_cpl;
-	uint16_t from_cs, to_cs;
-	uint64_t insns, cr3, a, b;
-	uint64_t from, to; /* offsets in their code segments */
-	uint32_t from_mode, to_mode, from_base, to_base;
+	uint8_t kind;
 	int64_t more;	   /* an interrupt's source, machine_vector_source(); else AX */
+	struct hist_slot slot;
 };
 
 /*

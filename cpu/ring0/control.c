@@ -56,14 +56,14 @@ static void log_mode(struct vcpu *cpu, uint64_t old)
 {
 	if (!((old ^ cpu->cr0) & (CR0_PE | CR0_PG)))
 		return;
-	cpu_transition(cpu, TR_MODE, cpu->cr0, cpu->efer);
+	cpu_transition(cpu, TR_MODE, 0, (uint32_t)cpu->cr0 | cpu->efer << 32);
 }
 
 enum exit control_write_cr0(struct vcpu *cpu, uint64_t v)
 {
 	uint64_t old = cpu->cr0, diff;
 
-	cpu->from = place_now(cpu);
+	cpu->from = spot_now(cpu, 0);
 	TRY(check_cr0(cpu, v));
 	v = (v & CR0_KNOWN) | CR0_ET;
 	diff = v ^ old;
@@ -97,8 +97,8 @@ static enum exit write_cr3(struct vcpu *cpu, uint64_t v)
 	cpu->cr3 = v;
 	vcpu_update(cpu);
 	tlb_flush(&cpu->mmu, false); /* global pages stay, whatever the PCID */
-	cpu->from = place_now(cpu);
-	cpu_transition(cpu, TR_CR3, v, 0);
+	cpu->from = spot_now(cpu, 0);
+	cpu_transition(cpu, TR_CR3, 0, 0);
 	return EXIT_NONE;
 }
 

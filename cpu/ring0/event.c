@@ -90,7 +90,7 @@ enum exit h_raise(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 	return cpu_raise(cpu, a, b);
 }
 
-void cpu_transition(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b)
+void cpu_transition(struct vcpu *cpu, enum transition what, uint16_t a, uint64_t b)
 {
 	history_add(cpu, what, a, b);
 }
@@ -223,7 +223,7 @@ static enum exit deliver_loop(struct vcpu *cpu)
 	uint64_t prior = 0;
 
 	cpu->nchain = 0;
-	cpu->from = place_now(cpu);
+	cpu->from = spot_now(cpu, 0);
 	for (;;) {
 		struct event first = cpu->event;
 		struct trap *t = is_external(&first) ? NULL : history_begin(cpu, &first, prior);
@@ -253,7 +253,7 @@ static void note(struct vcpu *cpu)
 {
 	bool external = cpu->event.kind == EV_EXT || cpu->event.kind == EV_NMI;
 
-	cpu_transition(cpu, external ? TR_INTERRUPT : TR_EXCEPTION, cpu->event.vec, cpu->rip);
+	cpu_transition(cpu, external ? TR_INTERRUPT : TR_EXCEPTION, cpu->event.vec, 0);
 }
 
 enum exit ring0_deliver(struct vcpu *cpu)

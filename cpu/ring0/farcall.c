@@ -288,7 +288,7 @@ static enum exit far_transfer(
 {
 	struct far f = {.sel = sel, .osize = packed & 0xFF, .call = call};
 
-	cpu->from = place_now(cpu);
+	cpu->from = spot_now(cpu, 0);
 	f.ip = ip & size_mask(f.osize);
 	f.next = cpu->rip + (packed >> 8 & 0xFF);
 	if (!is_code64(cpu))
@@ -297,9 +297,9 @@ static enum exit far_transfer(
 	mode_refresh(cpu);
 	vcpu_update_req(cpu);
 	if (f.gate)
-		cpu_transition(cpu, TR_GATE, f.gate, cpu->rip);
-	else if ((cpu->mode ^ cpu->from.mode) & MODE_CODE_MASK && !f.task)
-		cpu_transition(cpu, TR_FARJMP, cpu->seg[SEG_CS].sel, cpu->rip);
+		cpu_transition(cpu, TR_GATE, f.gate, 0);
+	else if ((cpu->mode ^ (uint32_t)cpu->from.key) & MODE_CODE_MASK && !f.task)
+		cpu_transition(cpu, TR_FARJMP, 0, 0);
 	return EXIT_NONE;
 }
 

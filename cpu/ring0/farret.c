@@ -30,7 +30,7 @@ enum exit h_ret_far(struct vcpu *cpu, uint64_t osize, uint64_t release, uint64_t
 	struct stack st;
 	uint64_t cs, ss;
 
-	cpu->from = place_now(cpu);
+	cpu->from = spot_now(cpu, 0);
 	stack_current(cpu, &st);
 	if (!is_prot(cpu)) {
 		TRY(ret_simple(cpu, &st, osize, release));
@@ -57,6 +57,6 @@ enum exit h_ret_far(struct vcpu *cpu, uint64_t osize, uint64_t release, uint64_t
 		cpu->rip = is_code64(cpu) ? r.ip : r.ip & UINT32_MAX;
 	}
 	mode_refresh(cpu);
-	cpu_transition(cpu, TR_FARRET, cpu->seg[SEG_CS].sel, cpu->rip);
+	cpu_transition(cpu, TR_FARRET, 0, 0);
 	return EXIT_NONE;
 }

@@ -30,14 +30,61 @@ const char *const transition_names[TR_COUNT] = {
 
 struct history *history_new(void)
 {
-	return calloc(1, sizeof(struct history));
+	struct history *h = aligned_alloc(_Alignof(struct history), sizeof(*h));
+
+	if (h)
+		memset(h, 0, sizeof(*h));
+	return h;
 }
 
-const struct hist_rec *history_rec(const struct history *h, uint64_t no)
+static struct place expand_spot(const struct spot *s)
+{
+	uint32_t mode = (uint32_t)s->key;
+	bool wide = (mode & MODE_CODE_MASK) == MODE_CODE64;
+
+	return (struct place){.rip = wide ? s->at : (uint32_t)s->at, .mode = mode, .base = wide ? 0 : (uint32_t)(s->at >> 32),
+		.cs = (uint16_t)(s->key >> 32), .cpl = (uint8_t)mode_cpl(mode)};
+}
+
+void history_expand(const struct hist_slot *s, struct hist_rec *r)
+{
+	*r = (struct hist_rec){.time = s->time, .insns = s->insns, .cr3 = s->cr3, .a = s->from.key >> 48, .b = s->b,
+		.from = expand_spot(&s->from), .to = expand_spot(&s->to), .what = (uint8_t)slot_what(s)};
+	switch (r->what) {
+	case TR_EXCEPTION:
+		r->trap = s->b;
+		r->b = r->to.rip;
+		break;
+	case TR_SYSCALL:
+	case TR_SYSRET:
+		r->a = r->to.rip;
+		break;
+	case TR_IRET:
+	case TR_FARRET:
+	case TR_FARJMP:
+		r->a = r->to.cs;
+		r->b = r->to.rip;
+		break;
+	case TR_INTERRUPT:
+	case TR_GATE:
+		r->b = r->to.rip;
+		break;
+	case TR_CR3:
+		r->a = s->cr3;
+		break;
+	case TR_MODE:
+		r->a = (uint32_t)s->b;
+		r->b = s->b >> 32;
+		break;
+	}
+}
+
+bool history_rec(const struct history *h, uint64_t no, struct hist_rec *r)
 {
 	if (!no || no > h->nrecs || no + HISTORY_RECS <= h->nrecs)
-		return NULL;
-	return &h->rec[no & (HISTORY_RECS - 1)];
+		return false;
+	history_expand(&h->slot[no & (HISTORY_RECS - 1)], r);
+	return true;
 }
 
 const struct trap *history_trap(const struct history *h, uint64_t no)
@@ -58,28 +105,23 @@ static uint64_t rec_time(const struct vcpu *cpu, enum transition what)
 	return what == TR_INTERRUPT ? clock_now(cpu->clock) : clock_last(cpu->clock);
 }
 
-void history_add(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b)
+void history_add(struct vcpu *cpu, enum transition what, uint16_t a, uint64_t b)
 {
 	struct history *h = cpu->history;
-	struct hist_rec *r;
+	struct hist_slot *s;
 
 	if (!h || h->off)
 		return;
-	r = &h->rec[++h->nrecs & (HISTORY_RECS - 1)];
-	r->time = rec_time(cpu, what);
-	r->insns = cpu->insns;
-	r->cr3 = cpu->cr3;
-	r->a = a;
-	r->b = b;
-	r->trap = what == TR_EXCEPTION ? h->ntraps : 0;
-	r->from = cpu->from;
-	r->to = place_now(cpu);
-	r->what = what;
-	/* the next entry's place has long left the caches: it comes back while the guest runs on */
-	__builtin_prefetch(r + 1, 1);
-	__builtin_prefetch((const char *)(r + 1) + 64, 1);
+	s = &h->slot[++h->nrecs & (HISTORY_RECS - 1)];
+	s->from = (struct spot){cpu->from.at, cpu->from.key | (uint64_t)a << 48};
+	s->to = spot_now(cpu, what);
+	s->time = rec_time(cpu, what);
+	s->insns = cpu->insns;
+	s->cr3 = cpu->cr3;
+	s->b = what == TR_EXCEPTION ? h->ntraps : b;
+	__builtin_prefetch(s + 1, 1);
 	if (UNLIKELY(h->seen != NULL))
-		h->seen(h->seen_opaque, cpu, r);
+		h->seen(h->seen_opaque, cpu, s);
 }
 
 /* The bytes at CS:RIP, if the page's translation for execution is cached. */

@@ -125,7 +125,7 @@ static enum exit iret_done(struct vcpu *cpu)
 {
 	mode_refresh(cpu);
 	vcpu_update_req(cpu);
-	cpu_transition(cpu, TR_IRET, cpu->seg[SEG_CS].sel, cpu->rip);
+	cpu_transition(cpu, TR_IRET, 0, 0);
 	return vm86_virtual_pending(cpu);
 }
 
@@ -281,7 +281,7 @@ enum exit h_iret(struct vcpu *cpu, uint64_t osize, uint64_t len, uint64_t c)
 {
 	struct stack st;
 
-	cpu->from = place_now(cpu);
+	cpu->from = spot_now(cpu, 0);
 	cpu->nmi_blocked = false; /* even when IRET faults, 6.7.1 */
 	stack_current(cpu, &st);
 	if (is_real(cpu))

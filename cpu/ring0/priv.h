@@ -197,7 +197,7 @@ enum exit check_alignment(struct vcpu *cpu, gla_t gla, unsigned size); /* #AC wh
 enum exit cpu_raise_desc(
 	struct vcpu *cpu, enum check_id id, uint16_t sel, const struct desc *d); /* code: sel */
 enum exit cpu_raise_aux(struct vcpu *cpu, enum check_id id, uint32_t code, uint64_t a, uint64_t b);
-void cpu_transition(struct vcpu *cpu, enum transition what, uint64_t a, uint64_t b);
+void cpu_transition(struct vcpu *cpu, enum transition what, uint16_t a, uint64_t b); /* history_add() */
 
 /* ---- gate.c: who may execute what ---- */
 enum gate_insn {

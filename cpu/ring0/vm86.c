@@ -208,7 +208,7 @@ enum exit h_int_n(struct vcpu *cpu, uint64_t vec, uint64_t len, uint64_t kind)
 			return EXIT_NONE;
 		}
 	}
-	cpu->from = place_now(cpu);
+	cpu->from = spot_now(cpu, 0);
 	r = deliver_any(cpu, &dv);
 	if (r != EXIT_NONE) {
 		if (kind == 3 && (check_rows[cpu->event.check].form == CODE_SEL ||

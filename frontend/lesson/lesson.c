@@ -215,28 +215,32 @@ static void wait_key(struct lesson *l)
 /* An event through a task gate is noted twice: the switch has told it. */
 static bool told_already(const struct vcpu *cpu, const struct hist_rec *r)
 {
-	const struct hist_rec *before = history_rec(cpu->history, cpu->history->nrecs - 1);
+	struct hist_rec before;
 
-	return before && before->what == TR_TASK && r->what < TR_IRET && before->from.rip == r->from.rip &&
-		before->to.rip == r->to.rip;
+	return history_rec(cpu->history, cpu->history->nrecs - 1, &before) && before.what == TR_TASK && r->what < TR_IRET &&
+		before.from.rip == r->from.rip && before.to.rip == r->to.rip;
 }
 
-static void seen(void *opaque, struct vcpu *cpu, const struct hist_rec *r)
+static void seen(void *opaque, struct vcpu *cpu, const struct hist_slot *s)
 {
 	struct lesson *l = opaque;
-	int from = source_line(&l->src, r->from.base + r->from.rip), to = source_line(&l->src, r->to.base + r->to.rip);
 	char *text = NULL;
+	struct hist_rec r;
+	int from, to;
 	size_t n;
 	FILE *f;
 
+	history_expand(s, &r);
+	from = source_line(&l->src, r.from.base + r.from.rip);
+	to = source_line(&l->src, r.to.base + r.to.rip);
 	/* the firmware uses this memory, too, before it starts the guest; its first instruction is in the boot sector */
 	if (l->loop->quit)
 		l->left = true;
-	if ((from < 0 && to < 0) || l->left || told_already(cpu, r))
+	if ((from < 0 && to < 0) || l->left || told_already(cpu, &r))
 		return;
 	f = open_memstream(&text, &n);
 	BUG_ON(!f);
-	tell_step(l, cpu, r, from, to, f);
+	tell_step(l, cpu, &r, from, to, f);
 	BUG_ON(fclose(f));
 	pane_add(&l->pane, text, n);
 	free(text);

@@ -5,19 +5,20 @@
 #include "ring0_fix.h"
 #include "cpu/ring0/history.h"
 
-static const struct hist_rec *newest(struct fix *f, unsigned back)
+static struct hist_rec newest(struct fix *f)
 {
 	const struct history *h = f->cpu->history;
+	struct hist_rec r;
 
-	ck_assert_uint_gt(h->nrecs, back);
-	return history_rec(h, h->nrecs - back);
+	ck_assert(history_rec(h, h->nrecs, &r));
+	return r;
 }
 
 START_TEST(exception)
 {
 	struct fix *f = fix_prot(3);
 	struct vcpu *c = f->cpu;
-	const struct hist_rec *r;
+	struct hist_rec r;
 	const struct trap *t;
 	uint64_t recs = c->history->nrecs;
 
@@ -26,16 +27,16 @@ START_TEST(exception)
 	cpu_raise(c, CHECK_GP_CPL0, 0);
 	ck_assert_int_eq(ring0_deliver(c), EXIT_NONE);
 	ck_assert_uint_eq(c->history->nrecs, recs + 1);
-	r = newest(f, 0);
-	ck_assert_uint_eq(r->what, TR_EXCEPTION);
-	ck_assert_uint_eq(r->a, 13);
-	ck_assert_uint_eq(r->time, 12345);
-	ck_assert_uint_eq(r->from.cpl, 3);
-	ck_assert_uint_eq(r->from.rip, 0x7000);
-	ck_assert_uint_eq(r->from.cs, S_UCODE);
-	ck_assert_uint_eq(r->to.cpl, 0);
-	ck_assert_uint_eq(r->to.rip, 0x20000 + 13 * 16);
-	t = history_trap(c->history, r->trap);
+	r = newest(f);
+	ck_assert_uint_eq(r.what, TR_EXCEPTION);
+	ck_assert_uint_eq(r.a, 13);
+	ck_assert_uint_eq(r.time, 12345);
+	ck_assert_uint_eq(r.from.cpl, 3);
+	ck_assert_uint_eq(r.from.rip, 0x7000);
+	ck_assert_uint_eq(r.from.cs, S_UCODE);
+	ck_assert_uint_eq(r.to.cpl, 0);
+	ck_assert_uint_eq(r.to.rip, 0x20000 + 13 * 16);
+	t = history_trap(c->history, r.trap);
 	ck_assert_ptr_nonnull(t);
 	ck_assert_int_eq(t->ev.check, CHECK_GP_CPL0);
 	ck_assert(t->delivered && !t->shutdown && !t->prior);
@@ -51,27 +52,27 @@ START_TEST(transitions)
 {
 	struct fix *f = fix_prot(3);
 	struct vcpu *c = f->cpu;
-	const struct hist_rec *r = newest(f, 0);
+	struct hist_rec r = newest(f);
 
-	ck_assert_uint_eq(r->what, TR_IRET); /* fix_prot(3) went there by IRET */
-	ck_assert_uint_eq(r->from.cpl, 0);
-	ck_assert_uint_eq(r->to.cpl, 3);
+	ck_assert_uint_eq(r.what, TR_IRET); /* fix_prot(3) went there by IRET */
+	ck_assert_uint_eq(r.from.cpl, 0);
+	ck_assert_uint_eq(r.to.cpl, 3);
 	c->gpr[GPR_RAX] = 4;
 	ck_assert_int_eq(h_int_n(c, 0x80, 2, 0), EXIT_NONE);
-	r = newest(f, 0);
-	ck_assert_uint_eq(r->what, TR_SOFTINT);
-	ck_assert_uint_eq(r->a, 0x80);
-	ck_assert_uint_eq(r->b, 4);
-	ck_assert_uint_eq(r->from.rip, 0x7000);
+	r = newest(f);
+	ck_assert_uint_eq(r.what, TR_SOFTINT);
+	ck_assert_uint_eq(r.a, 0x80);
+	ck_assert_uint_eq(r.b, 4);
+	ck_assert_uint_eq(r.from.rip, 0x7000);
 	ck_assert_int_eq(h_mov_cr_to(c, 3, 0x5000, 0), EXIT_NONE);
-	r = newest(f, 0);
-	ck_assert_uint_eq(r->what, TR_CR3);
-	ck_assert_uint_eq(r->cr3, 0x5000);
+	r = newest(f);
+	ck_assert_uint_eq(r.what, TR_CR3);
+	ck_assert_uint_eq(r.cr3, 0x5000);
 	ck_assert_int_eq(ring0_interrupt(c, 0x21, false), EXIT_NONE);
-	r = newest(f, 0);
-	ck_assert_uint_eq(r->what, TR_INTERRUPT);
-	ck_assert_uint_eq(r->a, 0x21);
-	ck_assert_uint_eq(r->trap, 0);
+	r = newest(f);
+	ck_assert_uint_eq(r.what, TR_INTERRUPT);
+	ck_assert_uint_eq(r.a, 0x21);
+	ck_assert_uint_eq(r.trap, 0);
 	fix_free(f);
 }
 END_TEST
@@ -81,36 +82,38 @@ START_TEST(places)
 {
 	struct fix *f = fix_prot(3);
 	struct vcpu *c = f->cpu;
-	const struct hist_rec *r;
+	struct hist_rec r;
+	uint64_t recs;
 
 	ck_assert_int_eq(h_call_far(c, S_GATE | 3, 0, 4 | 7 << 8), EXIT_NONE);
-	r = newest(f, 0);
-	ck_assert_uint_eq(r->what, TR_GATE);
-	ck_assert_uint_eq(r->from.cpl, 3);
-	ck_assert_uint_eq(r->to.cpl, 0);
-	ck_assert_uint_eq(r->to.mode, c->mode);
-	ck_assert_uint_ne(r->to.mode, r->from.mode);
+	r = newest(f);
+	ck_assert_uint_eq(r.what, TR_GATE);
+	ck_assert_uint_eq(r.from.cpl, 3);
+	ck_assert_uint_eq(r.to.cpl, 0);
+	ck_assert_uint_eq(r.to.mode, c->mode);
+	ck_assert_uint_ne(r.to.mode, r.from.mode);
 	fix_gdt(f, S_TSS2, mk_seg(TSS2, 0x67, 0x0089));
 	fix_wr(f, TSS2 + 0x20, 0xABC, 4);
 	fix_wr(f, TSS2 + 0x24, 2, 4);
 	fix_wr(f, TSS2 + 0x4C, S_KCODE, 4);
 	fix_wr(f, TSS2 + 0x50, S_KDATA, 4);
 	ck_assert_int_eq(h_jmp_far(c, S_TSS2, 0, 4 | 7 << 8), EXIT_NONE);
-	r = newest(f, 0);
-	ck_assert_uint_eq(r->what, TR_TASK);
-	ck_assert_uint_eq(r->b, S_TSS2);
-	ck_assert_uint_eq(r->from.rip, 0x12345);
-	ck_assert_uint_eq(r->to.rip, 0xABC);
+	r = newest(f);
+	ck_assert_uint_eq(r.what, TR_TASK);
+	ck_assert_uint_eq(r.b, S_TSS2);
+	ck_assert_uint_eq(r.from.rip, 0x12345);
+	ck_assert_uint_eq(r.to.rip, 0xABC);
 	/* a far jump is a transition if it changes the size of code */
 	fix_gdt(f, S_UCODE, mk_seg(0, 0xFFFF, 0x009A)); /* 16-bit, ring 0 */
 	c->cpl = 0;
+	recs = c->history->nrecs;
 	ck_assert_int_eq(h_jmp_far(c, S_KCODE, 0x100, 4 | 7 << 8), EXIT_NONE);
-	ck_assert_ptr_eq(r, newest(f, 0));
+	ck_assert_uint_eq(c->history->nrecs, recs);
 	ck_assert_int_eq(h_jmp_far(c, S_UCODE & ~3, 0x200, 4 | 7 << 8), EXIT_NONE);
-	r = newest(f, 0);
-	ck_assert_uint_eq(r->what, TR_FARJMP);
-	ck_assert_uint_eq(r->to.rip, 0x200);
-	ck_assert_uint_ne(r->to.mode & MODE_CODE_MASK, r->from.mode & MODE_CODE_MASK);
+	r = newest(f);
+	ck_assert_uint_eq(r.what, TR_FARJMP);
+	ck_assert_uint_eq(r.to.rip, 0x200);
+	ck_assert_uint_ne(r.to.mode & MODE_CODE_MASK, r.from.mode & MODE_CODE_MASK);
 	fix_free(f);
 }
 END_TEST
@@ -124,12 +127,12 @@ START_TEST(delivered)
 	fix_idt(f, 13, mk_gate(S_KCODE, 0, 0x0E, 0));
 	cpu_raise(c, CHECK_GP_SEL_LIMIT, 0x1238);
 	ck_assert_int_eq(ring0_deliver(c), EXIT_NONE);
-	ck_assert_uint_eq(newest(f, 0)->what, TR_EXCEPTION);
-	ck_assert_uint_eq(newest(f, 0)->a, 8);
+	ck_assert_uint_eq(newest(f).what, TR_EXCEPTION);
+	ck_assert_uint_eq(newest(f).a, 8);
 	fix_idt(f, 0x21, mk_gate(S_KCODE, 0, 0x0E, 0));
 	ck_assert_int_eq(ring0_interrupt(c, 0x21, false), EXIT_NONE);
-	ck_assert_uint_eq(newest(f, 0)->what, TR_EXCEPTION);
-	ck_assert_uint_eq(newest(f, 0)->a, 11);
+	ck_assert_uint_eq(newest(f).what, TR_EXCEPTION);
+	ck_assert_uint_eq(newest(f).a, 11);
 	fix_free(f);
 }
 END_TEST
@@ -168,10 +171,11 @@ START_TEST(overwritten)
 	struct fix *f = fix_prot(0);
 	struct vcpu *c = f->cpu;
 	struct history *h = c->history;
+	struct hist_rec r;
 
 	ck_assert_ptr_null(history_trap(h, 0));
 	ck_assert_ptr_null(history_trap(h, 1));
-	ck_assert_ptr_null(history_rec(h, h->nrecs + 1));
+	ck_assert(!history_rec(h, h->nrecs + 1, &r));
 	for (unsigned i = 0; i < HISTORY_RECS + 10; i++) {
 		c->gpr[GPR_RSP] = KSTACK;
 		c->rip = 0x6000 + i;
@@ -182,8 +186,8 @@ START_TEST(overwritten)
 	ck_assert_ptr_null(history_trap(h, h->ntraps - HISTORY_TRAPS));
 	ck_assert_uint_eq(history_trap(h, h->ntraps - HISTORY_TRAPS + 1)->at.rip,
 		0x6000 + HISTORY_RECS + 10 - HISTORY_TRAPS);
-	ck_assert_ptr_null(history_rec(h, h->nrecs - HISTORY_RECS));
-	ck_assert_ptr_nonnull(history_rec(h, h->nrecs - HISTORY_RECS + 1));
+	ck_assert(!history_rec(h, h->nrecs - HISTORY_RECS, &r));
+	ck_assert(history_rec(h, h->nrecs - HISTORY_RECS + 1, &r));
 	fix_free(f);
 }
 END_TEST

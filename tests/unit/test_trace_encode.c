@@ -135,9 +135,13 @@ static void move(struct fix *f, unsigned what, uint64_t insns)
 {
 	bool call = what == TR_SYSCALL;
 
-	add(f, &(struct rec_move){.kind = REC_MOVE, .what = (uint8_t)what, .from_cpl = call ? 3 : 0, .to_cpl = call ? 0 : 3, .insns = insns,
-		.cr3 = 0x1000, .b = 39, .from = call ? USER : 0x9000, .to = call ? 0x8000 : USER + 2, .from_mode = MODE64,
-		.to_mode = MODE64, .more = 1}, sizeof(struct rec_move));
+	uint32_t ring3 = MODE64 | 3 << MODE_CPL_SHIFT;
+	struct spot user = {call ? USER : USER + 2, SPOT_KEY(ring3, 0, 0)}, kernel = {call ? 0x8000 : 0x9000, SPOT_KEY(MODE64, 0, 0)};
+	struct rec_move m = {.kind = REC_MOVE, .more = 1,
+		.slot = {.from = call ? user : kernel, .to = call ? kernel : user, .insns = insns, .cr3 = 0x1000, .b = 39}};
+
+	m.slot.to.key |= (uint64_t)what << 48;
+	add(f, &m, sizeof(m));
 }
 
 static void pair(struct fix *f, uint64_t insns, unsigned took, enum call_back back)
