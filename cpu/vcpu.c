@@ -165,7 +165,7 @@ void vcpu_update_req(struct vcpu *cpu)
 
 void vcpu_set_intr(struct vcpu *cpu, int level)
 {
-	if (cpu->intr_line != !!level && cpu->history && UNLIKELY(cpu->history->line != NULL))
+	if (cpu->intr_line != !!level && UNLIKELY(cpu->history->line != NULL) && !cpu->history->off)
 		cpu->history->line(cpu->history->seen_opaque, cpu, level);
 	cpu->intr_line = level;
 	vcpu_update_req(cpu);

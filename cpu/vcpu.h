@@ -214,7 +214,7 @@ struct vcpu {
 	uint8_t nchain;
 	bool x87_on_host;	  /* x87 instructions run on the host, which tells of none but a faulty one where it was */
 	struct spot from;	  /* where the transition in progress began */
-	struct history *history; /* trap log (ring0/history.h); NULL: none is kept */
+	struct history *history; /* trap log (ring0/history.h) */
 	struct feature_set features;
 	const struct cpu_model *model; /* cpuid.c */
 	uint64_t rng;		  /* RDRAND/RDSEED generator; the owner may seed it */

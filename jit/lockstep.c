@@ -8,7 +8,7 @@
  * byte that either side's C code was seen to write. The guest goes on from the backend's state.
  */
 #include "jit/priv.h"
-#include "cpu/ring0/ring0.h"
+#include "cpu/ring0/history.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -583,7 +583,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	uint64_t rip = cpu->rip;
 	struct block *twin = blk->twin;
 	uint32_t pending;
-	struct history *history = cpu->history;
+	bool off = cpu->history->off;
 	bool light;
 
 	k->blocks++;
@@ -596,7 +596,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	copy_state(k->before, cpu, light);
 	if (!light)
 		k->pg_before = cpu->mmu.pg;
-	cpu->history = NULL; /* the trap log is written once, by the engine that runs last */
+	cpu->history->off = true; /* the trap log is written once, by the engine that runs last */
 	twin->exit[0].to = twin->exit[1].to = NULL;
 	ri = interp_backend.run(j->interp, cpu, twin, &last);
 	copy_state(k->after, cpu, light);
@@ -604,7 +604,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	forget_filled(k);
 	pending |= __atomic_exchange_n(&cpu->req, 0, __ATOMIC_ACQ_REL);
 	copy_state(cpu, k->before, light);
-	cpu->history = history;
+	cpu->history->off = off;
 	if (!light) {
 		/* wires are not the CPU's state: devices have moved them, and will not do so again */
 		cpu->intr_line = k->after->intr_line;

@@ -49,7 +49,7 @@ enum exit h_syscall(struct vcpu *cpu, uint64_t len, uint64_t b, uint64_t c)
 	/* If IA32_EFER.SCE = 0, or not in 64-bit mode. */
 	if (!(cpu->efer & EFER_SCE) || !is_code64(cpu))
 		return cpu_raise(cpu, CHECK_UD_SYSCALL, 0);
-	s = history_leave(cpu);
+	s = history_leave(cpu, spot_flat(cpu, 0));
 	cpu->gpr[GPR_RCX] = cpu->rip + len;
 	cpu->gpr[11] = cpu->eflags & ~(uint32_t)FL_RF;
 	cpu->rip = cpu->msr.lstar;
@@ -72,7 +72,7 @@ enum exit h_sysret(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)
 	/* If the return is to 64-bit mode and RCX contains a non-canonical address. */
 	if (osize == 8 && !canonical(rip))
 		return cpu_raise_aux(cpu, CHECK_GP_RIP_NONCANON, 0, rip, 0);
-	s = history_leave(cpu);
+	s = history_leave(cpu, spot_flat(cpu, 0));
 	cpu->eflags = (cpu->gpr[11] & 0x3C7FD7) | FL_1;
 	cpu->rip = rip;
 	flat_cs(cpu, (base + (osize == 8 ? 16 : 0)) | 3, 3, osize == 8);
@@ -91,7 +91,7 @@ enum exit h_sysenter(struct vcpu *cpu, uint64_t len, uint64_t b, uint64_t c)
 		return cpu_raise(cpu, CHECK_GP_SYSENTER_REAL, 0);
 	if (!sel)
 		return cpu_raise(cpu, CHECK_GP_SYSENTER_CS, 0);
-	s = history_leave(cpu);
+	s = history_leave(cpu, spot_now(cpu, 0));
 	cpu->eflags &= ~(uint32_t)(FL_VM | FL_IF | FL_RF);
 	cpu->gpr[GPR_RSP] = l ? cpu->msr.sysenter_esp : (uint32_t)cpu->msr.sysenter_esp;
 	cpu->rip = l ? cpu->msr.sysenter_eip : (uint32_t)cpu->msr.sysenter_eip;
@@ -116,7 +116,7 @@ enum exit h_sysexit(struct vcpu *cpu, uint64_t osize, uint64_t b, uint64_t c)
 	if (l && (!canonical(cpu->gpr[GPR_RCX]) || !canonical(cpu->gpr[GPR_RDX])))
 		return cpu_raise_aux(
 			cpu, CHECK_GP_RIP_NONCANON, 0, cpu->gpr[GPR_RDX], cpu->gpr[GPR_RCX]);
-	s = history_leave(cpu);
+	s = history_leave(cpu, spot_now(cpu, 0));
 	cpu->gpr[GPR_RSP] = l ? cpu->gpr[GPR_RCX] : (uint32_t)cpu->gpr[GPR_RCX];
 	cpu->rip = l ? cpu->gpr[GPR_RDX] : (uint32_t)cpu->gpr[GPR_RDX];
 	flat_cs(cpu, (sel + (l ? 32 : 16)) | 3, 3, l);

@@ -110,7 +110,7 @@ void history_add(struct vcpu *cpu, enum transition what, uint16_t a, uint64_t b)
 	struct history *h = cpu->history;
 	struct hist_slot *s;
 
-	if (!h || h->off)
+	if (h->off)
 		return;
 	s = &h->slot[++h->nrecs & (HISTORY_RECS - 1)];
 	s->from = (struct spot){cpu->from.at, cpu->from.key | (uint64_t)a << 48};
@@ -193,7 +193,7 @@ struct trap *history_begin(struct vcpu *cpu, const struct event *e, uint64_t pri
 	struct history *h = cpu->history;
 	struct trap *t;
 
-	if (!h || h->off)
+	if (h->off)
 		return NULL;
 	t = &h->trap[++h->ntraps & (HISTORY_TRAPS - 1)];
 	t->no = h->ntraps;

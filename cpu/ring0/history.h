@@ -58,7 +58,7 @@ struct trap {
 };
 
 struct history {
-	bool off; /* write nothing: for measuring what it costs */
+	bool off; /* write nothing: nobody wants it, or lockstep runs a block for the first of two times */
 	uint64_t nrecs, ntraps; /* numbers of the newest */
 	/* -d trap: each exception once its delivery has succeeded or failed; may be NULL */
 	void (*told)(void *opaque, struct vcpu *cpu, const struct trap *t);
@@ -90,6 +90,12 @@ static inline struct spot spot_now(const struct vcpu *cpu, unsigned more)
 
 	return (struct spot){cpu->rip | base, SPOT_KEY(cpu->mode, cpu->seg[SEG_CS].sel, more)};
 }
+/* The same where CS is known to be flat, or code to be of 64 bits */
+static inline struct spot spot_flat(const struct vcpu *cpu, unsigned more)
+{
+	return (struct spot){cpu->rip, SPOT_KEY(cpu->mode, cpu->seg[SEG_CS].sel, more)};
+}
+
 static inline enum transition slot_what(const struct hist_slot *s)
 {
 	return s->to.key >> 48;
@@ -106,17 +112,17 @@ void history_add(struct vcpu *cpu, enum transition what, uint16_t a, uint64_t b)
 
 /*
  * history_leave(), history_arrive() - the same in two steps, for system calls and their returns, with nothing else between the two: the
- * first, before CS, IP or the mode change, notes where from; the second is of the new state. NULL: no log.
+ * first, before CS, IP or the mode change, notes @from; the second is of the new state, whose CS is flat. NULL: no log.
  */
-static inline struct hist_slot *history_leave(struct vcpu *cpu)
+static inline struct hist_slot *history_leave(struct vcpu *cpu, struct spot from)
 {
 	struct history *h = cpu->history;
 	struct hist_slot *s;
 
-	if (!h || h->off)
+	if (h->off)
 		return NULL;
 	s = &h->slot[(h->nrecs + 1) & (HISTORY_RECS - 1)];
-	s->from = spot_now(cpu, 0);
+	s->from = from;
 	return s;
 }
 
@@ -127,7 +133,7 @@ static inline void history_arrive(struct vcpu *cpu, struct hist_slot *s, enum tr
 	if (!s)
 		return;
 	h->nrecs++;
-	s->to = spot_now(cpu, what);
+	s->to = spot_flat(cpu, what);
 	s->time = cpu->clock ? clock_last(cpu->clock) : 0;
 	s->insns = cpu->insns;
 	s->cr3 = cpu->cr3;
