@@ -225,7 +225,7 @@ struct vcpu {
 	struct log *log;
 	struct clock *clock;
 	void *jit;		  /* struct jit (jit/jit.h): set by the translator */
-	struct mmu mmu;		  /* large; last */
+	struct mmu mmu __attribute__((aligned(64))); /* large; last. An entry of the TLB lies in one line of the cache */
 };
 
 /* The env register points here: gpr[5..15] below, the hot words above, all in disp8; modulo 64 it is what windows shift addresses by */
