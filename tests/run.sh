@@ -17,7 +17,7 @@ nl='
 '
 quick=0 long=0 asan=0 list=0 only= arch=
 # of the unit tests, those that --arch --quick builds and runs: what shows a backend that is broken
-foreign_units="test_a64_enc test_backend_run test_golden test_jit_cache test_lockstep test_smc test_access test_fuzz_code test_long test_avx_native test_same_bits test_x87_engines"
+foreign_units="test_a64_enc test_backend_run test_golden test_jit_cache test_lockstep test_smc test_access test_fuzz_code test_long test_avx_native test_same_bits test_x87_engines test_locked_engines"
 # and those that run once more where the host has FEAT_AFP
 afp_units="test_golden test_avx_engines test_avx_native test_fp_faults test_same_bits"
 while [ $# -gt 0 ]; do

@@ -216,6 +216,8 @@ struct emitter {
 	bool starved;		     /* ran out of registers in this op */
 	uint16_t obs;		     /* flags that could be shown, before the current op */
 	unsigned i;		     /* op index */
+	unsigned skip_from;	     /* the last IR_LDX; */
+	uint8_t skip;		     /* ... of the ops from there on those that are done already (atomic.c) */
 	bool counting;		     /* the hot path is being emitted */
 	struct class_counts count;
 	uint8_t class, *class_from;  /* of the current guest instruction; where its code begins, NULL: there was none */
@@ -287,7 +289,7 @@ bool group_defer(struct emitter *c, const struct ir_op *o); /* in a group: was i
 /* mem.c */
 /*
  * probe() - X_S2 = host address - linear address for the access of @o; returns the register with the linear address
- * @val: what a SITE_ST stores; @align: 0, or the 16 or 32 that the address must be a multiple of
+ * @val: what a SITE_ST stores; @align: 0, or the power of 2 that the address must be a multiple of
  */
 unsigned probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align);
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
@@ -297,6 +299,7 @@ unsigned address(struct emitter *c, const struct ir_mem *m); /* register with th
  * Return: the branch taken where it is not known
  */
 uint8_t *emit_probe(struct emitter *c, unsigned a, unsigned len, unsigned idx, bool write, unsigned align);
+bool lower_locked(struct emitter *c, const struct ir_op *o); /* atomic.c: an IR_LDX, and what it sets emitter.skip for; false: plainly */
 /* lower_*.c */
 extern lower_fn *const a64_lower[IR_OP_COUNT];
 lower_fn lower_ld, lower_st, lower_stx, lower_segchk, lower_canon, lower_guard;

@@ -80,6 +80,7 @@ static void begin(struct emitter *c, struct a64 *x, struct block *blk, const str
 	c->group.skip = c->run.skip = 0;
 	c->run.on = false;
 	c->held = 0;
+	c->skip = 0;
 	memset(&c->count, 0, sizeof(c->count));
 	c->class_from = NULL;
 	c->insn = 0;
@@ -154,6 +155,8 @@ static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 	struct mark m;
 
 	count_op(c, o);
+	if (c->i - c->skip_from < 8 && c->skip >> (c->i - c->skip_from) & 1)
+		return 1;
 	if (c->run.on) {
 		c->run.failed |= !lower_native(c, o);
 		return 1;
@@ -172,6 +175,7 @@ static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 		return 1;
 	}
 	take_back(c, &m);
+	c->skip = 0;
 	c->group.failed = true;
 	lower_eval(c, o);
 	return 1;

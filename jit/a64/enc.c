@@ -282,6 +282,26 @@ void a_stp(struct codebuf *cb, unsigned t, unsigned t2, unsigned n, int32_t off)
 	pair(cb, 0xA9000000, t, t2, n, off);
 }
 
+void a_ldar(struct codebuf *cb, unsigned w, unsigned t, unsigned n)
+{
+	codebuf_u32(cb, (uint32_t)__builtin_ctz(w) << 30 | 0x08DFFC00 | n << 5 | t);
+}
+
+void a_ldapr(struct codebuf *cb, unsigned w, unsigned t, unsigned n)
+{
+	codebuf_u32(cb, (uint32_t)__builtin_ctz(w) << 30 | 0x38BFC000 | n << 5 | t);
+}
+
+void a_atomic(struct codebuf *cb, enum a_atomic op, unsigned w, unsigned s, unsigned t, unsigned n)
+{
+	codebuf_u32(cb, (uint32_t)__builtin_ctz(w) << 30 | 0x38200000 | s << 16 | (uint32_t)op << 12 | n << 5 | t);
+}
+
+void a_cas(struct codebuf *cb, unsigned w, unsigned s, unsigned t, unsigned n)
+{
+	codebuf_u32(cb, (uint32_t)__builtin_ctz(w) << 30 | 0x08A07C00 | s << 16 | n << 5 | t);
+}
+
 void a_mrs_nzcv(struct codebuf *cb, unsigned t)
 {
 	codebuf_u32(cb, 0xD53B4200 | t);

@@ -59,6 +59,12 @@ void a_str_reg(struct codebuf *cb, unsigned w, unsigned t, unsigned n, unsigned 
 void a_ldp(struct codebuf *cb, unsigned t, unsigned t2, unsigned n, int32_t off); /* 8 bytes each, off -512..504 */
 void a_stp(struct codebuf *cb, unsigned t, unsigned t2, unsigned n, int32_t off);
 bool a_off_fits(unsigned w, int64_t off);
+void a_ldar(struct codebuf *cb, unsigned w, unsigned t, unsigned n);  /* t = [n], acquire; ordered behind earlier STLR */
+void a_ldapr(struct codebuf *cb, unsigned w, unsigned t, unsigned n); /* FEAT_LRCPC: not behind those */
+/* FEAT_LSE, without order; the address a multiple of w. t = [n], and into [n] the sum with s, t & ~s, t ^ s, t | s, s */
+enum a_atomic { A_LDADD = 0, A_LDCLR = 1, A_LDEOR = 2, A_LDSET = 3, A_SWP = 8 };
+void a_atomic(struct codebuf *cb, enum a_atomic op, unsigned w, unsigned s, unsigned t, unsigned n);
+void a_cas(struct codebuf *cb, unsigned w, unsigned s, unsigned t, unsigned n); /* [n] = t if it was s; s = what it was */
 
 /* flags */
 void a_mrs_nzcv(struct codebuf *cb, unsigned t);

@@ -169,6 +169,12 @@ bool lower_ld(struct emitter *c, const struct ir_op *o)
 	bool x = o->op == IR_LDX;
 	unsigned a = A_NONE, d, h = A_NONE;
 
+	if (x) {
+		c->skip = 0;
+		c->skip_from = c->i;
+		if (!c->group.on && lower_locked(c, o))
+			return true;
+	}
 	if (!c->group.on)
 		a = probe(c, o, x ? SITE_LDX : SITE_LD, IR_NONE, 0);
 	if (x) {

@@ -67,11 +67,25 @@ static const uint8_t *make_enter(struct codebuf *cb)
 	return at;
 }
 
+/*
+ * cpu->req is all that translated code shares with another thread. Its polls read it without order, as they only lead here: what C
+ * reads from here on is not older than what the thread that set a request wrote before it (vcpu_kick()). Uses X_S, X1
+ */
+static void acquire_request(struct a64 *x, struct codebuf *cb)
+{
+	a_addi(cb, A_ADD, 8, 1, X_CPU, ENV(req));
+	if (x->feat & HOSTF_LRCPC) /* need not wait for earlier releases of ours */
+		a_ldapr(cb, 4, X_S, 1);
+	else
+		a_ldar(cb, 4, X_S, 1);
+}
+
 /* X_S: enum run_exit, X_S2: the exit to link or 0 */
 static void make_exit(struct a64 *x, struct codebuf *cb, bool code64)
 {
 	x->stub.exit[code64] = codebuf_rx(cb);
 	a_mov(cb, 4, 0, X_S);
+	acquire_request(x, cb);
 	guest_state(cb, false, code64);
 	a_ldr(cb, 8, 1, A_SP, FRAME(plast));
 	a_str(cb, 8, X_S2, 1, 0);

@@ -12,7 +12,7 @@ static void binary(struct lift *l, enum ir_opcode op)
 	if (d->kind == OPND_MEM) {
 		lift_memory(l, &m, d->size, true);
 		r = ir_temp(l->b);
-		ir_memop(l->b, IR_LDX, d->size, r, &m, IR_NONE);
+		ir_memop(l->b, IR_LDX, d->size, r, &m, IR_NONE)->aux = l->in->lock;
 		ir_emit(l->b, op, d->size, r, r, s.v)->imm = s.imm;
 		ir_memop(l->b, IR_STX, d->size, IR_NONE, &m, r);
 		return;
@@ -38,7 +38,7 @@ static void unary(struct lift *l, enum ir_opcode op)
 	if (d->kind == OPND_MEM) {
 		lift_memory(l, &m, d->size, true);
 		r = ir_temp(l->b);
-		ir_memop(l->b, IR_LDX, d->size, r, &m, IR_NONE);
+		ir_memop(l->b, IR_LDX, d->size, r, &m, IR_NONE)->aux = l->in->lock;
 		ir_emit(l->b, op, d->size, r, r, IR_NONE);
 		ir_memop(l->b, IR_STX, d->size, IR_NONE, &m, r);
 		return;
@@ -121,7 +121,7 @@ void lift_xadd(struct lift *l)
 
 	if (d->kind == OPND_MEM) {
 		lift_memory(l, &m, w, true);
-		ir_memop(l->b, IR_LDX, w, old, &m, IR_NONE);
+		ir_memop(l->b, IR_LDX, w, old, &m, IR_NONE)->aux = l->in->lock;
 		ir_emit(l->b, IR_ADD, w, sum, old, reg);
 		ir_memop(l->b, IR_STX, w, IR_NONE, &m, sum);
 		ir_mov(l->b, w, reg, old);
@@ -153,7 +153,7 @@ void lift_cmpxchg(struct lift *l)
 
 	if (d->kind == OPND_MEM) {
 		lift_memory(l, &m, w, true);
-		ir_memop(l->b, IR_LDX, w, old, &m, IR_NONE);
+		ir_memop(l->b, IR_LDX, w, old, &m, IR_NONE)->aux = l->in->lock;
 	} else {
 		ir_mov(l->b, w, old, lift_reg(d));
 	}

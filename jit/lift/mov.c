@@ -81,7 +81,7 @@ void lift_xchg(struct lift *l)
 
 	if (d->kind == OPND_MEM) {
 		lift_memory(l, &m, w, true);
-		ir_memop(l->b, IR_LDX, w, t, &m, IR_NONE);
+		ir_memop(l->b, IR_LDX, w, t, &m, IR_NONE)->aux = 1;
 		ir_memop(l->b, IR_STX, w, IR_NONE, &m, reg);
 		ir_mov(l->b, w, reg, t);
 		return;

@@ -361,6 +361,43 @@ START_TEST(simd_one)
 }
 END_TEST
 
+static void expect_words(const uint32_t *want, size_t size)
+{
+	ck_assert_uint_eq((size_t)(cb.p - cb.start), size);
+	ck_assert_mem_eq(cb.start, want, size);
+	cb.p = cb.start;
+}
+
+/* capstone does not know these; the words as an assembler makes them. DDI 0487 C6.2 */
+START_TEST(atomics)
+{
+	/*
+	 * ldadd x1, x2, [x3]; ldclr w1, w2, [sp]; ldeorh w30, w2, [x3]; ldsetb w1, w2, [x3]; swp x1, x1, [x3]; stadd w1, [x3];
+	 * stset xzr, [x3]; cas x1, x2, [x3]; cas w1, w2, [x3]; cash w1, w2, [x3]; casb w1, w2, [x3]; ldapr w1, [x2]; ldaprb w1, [x2]
+	 */
+	static const uint32_t want[] = {0xF8210062, 0xB82113E2, 0x783E2062, 0x38213062, 0xF8218061, 0xB821007F,
+		0xF83F307F, 0xC8A17C62, 0x88A17C62, 0x48A17C62, 0x08A17C62, 0xB8BFC041, 0x38BFC041};
+
+	a_atomic(&cb, A_LDADD, 8, 1, 2, 3);
+	a_atomic(&cb, A_LDCLR, 4, 1, 2, 31);
+	a_atomic(&cb, A_LDEOR, 2, 30, 2, 3);
+	a_atomic(&cb, A_LDSET, 1, 1, 2, 3);
+	a_atomic(&cb, A_SWP, 8, 1, 1, 3);
+	a_atomic(&cb, A_LDADD, 4, 1, 31, 3);
+	a_atomic(&cb, A_LDSET, 8, 31, 31, 3);
+	a_cas(&cb, 8, 1, 2, 3);
+	a_cas(&cb, 4, 1, 2, 3);
+	a_cas(&cb, 2, 1, 2, 3);
+	a_cas(&cb, 1, 1, 2, 3);
+	a_ldapr(&cb, 4, 1, 2);
+	a_ldapr(&cb, 1, 1, 2);
+	expect_words(want, sizeof(want));
+	a_ldar(&cb, 8, 1, 2);
+	a_ldar(&cb, 1, 1, 31);
+	expect("ldar x1, [x2]; ldarb w1, [sp]");
+}
+END_TEST
+
 START_TEST(simd_memory)
 {
 	a_vldr(&cb, 16, 1, 2, 48);
@@ -469,9 +506,7 @@ START_TEST(round_to_size)
 	a_v2(&cb, A_SFRINT32X | A_VS(1), 1, 2);
 	a_v2(&cb, A_SFRINT64Z, 1, 2);
 	a_v2(&cb, A_SFRINT64X | A_VS(1), 1, 2);
-	ck_assert_uint_eq((unsigned)(cb.p - cb.start), sizeof(want));
-	ck_assert_mem_eq(cb.start, want, sizeof(want));
-	cb.p = cb.start;
+	expect_words(want, sizeof(want));
 }
 END_TEST
 
@@ -513,6 +548,7 @@ int main(void)
 	tcase_add_test(t, selects);
 	tcase_add_test(t, memory);
 	tcase_add_test(t, branches);
+	tcase_add_test(t, atomics);
 	tcase_add_test(t, simd);
 	tcase_add_test(t, simd_one);
 	tcase_add_test(t, simd_memory);
