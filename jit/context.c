@@ -79,6 +79,7 @@ static unsigned new_context(struct jit *j)
 	if (j->ctx_last_id > LAST_ID) {
 		forget_ids(j);
 		memset(j->fast, 0, sizeof(j->fast));
+		link_forget_all(j);
 		if (j->be->forget_all)
 			j->be->forget_all(j->be_priv);
 		j->ctx_last_id = 2;
@@ -127,6 +128,7 @@ static void forget_page(struct jit *j, gla_t page)
 		for (unsigned i = line * 64; lines >> line & 1 && i < line * 64 + 64; i++)
 			if (!((j->fast[i].tag ^ page) & TAG_PAGE))
 				j->fast[i].b = NULL;
+	link_forget_page(j, page);
 	if (j->be->forget)
 		j->be->forget(j->be_priv, page, lines);
 }

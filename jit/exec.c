@@ -181,6 +181,15 @@ static enum run_exit run_block(struct jit *j, struct block *b, struct block_exit
 	return r;
 }
 
+/* Exit @x has led to @b, which is about to run in the context in force. */
+static void link_last(struct jit *j, struct block_exit *x, struct block *b)
+{
+	if (x->far)
+		link_far(j, x, b, j->cpu->rip);
+	else if (x->linkable && b->ra == ((x->owner->ra & PAGE_MASK) | (raddr_t)x->off))
+		link_exit(j, x, b);
+}
+
 /* Why the loop must end, once ring0_boundary() has said stop. */
 static enum jit_stop stop_reason(const struct vcpu *cpu)
 {
@@ -256,9 +265,9 @@ static enum jit_stop loop(struct jit *j)
 		}
 		if (j->graveyard)
 			last = NULL; /* the lookup dropped blocks: the exit may be among them */
-		if (last)
-			link_exit(j, last, b);
 		set_context(j);
+		if (last)
+			link_last(j, last, b);
 		if (j->be->note && !(b->mode & MODE_ONE) && b->ra2 == RADDR_NONE && !b->counted && !b->magic &&
 			!debug_breaks(j, b->ra & (PAGE_SIZE - 1)))
 			j->be->note(j->be_priv, cpu, cpu->rip, b);

@@ -13,6 +13,7 @@
 #define JIT_CONTEXTS 24
 #define JIT_FAST PAGE_SIZE /* slots of jit.fast: by page offset */
 #define JIT_LINES 8192
+#define JIT_FAR 1024
 #define TAG_PAGE 0xFFFFFFFFF000ull /* of a tag: the page of its IP value */
 
 /* What besides IP decides which block runs: each distinct one has a 16-bit number in the jump-cache tags. */
@@ -66,6 +67,7 @@ struct jit {
 	unsigned ctx_now;
 	uint8_t ctx_last[JIT_CONTEXTS]; /* where one was found the last time: by mode and root, hashed */
 	uint64_t ctx_clock;
+	struct block_exit *far[JIT_FAR]; /* far exits that are linked, by the page of their tags, hashed */
 	/* 64-byte lines of linear pages, hashed by page, with code in the jump cache or in fast[] */
 	uint64_t lines[JIT_LINES];
 	/* blocks by IP for the run loop, tagged as the jump cache is; NULL: free */
@@ -122,6 +124,10 @@ void cache_bury(struct jit *j);			    /* free the graveyard; nothing may be runn
 void cache_flush(struct jit *j);		    /* all of them to the graveyard: the run loop may still hold one */
 /* cache/link.c */
 void link_exit(struct jit *j, struct block_exit *from, struct block *to);
+/* @to was found for IP value @ip in the context in force, and is in the jump cache if that is in use */
+void link_far(struct jit *j, struct block_exit *from, struct block *to, uint64_t ip);
+void link_forget_page(struct jit *j, gla_t page); /* what IP values in @page lead to may have changed, in any context */
+void link_forget_all(struct jit *j); /* tags may be used again */
 void unlink_block(struct jit *j, struct block *b); /* both directions */
 /* cache/smc.c */
 void smc_written(void *opaque, raddr_t ra, unsigned len);

@@ -251,8 +251,8 @@ static void set_exits(struct block *b, const struct ir_block *ir)
 
 		x->owner = b;
 		x->off = i ? t->f_off : t->t_off;
-		x->linkable = whole && (two || ((t->kind == TERM_JMP || (t->kind == TERM_STOP && t->soft)) && i == 0)) && x->off >= 0 &&
-			x->off < PAGE_SIZE;
+		x->linkable = whole && (two || (i ? t->hint == HINT_CALL : t->kind == TERM_JMP || (t->kind == TERM_STOP && t->soft))) &&
+			x->off >= 0 && x->off < PAGE_SIZE;
 	}
 }
 

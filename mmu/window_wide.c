@@ -21,7 +21,9 @@
 /* By the guard's pages of 4 KiB: 2 TiB each. Other addresses below 2 to the 49 have pages that cannot be read; beyond, any distance leads out. */
 #define NEAR_SHIFT (WINDOW_GUARD_SHIFT - 3 + PAGE_SHIFT)
 #define GUARD_BYTES (BIT(49 - NEAR_SHIFT) << PAGE_SHIFT)
-#define NEAR_STEP (3 * BIT(NEAR_SHIFT)) /* between the windows: none meets another, or the upper places themselves */
+#define NEAR_STEP (BIT(NEAR_SHIFT) / 2) /* of the distances that are tried, all downwards: from beyond the upper places, which are the host's own, */
+#define NEAR_FIRST (3 * BIT(NEAR_SHIFT))
+#define NEAR_LAST (36 * BIT(NEAR_SHIFT)) /* to where the lower ones come to lie above the host's first TiB */
 
 /*
  * 124.25 TiB: the upper half, less its first 4 TiB, where Linux has nothing, lies below that, between the places of the programs' windows where it is
@@ -162,18 +164,28 @@ bool wide_near_super(struct windows *s, gla_t gla)
 	return true;
 }
 
-/* Room for what is near in @w. */
-static void reserve_near(struct windows *s, struct window *w)
+/* Room for what is near at @distance. */
+static bool reserve_at(uint64_t distance)
 {
 	unsigned i;
 
-	w->distance = 0 - (uint64_t)(w - s->w + 1) * NEAR_STEP;
 	for (i = 0; i < ARRAY_SIZE(places); i++)
-		if (!host_reserve_at(places[i].from + w->distance - PART_GUARD, places[i].to - places[i].from + 2 * PART_GUARD))
+		if (!host_reserve_at(places[i].from + distance - PART_GUARD, places[i].to - places[i].from + 2 * PART_GUARD))
 			break;
-	w->near = i == ARRAY_SIZE(places);
-	while (!w->near && i--)
-		host_unmap((void *)(uintptr_t)(places[i].from + w->distance - PART_GUARD), places[i].to - places[i].from + 2 * PART_GUARD);
+	if (i == ARRAY_SIZE(places))
+		return true;
+	while (i--)
+		host_unmap((void *)(uintptr_t)(places[i].from + distance - PART_GUARD), places[i].to - places[i].from + 2 * PART_GUARD);
+	return false;
+}
+
+/* Room for what is near in @w: other windows, and the pieces of the kernel's, which differ with every boot, may be in the way. */
+static void reserve_near(struct window *w)
+{
+	for (uint64_t d = NEAR_FIRST; !w->near && d <= NEAR_LAST; d += NEAR_STEP) {
+		w->near = reserve_at(0 - d);
+		w->distance = 0 - d;
+	}
 }
 
 /* Has the program memory of its own in the first 512 GiB? Those linked to fixed addresses have. */
@@ -192,7 +204,7 @@ void wide_begin(struct mmu *m, struct window *w)
 	if (w->super)
 		w->distance = SUPER_DISTANCE;
 	else if (m->win->guard && !w->near)
-		reserve_near(m->win, w);
+		reserve_near(w);
 	w->far = !w->super && (!w->near || has_low(m));
 }
 

@@ -3,8 +3,8 @@
  *
  * Lookup is by (raddr of the first byte, mode key). A block lies in one page, or in two if its last
  * instruction straddles (then it begins with GUARD and ra2 is the second page). Links go directly from
- * block to block only within a page; everything else goes through the jump cache, keyed by
- * IP value ^ cpu->jc_key. Invalidation is exact: by 64-byte granules of the RAM page.
+ * block to block only within a page; to another page they compare IP value and context first; everything else goes
+ * through the jump cache, keyed by IP value + cpu->jc_key. Invalidation is exact: by 64-byte granules of the RAM page.
  */
 #ifndef JIT_CACHE_BLOCK_H
 #define JIT_CACHE_BLOCK_H
@@ -13,14 +13,18 @@
 
 struct block;
 
-/* A direct exit of a block: 0 = taken / only, 1 = fall-through. */
+/* A direct exit of a block: 0 = taken / only, 1 = fall-through, or behind a CALL. */
 struct block_exit {
 	int64_t off;		/* target page offset, as ir_term */
 	bool linkable;		/* inside the page: 0 <= off < 4096 */
+	bool far;		/* backend's: outside, and its code compares IP + jc_key with tag before it goes to @to */
+	uint16_t tries;		/* a far one that is linked: times left that the comparison may fail before it is linked anew */
 	struct block *to;	/* linked target, or NULL */
 	struct block *owner;	/* this block */
 	struct block_exit *next_in; /* list of exits linked to the same target */
-	uint8_t *patch;		/* backend's: where the jump is (writable view), NULL if none */
+	uint64_t tag;		/* a far one that is linked: what is compared */
+	struct block_exit *far_next, **far_prev; /* those whose tags are of one page, hashed */
+	uint8_t *patch;		/* backend's: where the jump is (writable view), NULL if none; of a far one, where the tag is */
 	uint64_t ip_mask;	/* backend's: what the jump's operand size leaves of IP */
 };
 

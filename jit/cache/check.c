@@ -16,7 +16,7 @@ static void check_exit(const struct block_exit *x)
 {
 	if (!x->to)
 		return;
-	BUG_ON(x->to->dead || !x->linkable);
+	BUG_ON(x->to->dead || x->linkable == x->far);
 	for (const struct block_exit *in = x->to->incoming; in != x; in = in->next_in)
 		BUG_ON(!in);
 }

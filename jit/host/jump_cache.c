@@ -8,26 +8,35 @@
 #include <sys/mman.h>
 
 #define JC_BYTES (JC_SIZE * sizeof(struct jc_entry))
+#define RET_BYTES (JC_RETURNS * 2 * sizeof(uint64_t))
 
 bool jc_init(struct jump_cache *jc, bool off)
 {
 	struct err e;
 
 	jc->off = off;
-	jc->map = host_map_huge(2 * JC_BYTES, true, &e);
+	jc->map = host_map_huge(2 * JC_BYTES + RET_BYTES, true, &e);
+	if (!jc->map)
+		return false;
 	jc->entry = (struct jc_entry *)(((uintptr_t)jc->map + JC_BYTES - 1) & ~(uintptr_t)(JC_BYTES - 1));
-	return jc->map;
+	if ((uintptr_t)(jc->entry + JC_SIZE) + RET_BYTES <= INT32_MAX) {
+		jc->ret_tag = (uint64_t *)(jc->entry + JC_SIZE);
+		jc->ret_code = (const uint8_t **)(jc->ret_tag + JC_RETURNS);
+	}
+	return true;
 }
 
 void jc_fini(struct jump_cache *jc)
 {
-	host_unmap(jc->map, 2 * JC_BYTES);
+	host_unmap(jc->map, 2 * JC_BYTES + RET_BYTES);
 }
 
 void jc_clear(struct jump_cache *jc)
 {
 	/* Zeros. Tag 0 matches IP = -key, which is never canonical: keys have an id from 1 on in the top 16 bits. */
 	BUG_ON(madvise(jc->entry, JC_BYTES, MADV_DONTNEED));
+	for (unsigned i = 0; i < JC_RETURNS && jc->ret_tag; i++)
+		*(volatile uint64_t *)&jc->ret_tag[i] = 0; /* no memset(): guest FP state may be live */
 }
 
 void jc_note(struct jump_cache *jc, const struct vcpu *cpu, uint64_t ip, const struct block *blk)
@@ -51,4 +60,7 @@ void jc_forget(struct jump_cache *jc, gla_t page, uint64_t lines)
 			if (!((e[i].tag ^ page) & TAG_PAGE))
 				e[i].tag = 0;
 	}
+	for (unsigned i = 0; i < JC_RETURNS && jc->ret_tag; i++)
+		if (!((jc->ret_tag[i] ^ page) & TAG_PAGE))
+			jc->ret_tag[i] = 0;
 }

@@ -10,6 +10,7 @@
 #include "jit/cache/block.h"
 #include "cpu/vcpu.h"
 
+#define JC_RETURNS 256
 #define JC_BITS 18
 #define JC_SIZE (1u << JC_BITS) /* entries */
 #define JC_FOLD 15		/* functions begin at multiples of 16, and large programs have many: higher bits take part */
@@ -22,6 +23,9 @@ struct jc_entry {
 struct jump_cache {
 	void *map;
 	struct jc_entry *entry; /* JC_SIZE of them, in @map, at a multiple of their size; below 2 GiB if the host has room there */
+	/* where returns are to come in, by what the stack pointer was: filled and probed by translated code; NULL: out of its reach */
+	uint64_t *ret_tag;	/* JC_RETURNS of them: return address + jc_key */
+	const uint8_t **ret_code;
 	bool off;		/* nothing is noted: every block goes back to the run loop */
 };
 
@@ -29,6 +33,11 @@ struct jump_cache {
 static inline unsigned jc_index(uint64_t ip)
 {
 	return (ip ^ ip >> JC_FOLD) & (JC_SIZE - 1);
+}
+
+static inline bool jc_returns(const struct jump_cache *jc)
+{
+	return jc->ret_tag;
 }
 
 bool jc_init(struct jump_cache *jc, bool off); /* false: no memory */

@@ -141,6 +141,7 @@ void lift_ret_near(struct lift *l)
 	lift_stack(l, &m, IR_G(GPR_RSP), 0, w, false);
 	ir_ld(l->b, w, t.val, &m);
 	check_canonical(l, &t, true, w + extra);
+	t.undo = (uint32_t)(w + extra);
 	if (needs_limit(l))
 		check_target(l, t.val, IMM(1));
 	lift_sp_add(l, w + extra);

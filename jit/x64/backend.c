@@ -329,48 +329,6 @@ static enum run_exit x64_run(void *priv, struct vcpu *cpu, struct block *blk,
 	return (enum run_exit)r;
 }
 
-/* Point the rel32 at @at (writable view) to executable address @to; one aligned-or-not store, one thread. */
-static void patch(struct x64 *x, uint8_t *at, const uint8_t *to)
-{
-	int32_t rel = (int32_t)(to - (x->mem.rx + (at - x->mem.rw) + 4));
-
-	memcpy(at, &rel, 4);
-}
-
-static void x64_link(void *priv, struct block_exit *from, struct block *to)
-{
-	struct x64_block *xb = to->priv;
-	struct x64_block *me = from->owner->priv;
-	unsigned n = (unsigned)(from - from->owner->exit);
-	bool env = me->out[n] == FL_IN_ENV;
-
-	if (!from->patch)
-		return;
-	memcpy(&me->unlinked[n], from->patch, 4);
-	if (me->out[n] == FL_IN_BOTH)
-		env = xb->in != IN_HOST;
-	patch(priv, from->patch, to->code + (env ? xb->env : xb->body));
-}
-
-static void x64_unlink(void *priv, struct block_exit *from)
-{
-	struct x64_block *me = from->owner->priv;
-
-	(void)priv;
-	if (from->patch)
-		memcpy(from->patch, &me->unlinked[from - from->owner->exit], 4);
-}
-
-/* The jump-cache entry of a dead block leads to the lookup; cpu->rip is set by whoever comes. */
-static void x64_kill(void *priv, struct block *blk)
-{
-	struct x64 *x = priv;
-	uint8_t *at = code_mem_rw(&x->mem, blk->code);
-
-	*at = 0xE9;
-	patch(x, at + 1, x->stub.lookup[mode_code_size(blk->mode) == 8]);
-}
-
 static void x64_note(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk)
 {
 	jc_note(&((struct x64 *)priv)->jc, cpu, ip, blk);

@@ -43,7 +43,7 @@ bool x64_next(struct vcpu *cpu)
 	return true;
 }
 
-const uint8_t *x64_find(struct vcpu *cpu, uint64_t ip)
+static struct block *find(struct vcpu *cpu, uint64_t ip)
 {
 	gla_t gla = cpu->seg[SEG_CS].base + ip;
 	enum mmu_idx idx = cpu->cpl == 3 ? MMU_USER : MMU_SUP;
@@ -66,5 +66,27 @@ const uint8_t *x64_find(struct vcpu *cpu, uint64_t ip)
 	cpu->eflags &= ~(uint32_t)FL_RF; /* it covers the next instruction only */
 	context_note(j, b);
 	j->st.finds++;
+	return b;
+}
+
+const uint8_t *x64_find(struct vcpu *cpu, uint64_t ip)
+{
+	const struct block *b = find(cpu, ip);
+
+	return b ? b->code : NULL;
+}
+
+const uint8_t *x64_find_for(struct vcpu *cpu, uint64_t ip, struct block_exit *x)
+{
+	struct jit *j = cpu->jit;
+	struct block *b = find(cpu, ip);
+
+	x->tries = 0;
+	if (!b)
+		return NULL;
+	if (x->far)
+		link_far(j, x, b, ip);
+	else if (b->ra == ((x->owner->ra & PAGE_MASK) | (raddr_t)x->off) && b->mode == x->owner->mode)
+		link_exit(j, x, b); /* a return to where the CALL was */
 	return b->code;
 }

@@ -94,15 +94,16 @@ static void make_exit(struct x64 *x, struct codebuf *cb, bool code64)
 	codebuf_u8(cb, 0xC3);
 }
 
-/* Where jump-cache misses and dead entries go, with IP in R11 and the flags saved: to the block if there is one. */
-static void make_lookup(struct x64 *x, struct codebuf *cb, bool code64)
+/*
+ * IP is R11 and in cpu->rip, the flags are saved: to the block if there is one, else to the run loop. @exit: frame.exit is to be linked
+ * to it.
+ */
+static void find_in_c(struct x64 *x, struct codebuf *cb, bool code64, bool exit)
 {
-	struct x_mem rip = env_mem(ENV(rip));
+	struct x_mem rip = env_mem(ENV(rip)), link = frame_mem(FRAME(exit));
 	unsigned n = code64 ? ARRAY_SIZE(caller_saved) : 5; /* R8..R10 carry nothing between blocks of other code */
 	uint8_t *none;
 
-	x->stub.lookup[code64] = codebuf_rx(cb);
-	x_store(cb, 8, &rip, X_R11);
 	if (!(x->jc.off || x->opts_off & JIT_OPT_FIND)) {
 		for (unsigned i = 0; i < n; i++) {
 			struct x_mem m = frame_mem(FRAME(regs) + 8 * caller_saved[i]);
@@ -110,8 +111,10 @@ static void make_lookup(struct x64 *x, struct codebuf *cb, bool code64)
 			x_store(cb, 8, &m, caller_saved[i]);
 		}
 		x_mov(cb, 8, X_RSI, X_R11);
+		if (exit)
+			x_load(cb, 8, X_RDX, &link);
 		x_lea(cb, 8, X_RDI, &(struct x_mem){X_R15, X_NONE, 0, -VCPU_BIAS});
-		x_movi(cb, 8, X_RAX, (uintptr_t)x64_find);
+		x_movi(cb, 8, X_RAX, exit ? (uintptr_t)x64_find_for : (uintptr_t)x64_find);
 		x_call_r(cb, X_RAX);
 		x_mov(cb, 8, X_R13, X_RAX);
 		x_load(cb, 8, X_R11, &rip);
@@ -125,9 +128,43 @@ static void make_lookup(struct x64 *x, struct codebuf *cb, bool code64)
 		x_jmp_r(cb, X_R13);
 		x_here(cb, none);
 	}
-	x_movi(cb, 4, X_R13, 0);
+	if (exit)
+		x_load(cb, 8, X_R13, &link);
+	else
+		x_movi(cb, 4, X_R13, 0);
 	x_movi(cb, 4, X_R11, RUN_LOOKUP);
 	x_jmp(cb, x->stub.exit_env[code64]);
+}
+
+/* Where jump-cache misses and dead entries go, with IP in R11 and the flags saved. */
+static void make_lookup(struct x64 *x, struct codebuf *cb, bool code64)
+{
+	struct x_mem rip = env_mem(ENV(rip));
+
+	x->stub.lookup[code64] = codebuf_rx(cb);
+	x_store(cb, 8, &rip, X_R11);
+	find_in_c(x, cb, code64, false);
+}
+
+/* The same for an exit that is not linked, or not for this IP: it is linked anew once that has happened often. */
+static void make_far(struct x64 *x, struct codebuf *cb, bool code64)
+{
+	struct x_mem rip = env_mem(ENV(rip)), link = frame_mem(FRAME(exit)), m = reg_mem(X_R13);
+	uint8_t *now, *miss[2];
+
+	x->stub.far[code64] = codebuf_rx(cb);
+	pop(cb, X_R13);
+	x_load(cb, 8, X_R13, &m);
+	x_store(cb, 8, &link, X_R13);
+	x_store(cb, 8, &rip, X_R11);
+	m.disp = offsetof(struct block_exit, tries);
+	x_alu_mi(cb, X_SUB, 2, &m, 1);
+	now = x_jcc_fwd(cb, 2);
+	emit_jump_cache(cb, x, NULL, miss);
+	x_here(cb, miss[0]);
+	x_here(cb, miss[1]);
+	x_here(cb, now);
+	find_in_c(x, cb, code64, true);
 }
 
 /*
@@ -269,6 +306,7 @@ void x64_make_stubs(struct x64 *x, struct codebuf *cb)
 	for (unsigned i = 0; i < 2; i++) {
 		make_exit(x, cb, i);
 		make_lookup(x, cb, i);
+		make_far(x, cb, i);
 		make_link(x, cb, i);
 		make_slow(x, cb, i);
 		make_eval(x, cb, i);

@@ -5,22 +5,27 @@
  */
 #include "jit/x64/x64.h"
 
-/* R11 = IP value of page offset @off, as a jump with operand size @ipsize makes it (0: code size). */
-static void load_ip(struct emitter *c, int64_t off, unsigned ipsize)
+/* @d = IP value of page offset @off, as a jump with operand size @ipsize makes it (0: code size). */
+static void load_ip_to(struct emitter *c, unsigned d, int64_t off, unsigned ipsize)
 {
 	struct x_mem base = env_mem(ENV(ip_base));
 
-	x_load(&c->cb, 8, X_R11, &base);
+	x_load(&c->cb, 8, d, &base);
 	if (off != (int32_t)off) {
-		x_movi(&c->cb, 8, X_R13, (uint64_t)off);
-		x_lea(&c->cb, 8, X_R11, &(struct x_mem){X_R11, X_R13, 0, 0});
+		x_movi(&c->cb, 8, X_R14, (uint64_t)off);
+		x_lea(&c->cb, 8, d, &(struct x_mem){(uint8_t)d, X_R14, 0, 0});
 	} else {
-		x_lea(&c->cb, 8, X_R11, &(struct x_mem){X_R11, X_NONE, 0, (int32_t)off});
+		x_lea(&c->cb, 8, d, &(struct x_mem){(uint8_t)d, X_NONE, 0, (int32_t)off});
 	}
 	if (ipsize == 2)
-		x_movzx(&c->cb, X_R11, X_R11, 2);
+		x_movzx(&c->cb, d, d, 2);
 	else if (!c->code64 || ipsize == 4)
-		x_mov(&c->cb, 4, X_R11, X_R11);
+		x_mov(&c->cb, 4, d, d);
+}
+
+static void load_ip(struct emitter *c, int64_t off, unsigned ipsize)
+{
+	load_ip_to(c, X_R11, off, ipsize);
 }
 
 static void set_rip(struct emitter *c, int64_t off, unsigned ipsize)
@@ -104,24 +109,34 @@ static int64_t undo_note(const struct emitter *c, const struct ir_term *t)
 	return c->off | (int64_t)t->undo << 32;
 }
 
-/* To the block of IP value R11, through the jump cache. The flags are saved. @t: the indirect branch, or NULL */
-static void jump_cache(struct emitter *c, const struct ir_term *t)
+/* May exit @x be patched to its target? */
+static bool patched(const struct emitter *c, const struct block_exit *x)
 {
-	struct codebuf *cb = &c->cb;
+	return x->linkable || c->ir->mode & MODE_ONE;
+}
+
+static bool backward(const struct emitter *c, const struct block_exit *x)
+{
+	return x->off <= (int64_t)c->ir->start_off && !(c->ir->mode & MODE_ONE);
+}
+
+/* A branch if not equal to @to, or to what will be known later. */
+static uint8_t *branch_to(struct codebuf *cb, const uint8_t *to)
+{
+	if (!to)
+		return x_jcc_fwd(cb, 5);
+	x_jcc(cb, 5, to);
+	return NULL;
+}
+
+void emit_jump_cache(struct codebuf *cb, const struct x64 *x, const uint8_t *to, uint8_t *miss[2])
+{
 	struct x_mem req = env_mem(ENV(req)), key = env_mem(ENV(jc_key)), e = reg_mem(X_R13);
-	const uint8_t *miss = c->x->stub.lookup[c->code64];
-	uintptr_t table = (uintptr_t)c->x->jc.entry;
-	struct cold *k = NULL;
+	uintptr_t table = (uintptr_t)x->jc.entry;
 
 	x_alu_mi(cb, X_CMP, 4, &req, 0);
-	if (t && t->canon) {
-		k = new_cold(c, cold_checked);
-		k->imm = undo_note(c, t);
-		k->from = x_jcc_fwd(cb, 5);
-	} else {
-		x_jcc(cb, 5, miss);
-	}
-	if (c->bmi2) {
+	miss[0] = branch_to(cb, to);
+	if (x->feat & HOSTF_BMI2) {
 		x_rorx(cb, 8, X_R13, X_R11, JC_FOLD);
 	} else {
 		x_mov(cb, 8, X_R13, X_R11);
@@ -139,23 +154,139 @@ static void jump_cache(struct emitter *c, const struct ir_term *t)
 	x_load(cb, 8, X_R14, &key);
 	x_alu(cb, X_ADD, 8, X_R14, X_R11);
 	x_alu_rm(cb, X_CMP, 8, X_R14, &e);
-	if (k)
-		k->from2 = x_jcc_fwd(cb, 5);
-	else
-		x_jcc(cb, 5, miss);
+	miss[1] = branch_to(cb, to);
 	e.disp += (int32_t)offsetof(struct jc_entry, code);
 	x_jmp_m(cb, &e);
 }
 
-/* May exit @x be patched to its target? */
-static bool patched(const struct emitter *c, const struct block_exit *x)
+/* To the block of IP value R11, through the jump cache. The flags are saved. @t: the indirect branch, or NULL */
+static void jump_cache(struct emitter *c, const struct ir_term *t)
 {
-	return x->linkable || c->ir->mode & MODE_ONE;
+	uint8_t *miss[2];
+	struct cold *k;
+
+	if (!t || !t->canon) {
+		emit_jump_cache(&c->cb, c->x, c->x->stub.lookup[c->code64], miss);
+		return;
+	}
+	emit_jump_cache(&c->cb, c->x, NULL, miss);
+	k = new_cold(c, cold_checked);
+	k->imm = undo_note(c, t);
+	k->from = miss[0];
+	k->from2 = miss[1];
 }
 
-static bool backward(const struct emitter *c, const struct block_exit *x)
+/* IP value R11 is not what the exit was linked for, it is not linked, or there is a request: the flags are saved. */
+static void cold_far(struct emitter *c, struct cold *k)
 {
-	return x->off <= (int64_t)c->ir->start_off && !(c->ir->mode & MODE_ONE);
+	x_call(&c->cb, c->x->stub.far[c->code64]);
+	codebuf_u64(&c->cb, (uintptr_t)k->exit);
+}
+
+/* May exits that leave the page compare and go straight on? */
+static bool far_exits(const struct emitter *c)
+{
+	return !(c->x->jc.off || c->x->opts_off & JIT_OPT_FAR || c->ir->mode & MODE_EDGE);
+}
+
+/* To the block of IP value R11, if exit @n is linked to it. */
+static void lower_far(struct emitter *c, unsigned n)
+{
+	struct x_mem req = env_mem(ENV(req)), key = env_mem(ENV(jc_key));
+	struct block_exit *x = &c->blk->exit[n];
+	struct codebuf *cb = &c->cb;
+	struct cold *k = new_cold(c, cold_far);
+	uint8_t *tag;
+
+	k->exit = x;
+	if (backward(c, x)) {
+		x_alu_mi(cb, X_CMP, 4, &req, 0);
+		k->from = x_jcc_fwd(cb, 5);
+	}
+	x_load(cb, 8, X_R14, &key);
+	x_alu(cb, X_ADD, 8, X_R14, X_R11);
+	codebuf_u8(cb, 0x49); /* MOV R13, imm64 */
+	codebuf_u8(cb, 0xBD);
+	tag = cb->p;
+	codebuf_u64(cb, 0);
+	x_alu(cb, X_CMP, 8, X_R14, X_R13);
+	k->from2 = x_jcc_fwd(cb, 5);
+	x->far = true;
+	x->patch = tag;
+	BUG_ON(x_jmp_fwd(cb) != tag + FAR_JUMP && !cb->overflow);
+}
+
+/* The slot of the return cache that belongs to the return address at guest address R12 + @at: number in R14. Changes no flags. */
+static void return_slot(struct emitter *c, int32_t at)
+{
+	unsigned sp = X_R12;
+
+	if (at) {
+		x_lea(&c->cb, 4, X_R14, &(struct x_mem){X_R12, X_NONE, 0, at});
+		sp = X_R14;
+	}
+	x_rorx(&c->cb, 4, X_R14, sp, c->code64 ? 3 : 2);
+	x_movzx(&c->cb, X_R14, X_R14, 1);
+}
+
+static bool predicts(const struct emitter *c)
+{
+	return c->bmi2 && jc_returns(&c->x->jc) && !(c->x->jc.off || c->x->opts_off & JIT_OPT_RET || c->ir->mode & MODE_ONE);
+}
+
+static struct x_mem slot_mem(uintptr_t array)
+{
+	return (struct x_mem){X_NONE, X_R14, 3, (int32_t)array};
+}
+
+/* A CALL has pushed its return address: where the return is to come in. @r11: it must stay, and the flags are saved */
+static void note_return(struct emitter *c, const struct ir_term *t, bool r11)
+{
+	struct x_mem key = env_mem(ENV(jc_key)), tag = slot_mem((uintptr_t)c->x->jc.ret_tag),
+		     code = slot_mem((uintptr_t)c->x->jc.ret_code);
+	struct codebuf *cb = &c->cb;
+
+	if (t->hint != HINT_CALL || !c->blk->exit[1].linkable || !predicts(c))
+		return;
+	load_ip_to(c, X_R13, t->f_off, t->ipsize);
+	if (r11) {
+		x_alu_rm(cb, X_ADD, 8, X_R13, &key);
+	} else {
+		x_load(cb, 8, X_R11, &key);
+		x_lea(cb, 8, X_R13, &(struct x_mem){X_R13, X_R11, 0, 0});
+	}
+	return_slot(c, 0);
+	x_store(cb, 8, &tag, X_R13);
+	codebuf_u8(cb, 0x4C); /* LEA R13, [RIP + disp32] */
+	codebuf_u8(cb, 0x8D);
+	codebuf_u8(cb, 0x2D);
+	c->ret = cb->p;
+	codebuf_u32(cb, 0);
+	x_store(cb, 8, &code, X_R13);
+}
+
+static void cold_unpredicted(struct emitter *c, struct cold *k)
+{
+	(void)k;
+	jump_cache(c, &c->ir->term);
+}
+
+/* RET to IP value R11, the flags are saved: straight to where the CALL said, if the return address is still the one it pushed. */
+static void predicted(struct emitter *c, const struct ir_term *t)
+{
+	struct x_mem req = env_mem(ENV(req)), key = env_mem(ENV(jc_key)), tag = slot_mem((uintptr_t)c->x->jc.ret_tag),
+		     code = slot_mem((uintptr_t)c->x->jc.ret_code);
+	struct codebuf *cb = &c->cb;
+	struct cold *k = new_cold(c, cold_unpredicted);
+
+	return_slot(c, -(int32_t)t->undo);
+	x_alu_mi(cb, X_CMP, 4, &req, 0);
+	k->from = x_jcc_fwd(cb, 5);
+	x_load(cb, 8, X_R13, &key);
+	x_alu(cb, X_ADD, 8, X_R13, X_R11);
+	x_alu_rm(cb, X_CMP, 8, X_R13, &tag);
+	k->from2 = x_jcc_fwd(cb, 5);
+	x_jmp_m(cb, &code);
 }
 
 static enum x64_flags flags_at(const struct emitter *c)
@@ -187,7 +318,10 @@ static void direct(struct emitter *c, unsigned n, unsigned ipsize)
 	if (!patched(c, x)) {
 		flags_save(c);
 		load_ip(c, x->off, ipsize);
-		jump_cache(c, NULL);
+		if (far_exits(c))
+			lower_far(c, n);
+		else
+			jump_cache(c, NULL);
 		return;
 	}
 	if (backward(c, x)) {
@@ -241,7 +375,11 @@ static void indirect(struct emitter *c, const struct ir_term *t)
 	if (v != X_R11 || t->ipsize < 8)
 		x_movzx(&c->cb, X_R11, v, t->ipsize < 8 ? t->ipsize : 8);
 	if (!(c->ir->mode & MODE_ONE)) {
-		jump_cache(c, t);
+		note_return(c, t, true);
+		if (t->hint == HINT_RET && predicts(c))
+			predicted(c, t);
+		else
+			jump_cache(c, t);
 		return;
 	}
 	if (t->canon) {
@@ -292,7 +430,19 @@ static void resume(struct emitter *c)
 	leave(c, RUN_STOP, false);
 }
 
-void lower_term(struct emitter *c)
+/* Where a predicted return comes in, with IP in R11 and the flags saved: an exit to the block behind the CALL. */
+static void return_entry(struct emitter *c)
+{
+	struct cold *k;
+
+	x_here(&c->cb, c->ret);
+	c->xb->ret = (uint32_t)(c->cb.p - c->cb.start);
+	k = new_cold(c, cold_far);
+	k->exit = &c->blk->exit[1];
+	k->from = k->exit->patch = x_jmp_fwd(&c->cb);
+}
+
+static void lower_last(struct emitter *c)
 {
 	const struct ir_term *t = &c->ir->term;
 	bool host;
@@ -303,6 +453,7 @@ void lower_term(struct emitter *c)
 		count_last(c);
 	switch (t->kind) {
 	case TERM_JMP:
+		note_return(c, t, false);
 		direct(c, 0, t->ipsize);
 		break;
 	case TERM_JCC:
@@ -345,4 +496,12 @@ void lower_term(struct emitter *c)
 		}
 		leave(c, RUN_STOP, !c->fl_env);
 	}
+}
+
+void lower_term(struct emitter *c)
+{
+	c->ret = NULL;
+	lower_last(c);
+	if (c->ret)
+		return_entry(c);
 }

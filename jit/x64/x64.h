@@ -64,6 +64,7 @@ struct x64_block {
 	uint8_t fp;		/* bit per enum x64_fp_part that is in host registers throughout; 0: no FP instructions */
 	uint8_t out[2];		/* enum x64_flags at the exits */
 	int32_t unlinked[2];	/* rel32 of the exits to their own cold ways out */
+	uint32_t ret;		/* offset of where a predicted return comes in, IP in R11: a jump, exit 1; 0: none */
 	struct insn *insns;	/* copies, for x64_eval(); NULL: no op needs one */
 };
 
@@ -82,6 +83,7 @@ struct x64_frame {
 	uint64_t tmp;
 	uint64_t rsp;		  /* C's */
 	struct x64 *x;
+	struct block_exit *exit;  /* whose target is looked for */
 };
 
 enum x64_fp_part { FP_PART_XMM, FP_PART_X87, FP_PART_AVX, FP_PARTS }; /* fpstate.c */
@@ -91,6 +93,7 @@ struct x64_stubs {
 	/* [1]: for 64-bit code, where R8..R10 are guest registers */
 	const uint8_t *exit_host[2], *exit_env[2], *slow[2], *eval[2];
 	const uint8_t *lookup[2];  /* R11 = IP, flags in cpu->fl_save */
+	const uint8_t *far[2];	   /* the same, called with a pointer to the block_exit behind the call: it will be linked */
 	const uint8_t *checked;	   /* the same after a branch in 64-bit code, see make_checked() */
 	/* [0]: called by blocks, R15 as ever, RCX is lost, no flag is; [1]: void (*)(struct vcpu *) */
 	const uint8_t *fp_load[2][FP_PARTS], *fp_save;
@@ -182,6 +185,7 @@ struct emitter {
 	uint8_t reg_t[16];	   /* temporary held by a register, or 0xFF */
 	bool fl_host, fl_env;
 	bool ended;		   /* the last op goes through x64_eval() and has a site that ends the block */
+	uint8_t *ret;		   /* the rel32 that will lead to where a predicted return comes in; NULL: none */
 	uint32_t mode_after;	   /* mode key behind the block, if it is not the run loop that goes on */
 	bool starved;		   /* ran out of registers in this op */
 	uint16_t obs;		   /* flags that could be shown, before the current op */
@@ -315,6 +319,8 @@ lower_fn lower_guard;
 void emit_entries(struct emitter *c);
 enum x64_flags_in target_flags(const struct emitter *c, int64_t off); /* of the block at page offset @off, a guess */
 /* term.c */
+/* to the block of IP R11; if it is not there to @to, or, if that is NULL, where x_here() leads the branches in @miss */
+void emit_jump_cache(struct codebuf *cb, const struct x64 *x, const uint8_t *to, uint8_t *miss[2]);
 void lower_term(struct emitter *c);
 /* stubs.c */
 void x64_make_stubs(struct x64 *x, struct codebuf *cb);
@@ -322,8 +328,15 @@ void x64_make_stubs(struct x64 *x, struct codebuf *cb);
 unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f);
 unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f);
 void x64_fp_save(struct x64 *x); /* guest FP state, if live, to cpu->fpu; C's own control words back */
+/* patch.c: general registers only; see struct jit_backend */
+#define FAR_JUMP 18 /* from a far exit's tag to the rel32 of its jump */
+void x64_link(void *priv, struct block_exit *from, struct block *to);
+void x64_unlink(void *priv, struct block_exit *from);
+void x64_kill(void *priv, struct block *blk);
 /* find.c: general registers only. Code for IP value @ip, now in the jump cache; NULL: the run loop must look */
 const uint8_t *x64_find(struct vcpu *cpu, uint64_t ip);
+/* The same for exit @x, which is linked to it */
+const uint8_t *x64_find_for(struct vcpu *cpu, uint64_t ip, struct block_exit *x);
 /* After an instruction that may have changed anything; FP state is saved. false: the run loop must look, else jc_key is set */
 bool x64_next(struct vcpu *cpu);
 

@@ -329,7 +329,9 @@ static uint64_t conflicts(uint32_t opts_off)
 START_TEST(found_on_the_way)
 {
 	ck_assert_uint_lt(conflicts(0), 20);
-	ck_assert_uint_ge(conflicts(JIT_OPT_FIND), 1000);
+	ck_assert_uint_lt(conflicts(JIT_OPT_FAR), 20);
+	ck_assert_uint_lt(conflicts(JIT_OPT_FIND), 20);
+	ck_assert_uint_ge(conflicts(JIT_OPT_FIND | JIT_OPT_FAR), 1000);
 	ck_assert_uint_ge(conflicts(JIT_OPT_LINK), 1000);
 }
 END_TEST
