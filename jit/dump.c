@@ -61,11 +61,11 @@ void dump_code(const struct jit *j, const struct block *b)
 	if (!b->code || !wanted(j, LOG_OUT))
 		return;
 	fprintf(j->cpu->log->out, "OUT: [%u bytes for %u, and %u of cold paths at %p]\n", b->code_len, b->len, b->cold_len,
-		(const void *)b->cold);
+		(const void *)block_cold(b));
 	if (cs_open(HOST_CS, &cs) != CS_ERR_OK)
 		return;
 	cs_option(cs, CS_OPT_SKIPDATA, CS_OPT_ON); /* words it does not know, and addresses between the code */
 	list(j, cs, b->code, b->code_len);
-	list(j, cs, b->cold, b->cold_len);
+	list(j, cs, block_cold(b), b->cold_len);
 	cs_close(&cs);
 }

@@ -395,17 +395,23 @@ static bool is_light(const struct ir_block *ir)
 	return true;
 }
 
+static void unlinked(struct block *b)
+{
+	for (unsigned i = 0; i < b->nexits; i++)
+		b->exit[i].to = NULL;
+}
+
 struct block *lockstep_twin(struct jit *j, const struct block *b, const struct ir_block *ir)
 {
-	struct block *t = malloc(sizeof(*t));
+	struct block *t = malloc(block_size(b->nexits));
 
 	BUG_ON(!t);
-	*t = *b;
-	t->twin = NULL;
+	memcpy(t, b, block_size(b->nexits));
+	t->is_twin = true;
 	t->of = b;
 	t->undef = undefined_flags(ir);
 	t->light = is_light(ir);
-	t->exit[0].to = t->exit[1].to = NULL;
+	unlinked(t);
 	interp_backend.compile(j->interp, t, ir);
 	return t;
 }
@@ -597,7 +603,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	if (!light)
 		k->pg_before = cpu->mmu.pg;
 	cpu->history->off = true; /* the trap log is written once, by the engine that runs last */
-	twin->exit[0].to = twin->exit[1].to = NULL;
+	unlinked(twin);
 	ri = interp_backend.run(j->interp, cpu, twin, &last);
 	copy_state(k->after, cpu, light);
 	undo(k);

@@ -127,7 +127,7 @@ void profile_block(struct profile *p, const struct block *b)
 		BUG_ON(!p->place);
 	}
 	q = &p->place[p->nplaces++];
-	*q = (struct hot){.gla = cpu->seg[SEG_CS].base + cpu->rip, .code = b->code, .cold = b->cold,
+	*q = (struct hot){.gla = cpu->seg[SEG_CS].base + cpu->rip, .code = b->code, .cold = block_cold(b),
 		.code_len = b->code_len, .cold_len = b->cold_len, .ninsns = b->ninsns};
 }
 

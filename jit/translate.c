@@ -240,13 +240,21 @@ static enum exit lift_block(struct fetch *f, unsigned off)
 	return EXIT_NONE;
 }
 
+/* How many exits of the block does its terminal know? */
+static unsigned count_exits(const struct ir_term *t)
+{
+	if (t->kind == TERM_JCC || t->kind == TERM_JNZ || t->hint == HINT_CALL)
+		return 2;
+	return t->kind == TERM_JMP || t->kind == TERM_STOP;
+}
+
 static void set_exits(struct block *b, const struct ir_block *ir)
 {
 	const struct ir_term *t = &ir->term;
 	bool two = t->kind == TERM_JCC || t->kind == TERM_JNZ;
 	bool whole = !(ir->mode & MODE_ONE);
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < b->nexits; i++) {
 		struct block_exit *x = &b->exit[i];
 
 		x->owner = b;
@@ -276,11 +284,14 @@ static struct block *make_block(struct jit *j, struct fetch *f)
 	unsigned off = f->ra & (PAGE_SIZE - 1);
 	struct ir_block *ir = &j->ir;
 	struct block *b;
+	unsigned nexits;
 
 	if (lift_block(f, off))
 		return NULL;
-	b = calloc(1, sizeof(*b));
+	nexits = count_exits(&ir->term);
+	b = calloc(1, block_size(nexits));
 	BUG_ON(!b);
+	b->nexits = nexits & 3;
 	b->ra = f->ra;
 	b->ra2 = f->ra2;
 	b->mode = f->mode;
@@ -310,7 +321,7 @@ static void tell(struct jit *j, const struct block *b)
 	perf_code(j->perf, name, b->code, b->code_len);
 	snprintf(cold, sizeof(cold), "%s-cold", name);
 	if (b->cold_len)
-		perf_code(j->perf, cold, b->cold, b->cold_len);
+		perf_code(j->perf, cold, block_cold(b), b->cold_len);
 }
 
 struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode)

@@ -300,7 +300,7 @@ static void other_entry(struct emitter *c)
 /* Has the block a link to itself that would have to go by the other entry? */
 static bool better_inverse(const struct emitter *c)
 {
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < c->blk->nexits; i++)
 		if (c->blk->exit[i].patch && c->blk->exit[i].off == (int64_t)c->ir->start_off && c->xb->inv[i] != c->entry_inv)
 			return c->xb->needs & IRF_C;
 	return false;
@@ -330,7 +330,7 @@ static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	if (better_inverse(c))
 		emit_hot(c, x, blk, ir, !c->entry_inv);
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
-	blk->cold = blk->code + blk->code_len;
+	blk->cold_at = (int32_t)blk->code_len;
 	emit_cold(c);
 	other_entry(c);
 	blk->cold_len = (uint32_t)(c->cb.p - c->cb.start) - blk->code_len;
@@ -340,7 +340,7 @@ static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	}
 	count_add(c);
 	make_priv(c);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < blk->nexits; i++) {
 		struct a64_block *ab = blk->priv;
 
 		if (blk->exit[i].patch)

@@ -32,24 +32,39 @@ struct block {
 	raddr_t ra;		/* first byte */
 	raddr_t ra2;		/* page of the straddling part, or RADDR_NONE */
 	uint32_t mode;
+	uint32_t runs;		/* executions counted by the run loop or by the backend's profile */
 	uint16_t len;		/* guest bytes */
 	uint16_t ninsns;
-	bool dead;		/* invalidated: out of every list, code not to be entered */
 	uint16_t counted;	/* insn_id + 1 of the first instruction if its executions are counted; else 0 */
-	bool light;		/* lockstep: only the hot words of struct vcpu can change (lockstep.c) */
-	bool magic;		/* xchg bx,bx alone, and the run loop stops after it */
 	uint16_t undef;		/* lockstep: flags that the block's last writers leave undefined */
-	uint32_t runs;		/* executions counted by the run loop or by the backend's profile */
+	bool dead;		/* invalidated: out of every list, code not to be entered */
+	bool light : 1;		/* lockstep: only the hot words of struct vcpu can change (lockstep.c) */
+	bool magic : 1;		/* xchg bx,bx alone, and the run loop stops after it */
+	bool is_twin : 1;	/* lockstep: see below */
+	uint8_t nexits : 2;	/* of exit[] that are there: what the terminal may lead to directly */
+	int32_t cold_at;	/* its cold paths, from the code on: behind it, or elsewhere */
+	uint32_t code_len, cold_len; /* bytes of each */
 	struct block *hash_next;
-	struct block *page_next[2], **page_prev[2]; /* lists of the first and second page */
-	struct block_exit exit[2];
+	struct block *page_next[2], **page_prev; /* lists of the first and second page; whose link in the first one's leads here */
 	struct block_exit *incoming; /* exits of other blocks linked to us */
 	const uint8_t *code;	/* backend: host entry point (executable view), NULL for the interpreter */
-	const uint8_t *cold;	      /* its cold paths: behind the code, or elsewhere */
-	uint32_t code_len, cold_len; /* bytes of each */
-	struct block *twin;	/* lockstep: the same IR compiled for the interpreter; NULL otherwise */
-	const struct block *of; /* a twin: whose; only that one is told when its bytes change */
+	union {
+		struct block *twin; /* lockstep: the same IR compiled for the interpreter; NULL otherwise */
+		const struct block *of; /* is_twin: whose; only that one is told when its bytes change */
+	};
 	void *priv;		/* backend's side tables */
+	struct block_exit exit[2]; /* last: there are a hundred thousand blocks, and half of all exits would be of no use */
 };
+
+/* Bytes of a block with @nexits exits */
+static inline size_t block_size(unsigned nexits)
+{
+	return offsetof(struct block, exit) + nexits * sizeof(struct block_exit);
+}
+
+static inline const uint8_t *block_cold(const struct block *b)
+{
+	return b->code + b->cold_at;
+}
 
 #endif

@@ -38,21 +38,32 @@ static void page_add(struct jit *j, struct block *b, uint64_t page)
 	struct block *next = j->page[page];
 
 	b->page_next[slot] = next;
-	b->page_prev[slot] = &j->page[page];
-	if (next)
-		next->page_prev[page_slot(next, page)] = &b->page_next[slot];
+	if (!slot)
+		b->page_prev = &j->page[page];
+	if (next && !page_slot(next, page))
+		next->page_prev = &b->page_next[slot];
 	j->page[page] = b;
 }
 
-static void page_del(struct block *b, uint64_t page)
+/* Of the second page's list, where few are, a block does not know what leads to it. */
+static struct block **page_link(struct jit *j, const struct block *b, uint64_t page)
+{
+	struct block **p = &j->page[page];
+
+	while (*p && *p != b)
+		p = &(*p)->page_next[page_slot(*p, page)];
+	return p;
+}
+
+static void page_del(struct jit *j, struct block *b, uint64_t page)
 {
 	unsigned slot = page_slot(b, page);
-	struct block *next = b->page_next[slot];
+	struct block *next = b->page_next[slot], **prev = slot ? page_link(j, b, page) : b->page_prev;
 
-	BUG_ON(*b->page_prev[slot] != b);
-	*b->page_prev[slot] = next;
-	if (next)
-		next->page_prev[page_slot(next, page)] = b->page_prev[slot];
+	BUG_ON(*prev != b);
+	*prev = next;
+	if (next && !page_slot(next, page))
+		next->page_prev = prev;
 }
 
 /* Has the block a second page list to be in? Both linear pages may be the same RAM page. */
@@ -81,9 +92,9 @@ void cache_remove(struct jit *j, struct block *b)
 	while (*p != b)
 		p = &(*p)->hash_next;
 	*p = b->hash_next;
-	page_del(b, b->ra >> PAGE_SHIFT);
+	page_del(j, b, b->ra >> PAGE_SHIFT);
 	if (two_pages(b))
-		page_del(b, b->ra2 >> PAGE_SHIFT);
+		page_del(j, b, b->ra2 >> PAGE_SHIFT);
 	if (j->fast[b->ra & (JIT_FAST - 1)].b == b)
 		j->fast[b->ra & (JIT_FAST - 1)].b = NULL;
 	unlink_block(j, b);

@@ -33,8 +33,8 @@ void cache_check(const struct jit *j)
 			BUG_ON(!in_page_list(j, b, b->ra >> PAGE_SHIFT));
 			BUG_ON(b->ra2 != RADDR_NONE && !in_page_list(j, b, b->ra2 >> PAGE_SHIFT));
 			BUG_ON(!(ram->code[b->ra >> PAGE_SHIFT] & ram_code_mask(off, 1)));
-			check_exit(&b->exit[0]);
-			check_exit(&b->exit[1]);
+			for (unsigned i = 0; i < b->nexits; i++)
+				check_exit(&b->exit[i]);
 		}
 	}
 }

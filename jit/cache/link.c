@@ -53,8 +53,8 @@ void unlink_block(struct jit *j, struct block *b)
 {
 	while (b->incoming)
 		drop_outgoing(j, b->incoming);
-	drop_outgoing(j, &b->exit[0]);
-	drop_outgoing(j, &b->exit[1]);
+	for (unsigned i = 0; i < b->nexits; i++)
+		drop_outgoing(j, &b->exit[i]);
 }
 
 static struct block_exit **far_head(struct jit *j, uint64_t tag)

@@ -110,7 +110,7 @@ static enum run_exit interp_run(void *priv, struct vcpu *cpu, struct block *blk,
 	*last = NULL;
 	for (;;) {
 		const struct interp_code *c = blk->priv;
-		const bool *dead = blk->of ? &blk->of->dead : &blk->dead;
+		const bool *dead = blk->is_twin ? &blk->of->dead : &blk->dead;
 		uint8_t kind = c->term.kind;
 		int taken;
 		enum exit x;

@@ -242,21 +242,23 @@ static void make_priv(struct emitter *c)
 	size_t nops = 0, ninsns = names_insns(c) ? ir->ninsns : 0;
 	struct x64_block *xb;
 	struct x64_site *site;
+	struct insn *insns;
 	struct ir_op *op;
 
 	for (unsigned i = 0; i < c->nsites; i++)
 		nops += c->site_op[i] != NO_OP;
-	xb = malloc(sizeof(*xb) + c->nsites * sizeof(*site) + nops * sizeof(*op) + ninsns * sizeof(*xb->insns));
+	xb = malloc(sizeof(*xb) + c->nsites * sizeof(*site) + nops * sizeof(*op) + ninsns * sizeof(*insns));
 	BUG_ON(!xb);
 	*xb = *c->xb;
 	xb->fp = x64_fp_needs(ir);
 	site = (struct x64_site *)(xb + 1);
 	op = (struct ir_op *)(site + c->nsites);
-	xb->insns = (struct insn *)(op + nops);
+	insns = (struct insn *)(op + nops);
+	xb->insns = ninsns ? (uint32_t)((char *)insns - (char *)xb) : 0;
 	if ((ir->mode & MODE_ICOUNT) && !c->x->count_last)
 		note_left(c);
 	memcpy(site, c->site, c->nsites * sizeof(*site));
-	memcpy(xb->insns, ir->insns, ninsns * sizeof(*xb->insns));
+	memcpy(insns, ir->insns, ninsns * sizeof(*insns));
 	for (unsigned i = 0; i < c->nsites; i++) {
 		if (c->site_op[i] != NO_OP) {
 			*op = ir->op[c->site_op[i]];
@@ -296,7 +298,7 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
 	hot = c->cb;
 	code_mem_open(&x->mem, CODE_COLD, &c->cb);
-	blk->cold = codebuf_rx(&c->cb);
+	blk->cold_at = (int32_t)(codebuf_rx(&c->cb) - blk->code);
 	emit_cold(c);
 	blk->cold_len = (uint32_t)(c->cb.p - c->cb.start);
 	if (hot.overflow || c->cb.overflow) {

@@ -287,12 +287,12 @@ struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kin
 	c->site_op[c->nsites++] = NO_OP;
 	memset(s, 0, sizeof(*s));
 	s->blk = c->blk;
-	s->off = c->off;
-	s->next_off = c->next_off;
+	s->off = (int16_t)c->off;
+	s->next_off = (int16_t)c->next_off;
 	s->w = o->w;
-	s->idx = o->m.idx;
-	s->sreg = o->m.sreg;
-	s->kind = kind;
+	s->idx = o->m.idx & 15;
+	s->ss = o->m.sreg == SEG_SS;
+	s->kind = kind & 15;
 	s->imm = o->imm;
 	s->last = o + 1 < c->ir->op + c->ir->nops && o[1].op == IR_INSN && o[1].aux;
 	return s;

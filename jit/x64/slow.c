@@ -202,7 +202,7 @@ static unsigned slow(struct vcpu *cpu, struct x64_frame *f)
 	}
 	/* In 64-bit code an address that is not in canonical form is #GP(0), or #SS(0) through the stack segment. */
 	if (!canonical(cpu, s, gla))
-		return raise(f->x, s->sreg == SEG_SS ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL);
+		return raise(f->x, s->ss ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL);
 	/* #GP(0): a 16-byte operand of a legacy SSE instruction is not aligned. The interpreter judges it. */
 	if (s->align && gla & (s->align - 1u))
 		return 1 + RUN_ONE;
@@ -256,7 +256,7 @@ static enum exit eval(struct vcpu *cpu, struct x64_frame *f, const struct ir_op 
 
 	e->mode = cpu->mode;
 	if (o->op == IR_NATIVE || o->cc)
-		e->insns = ((const struct x64_block *)s->blk->priv)->insns;
+		e->insns = x64_insns(s->blk->priv);
 	e->off = (unsigned)s->off;
 	e->t = f->t;
 	return eval_op(e, o);

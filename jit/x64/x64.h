@@ -25,16 +25,19 @@ enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
 /* What a cold path must know about where it was left. Lives as long as its block. */
 struct x64_site {
 	struct block *blk;
-	int32_t off, next_off;	/* page offset of the instruction and of the next */
-	uint8_t w, idx, sreg, kind;
+	int16_t off, next_off;	/* page offset of the instruction and of the next */
+	uint32_t join;		/* where to go on: offset in the block's code; once compiled, in the arena */
+	uint8_t w;		/* bytes */
+	uint8_t idx : 4;	/* enum mmu_idx */
+	uint8_t kind : 4;	/* enum site_kind */
 	uint8_t align;		/* must be a multiple of this, or #GP; 0: need not */
 	uint8_t gla_reg;	/* register with the linear address */
 	uint8_t delta_reg;	/* gets host address - linear address */
 	uint8_t val;		/* where the value of a store is: VAL_* | number */
-	bool last;		/* the op is the last of its instruction, and not of the block */
 	uint8_t left;		/* instructions from this one to the end of the block; 0: they are not counted yet */
-	uint8_t ends;		/* enum site_end */
-	uint32_t join;		/* where to go on: offset in the block's code; once compiled, in the arena */
+	bool last : 1;		/* the op is the last of its instruction, and not of the block */
+	bool ss : 1;		/* the program named SS: a non-canonical address is #SS */
+	uint8_t ends : 2;	/* enum site_end */
 	union {
 		const struct ir_op *op; /* for x64_eval() */
 		int64_t imm;		/* VAL_IMM */
@@ -58,15 +61,21 @@ enum x64_flags { FL_IN_HOST, FL_IN_ENV, FL_IN_BOTH };
 enum x64_flags_in { IN_DEAD, IN_ENV, IN_HOST };
 
 struct x64_block {
-	uint32_t body;		/* offset of the entry with the flags in EFLAGS */
-	uint32_t env;		/* offset of the entry with the flags in cpu->fl_save */
+	uint16_t body;		/* offset of the entry with the flags in EFLAGS */
+	uint16_t env;		/* offset of the entry with the flags in cpu->fl_save */
 	uint8_t in;		/* enum x64_flags_in */
 	uint8_t fp;		/* bit per enum x64_fp_part that is in host registers throughout; 0: no FP instructions */
 	uint8_t out[2];		/* enum x64_flags at the exits */
 	int32_t unlinked[2];	/* rel32 of the exits to their own cold ways out */
 	uint32_t ret;		/* offset of where a predicted return comes in, IP in R11: a jump, exit 1; 0: none */
-	struct insn *insns;	/* copies, for x64_eval(); NULL: no op needs one */
-};
+	uint32_t insns;		/* x64_insns() */
+} __attribute__((aligned(8))); /* sites stand behind it */
+
+/* Copies of the block's instructions for x64_eval(); NULL: no op needs one */
+static inline const struct insn *x64_insns(const struct x64_block *xb)
+{
+	return xb->insns ? (const struct insn *)(const void *)((const char *)xb + xb->insns) : NULL;
+}
 
 #define NO_COMMIT UINT64_MAX
 

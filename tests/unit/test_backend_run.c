@@ -76,7 +76,7 @@ struct state {
 static void once(struct run *r, const struct jit_backend *be, void *p, const struct state *s0, struct state *s)
 {
 	struct vcpu *c = r->f->cpu;
-	struct block b = { .ra = 0x6000, .mode = r->ir.mode, .len = 2, .ninsns = 1, .ra2 = RADDR_NONE };
+	struct block b = { .ra = 0x6000, .mode = r->ir.mode, .len = 2, .ninsns = 1, .nexits = 2, .ra2 = RADDR_NONE };
 	struct block_exit *last;
 
 	b.exit[0].owner = b.exit[1].owner = &b;
@@ -219,7 +219,7 @@ START_TEST(test_link)
 	struct run *r = run_new(_i);
 	struct vcpu *c = r->f->cpu;
 	struct ir_term t = { .kind = TERM_JCC, .cc = 5, .t_off = 0, .f_off = 2, .ipsize = 4 };
-	struct block b = { .ra = 0x6000, .len = 2, .ninsns = 1, .ra2 = RADDR_NONE };
+	struct block b = { .ra = 0x6000, .len = 2, .ninsns = 1, .nexits = 2, .ra2 = RADDR_NONE };
 	struct block_exit *last;
 
 	start(r);
