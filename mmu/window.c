@@ -405,7 +405,7 @@ static void promote(struct mmu *m, enum window_kind kind)
 	bool wide = is_wide(kind);
 	struct window *w = is_super(kind) ? &s->w[USER_WINDOWS + wide] : pick(s);
 
-	if (kind == WINDOW_SUP64 && !s->super_guard)
+	if (kind == WINDOW_SUP64 ? !s->super_guard : wide && s->crowded && !w->near)
 		return;
 	if (!wide && !w->base)
 		w->base = host_reserve(WINDOW_BYTES + WINDOW_GUARD, NULL);
@@ -426,8 +426,11 @@ static void promote(struct mmu *m, enum window_kind kind)
 	w->checked_all = s->gen_all;
 	w->credit = CREDIT_FIRST;
 	w->far = false;
-	if (wide)
-		wide_begin(m, w);
+	if (wide && !wide_begin(m, w)) {
+		w->live = false;
+		s->crowded = true;
+		return;
+	}
 	w->used = ++s->clock;
 	w->seen = s->last_us;
 	s->st.windows++;
@@ -439,7 +442,7 @@ static void give_up(struct windows *s, struct window *w)
 		return;
 	empty(s, w);
 	free_chunks(w);
-	w->live = false;
+	w->live = s->crowded = false;
 }
 
 static void give_up_idle(struct windows *s)

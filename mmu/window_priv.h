@@ -80,6 +80,7 @@ struct windows {
 	bool running, broken, far; /* far: of the one in force, when it was entered */
 	struct window *shown;	/* the one @use was told about last in this run */
 	uint64_t *table;	/* of wide windows; NULL: there are none */
+	bool crowded;		/* the host had no room for what is near in another window of programs */
 	uint8_t *guard;		/* readable where what is near is; NULL: there is none */
 	bool super_guard;	/* there is one for kernels */
 	uint64_t super_near[2];	/* pieces near in the kernel's window, a bit each: of the lower and the upper half of all addresses */
@@ -92,7 +93,7 @@ struct windows {
 bool wide_near(gla_t gla); /* in one of the places where most programs are */
 /* Is @gla near in the kernel's window, if need be from now on? */
 bool wide_near_super(struct windows *s, gla_t gla);
-void wide_begin(struct mmu *m, struct window *w); /* a program gets @w, which is wide */
+bool wide_begin(struct mmu *m, struct window *w); /* a program gets @w, which is wide; false: there is a guard, but the host has no room */
 void wide_show(struct windows *s, const struct window *w); /* the table is to lead into @w */
 /* Host address for the canonical user address @gla; NULL: there is no more room for its part */
 uint8_t *wide_place(struct windows *s, struct window *w, gla_t gla);

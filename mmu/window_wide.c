@@ -197,7 +197,7 @@ static bool has_low(struct mmu *m)
 	return t.levels > 1 && t.trace[0].entry & PTE_U;
 }
 
-void wide_begin(struct mmu *m, struct window *w)
+bool wide_begin(struct mmu *m, struct window *w)
 {
 	w->nparts = 0;
 	w->near |= w->super;
@@ -206,6 +206,7 @@ void wide_begin(struct mmu *m, struct window *w)
 	else if (m->win->guard && !w->near)
 		reserve_near(w);
 	w->far = !w->super && (!w->near || has_low(m));
+	return w->near || !m->win->guard;
 }
 
 void wide_show(struct windows *s, const struct window *w)

@@ -89,8 +89,10 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->group.on = false;
 	c->group.skip = 0;
 	c->ntraps = 0;
+	c->near.known = 0;
 	c->window = (ir->mode & MODE_WIN) && x->cpu->mmu.win;
 	c->far = ir->mode & MODE_FAR;
+	c->trust = window_trusts(x, blk);
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
 	drop_temps(c);
@@ -112,6 +114,7 @@ void mark(const struct emitter *c, struct mark *m)
 	m->next_off = c->next_off;
 	m->fl_host = c->fl_host;
 	m->fl_env = c->fl_env;
+	m->near = c->near;
 }
 
 void take_back(struct emitter *c, const struct mark *m)
@@ -130,6 +133,7 @@ void take_back(struct emitter *c, const struct mark *m)
 	c->next_off = m->next_off;
 	c->fl_host = m->fl_host;
 	c->fl_env = m->fl_env;
+	c->near = m->near;
 	c->busy = 0;
 	c->starved = false;
 }
@@ -167,6 +171,8 @@ static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 	n = lower_plain(c, o);
 	if (c->cb.gs && c->window)
 		window_access(c, i, n);
+	for (unsigned k = i; c->near.known && k < i + n; k++)
+		window_written(c, &c->ir->op[k]);
 	return n;
 }
 
@@ -353,6 +359,7 @@ static void x64_flush(void *priv)
 	code_mem_flush(&x->mem);
 	jc_clear(&x->jc);
 	x->ntraps = 0;
+	memset(x->strayed, 0, sizeof(x->strayed));
 	x->flushes++;
 }
 

@@ -71,10 +71,10 @@ static void modrm_mem(struct codebuf *cb, unsigned reg, const struct x_mem *m)
 
 	if (m->base == X_NONE)
 		mod = 0; /* disp32 without base */
-	else if (m->disp == 0 && low3(m->base) != 5 && !(m->scale & X_GS32))
+	else if (m->disp == 0 && low3(m->base) != 5 && !(m->scale & (X_GS32 | X_GS64 | X_GS)))
 		mod = 0;
 	else
-		mod = m->disp == (int8_t)m->disp ? 1 : 2;
+		mod = m->disp == (int8_t)m->disp && !(m->scale & (X_GS | X_GS64) && reg >= X_HI) ? 1 : 2;
 	codebuf_u8(cb, mod << 6 | low3(reg) << 3 | (sib ? 4 : low3(m->base)));
 	if (sib)
 		codebuf_u8(cb, scale << 6 | (index == X_NONE ? 4 : low3(index)) << 3 |
@@ -91,7 +91,10 @@ static unsigned mem_xb(const struct x_mem *m)
 	return (m->index != X_NONE && !(m->scale & X_GS64) && top(m->index)) << 1 | (m->base != X_NONE && top(m->base));
 }
 
-/* The prefixes of a memory operand that is not the usual kind, which go first; where it begins is kept. */
+/*
+ * The prefixes of a memory operand that is not the usual kind, which go first; where it begins is kept. The access itself has five
+ * bytes at least, for a jump in its place: beside opcode and ModRM a displacement and REX, or four bytes of displacement (modrm_mem(), x_rm()).
+ */
 static void prefix_mem(struct codebuf *cb, const struct x_mem *m)
 {
 	if (!(m->scale & X_WINDOW))
@@ -109,7 +112,11 @@ static void prefix_mem(struct codebuf *cb, const struct x_mem *m)
 		codebuf_u8(cb, 0x3E); /* DS: nothing, it is a fifth byte beside REX, opcode, ModRM and SIB */
 		return;
 	}
+	if (m->scale & X_GS)
+		cb->access = cb->p;
 	codebuf_u8(cb, 0x65);
+	if (m->scale & X_GS)
+		return;
 	codebuf_u8(cb, 0x67);
 }
 
@@ -118,7 +125,7 @@ void x_rm(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, const struc
 	bool breg = w == 1 && !is_group(op);
 
 	prefix_mem(cb, m);
-	prefix_op(cb, op, w, top(reg) << 2 | mem_xb(m), breg && needs_rex8(reg), reg >= X_HI);
+	prefix_op(cb, op, w, top(reg) << 2 | mem_xb(m), (breg && needs_rex8(reg)) || (m->scale & (X_GS | X_GS64) && reg < X_HI), reg >= X_HI);
 	modrm_mem(cb, reg, m);
 }
 

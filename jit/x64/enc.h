@@ -23,15 +23,16 @@ enum { X_RAX, X_RCX, X_RDX, X_RBX, X_RSP, X_RBP, X_RSI, X_RDI, X_R8, X_R9, X_R10
 
 struct x_mem {
 	uint8_t base, index; /* register or X_NONE; index is not RSP */
-	uint8_t scale;	     /* 0..3, | X_GS32, X_MARK or X_GS64 */
+	uint8_t scale;	     /* 0..3, | X_GS32, X_MARK, X_GS64 or X_GS */
 	int32_t disp;
 };
 
 #define X_GS32 0x80 /* the sum wraps to 32 bits and counts from the base of GS; at least five bytes of code */
 
 #define X_MARK 0x40 /* base is R8 to R15, and there is an index; at least five bytes of code */
-#define X_GS64 0x20 /* counts from the base of GS, behind a look at the guard; index is not part of it but clobbered */
-#define X_WINDOW (X_GS32 | X_MARK | X_GS64) /* where the instruction begins is noted in codebuf.gs */
+#define X_GS64 0x20 /* counts from the base of GS, behind a look at the guard; index is not part of it but clobbered; at least five bytes behind that */
+#define X_GS 0x10   /* counts from the base of GS; no index; at least five bytes of code */
+#define X_WINDOW (X_GS32 | X_MARK | X_GS64 | X_GS) /* where the instruction begins is noted in codebuf.gs */
 
 enum x_alu { X_ADD, X_OR, X_ADC, X_SBB, X_AND, X_SUB, X_XOR, X_CMP }; /* opcode op*8, group 1 digit */
 enum x_shift { X_ROL, X_ROR, X_RCL, X_RCR, X_SHL, X_SHR, X_SAR = 7 };

@@ -204,6 +204,8 @@ static void release(struct emitter *c, const struct x_mem *m)
 {
 	if (m->index != X_NONE && !(m->scale & X_GS32)) /* all of a window's 32-bit operand may be guest registers */
 		c->busy &= ~(1u << m->base | 1u << m->index);
+	else if (m->scale & X_GS)
+		c->busy &= ~(1u << m->base);
 }
 
 /* What LDX leaves for STX: the host address, as a temporary. */

@@ -196,8 +196,10 @@ static unsigned slow(struct vcpu *cpu, struct x64_frame *f)
 		return commit(cpu, f);
 	f->commit = NO_COMMIT;
 	set_rip(cpu, s, s->off);
-	if (s->kind == SITE_ONE) {
+	if (s->kind == SITE_ONE || s->kind == SITE_STRAY) {
 		x64_fp_save(f->x);
+		if (s->kind == SITE_STRAY)
+			window_strayed(f->x, s->blk);
 		return 1 + RUN_ONE;
 	}
 	/* In 64-bit code an address that is not in canonical form is #GP(0), or #SS(0) through the stack segment. */

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "jit/x64/x64.h"
+#include "jit/priv.h"
 #include "jit/profile.h"
 #include "mmu/window.h"
 #include <asm/prctl.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #define SHRX_LEN 5
+#define NEAR_MOVE (1 << 30) /* with a displacement of 32 bits less than the 4 GiB kept free around what is near */
 #define REFUSALS 4 /* host faults of one instruction that no mapping can cure */
 
 bool in_window(const struct emitter *c, unsigned kind, unsigned align)
@@ -36,32 +38,125 @@ static unsigned part(struct emitter *c, ir_val v)
 }
 
 /*
- * 64-bit code, unless it is far: counted from the base of GS behind a look at the guard (enc.c), on which nothing waits. SHRX takes
- * the count from the low six bits of RSP.
+ * 64-bit code, near: counted from the base of GS behind a look at the guard (enc.c), on which nothing waits; without a look where the
+ * register has been looked at already and has moved by less than what is kept free around places. SHRX takes the count from the low six
+ * bits of RSP. The stack is near in far windows, too.
  *
- * If it is, the address is counted from where the window's table says that its part of the address space is. SHRX takes the
+ * Far: the address is counted from where the window's table says that its part of the address space is. SHRX takes the
  * count from the low six bits of R15. What the table has for places the window does not know makes the access itself fault.
  */
 static struct x_mem wide_operand(struct emitter *c, const struct ir_mem *m)
 {
 	bool plain = m->asize == 8 && m->seg == IR_NOSEG && m->index == IR_NONE && m->disp == (int32_t)m->disp &&
-		IR_KIND(m->base) == IR_KIND_G && host_reg(IR_NUM(m->base)) != X_NONE;
-	unsigned a = plain ? host_reg(IR_NUM(m->base)) : scratch(c), t;
+		IR_KIND(m->base) == IR_KIND_G;
+	unsigned g = IR_NUM(m->base) & 15, a, t;
 	struct x_mem table = {X_NONE, X_NONE, 3, (int32_t)(uintptr_t)windows_table(&c->x->cpu->mmu)};
+	int32_t disp = plain ? (int32_t)m->disp : 0;
 
-	if (!plain)
+	if (plain) {
+		a = use(c, m->base, 0);
+	} else {
+		a = scratch(c);
 		emit_ea(c, m, a, true);
+	}
+	if (plain && c->near.known >> g & 1) {
+		c->trap[c->near.trap[g]].relied = true;
+		c->win_mem = (struct x_mem){(uint8_t)a, X_NONE, X_GS, disp};
+		return c->win_mem;
+	}
 	t = scratch(c);
-	if (!c->far) {
-		c->win_mem = (struct x_mem){(uint8_t)a, (uint8_t)t, X_GS64, plain ? (int32_t)m->disp : 0};
+	if (!c->far || (plain && g == GPR_RSP && c->cb.guard && c->trust)) {
+		if (plain && c->trust) {
+			c->near.known |= 1u << g;
+			c->near.moved[g] = 0;
+			c->near.trap[g] = (uint16_t)c->ntraps; /* window_access() */
+		}
+		c->win_mem = (struct x_mem){(uint8_t)a, (uint8_t)t, X_GS64, disp};
 		return c->win_mem;
 	}
 	x_vex_rr(&c->cb, X_PF2 | X_0F38(0xF7), 8, 0, t, X_R15, a);
 	table.index = (uint8_t)t;
 	x_load(&c->cb, 8, t, &table);
 	/* the address is not the base: with RBP as that, and not canonical, it would be a fault of the stack and another signal */
-	c->win_mem = (struct x_mem){(uint8_t)t, (uint8_t)a, X_MARK, plain ? (int32_t)m->disp : 0};
+	c->win_mem = (struct x_mem){(uint8_t)t, (uint8_t)a, X_MARK, disp};
 	return c->win_mem;
+}
+
+/* Does the instruction write no general register that its operands do not name? Of those that would, none is in maps 0 and 1 but FNSTSW. */
+static bool names_written(const struct insn *in)
+{
+	return in->map == 1 || (!in->map && in->has_mem);
+}
+
+static void native_written(struct emitter *c, const struct insn *in)
+{
+	if (!names_written(in))
+		c->near.known = 0;
+	for (unsigned i = 0; i < in->nops; i++)
+		if (in->op[i].kind == OPND_GPR)
+			c->near.known &= ~(1u << (in->op[i].reg & 15));
+}
+
+/* Guest register and constant that @o adds up in 64 bits; IR_NONE: it does something else */
+static ir_val sum_of(const struct ir_op *o, int64_t *add)
+{
+	if (o->w != 8)
+		return IR_NONE;
+	*add = o->op == IR_INC ? 1 : o->op == IR_DEC ? -1 : o->op == IR_SUB ? -o->imm : o->op == IR_LEA ? o->m.disp : o->op == IR_MOV ? 0 : o->imm;
+	switch (o->op) {
+	case IR_MOV: case IR_INC: case IR_DEC:
+		return o->a;
+	case IR_ADD: case IR_SUB:
+		return IR_KIND(o->b) == IR_KIND_IMM ? o->a : IR_NONE;
+	case IR_LEA:
+		return o->m.index == IR_NONE && o->m.asize == 8 ? o->m.base : IR_NONE;
+	}
+	return IR_NONE;
+}
+
+static void result_written(struct emitter *c, const struct ir_op *o)
+{
+	unsigned d = IR_NUM(o->d) & 15, s;
+	struct near *n = &c->near;
+	int64_t add;
+	ir_val v;
+
+	if (IR_KIND(o->d) == IR_KIND_GH)
+		n->known &= ~(1u << (d & 3));
+	if (IR_KIND(o->d) != IR_KIND_G)
+		return;
+	v = sum_of(o, &add);
+	s = IR_NUM(v) & 15;
+	if (IR_KIND(v) == IR_KIND_G && n->known >> s & 1 && add >= -NEAR_MOVE && add <= NEAR_MOVE &&
+		n->moved[s] + add >= -NEAR_MOVE && n->moved[s] + add <= NEAR_MOVE) {
+		n->known |= 1u << d;
+		n->moved[d] = (int32_t)(n->moved[s] + add);
+		n->trap[d] = n->trap[s];
+	} else {
+		n->known &= ~(1u << d);
+	}
+}
+
+void window_written(struct emitter *c, const struct ir_op *o)
+{
+	switch (o->op) {
+	case IR_HELPER:
+		c->near.known = 0;
+		break;
+	case IR_NATIVE:
+		native_written(c, &c->ir->insns[o->imm]);
+		break;
+	case IR_MULU: case IR_MULS: case IR_DIVU: case IR_DIVS:
+		c->near.known &= ~(1u << GPR_RAX | 1u << GPR_RDX);
+		break;
+	case IR_MULX:
+		if (IR_KIND(o->c) == IR_KIND_G)
+			c->near.known &= ~(1u << (IR_NUM(o->c) & 15));
+		/* fall through */
+	default:
+		if (ir_ops[o->op].operands[0] == 'd')
+			result_written(c, o);
+	}
 }
 
 struct x_mem window_operand(struct emitter *c, const struct ir_mem *m)
@@ -92,11 +187,19 @@ static void cold_window(struct emitter *c, struct cold *k)
 {
 	const struct cold at = *k; /* the array may grow */
 
-	c->trap[at.trap].cold = code_here(c);
-	if (c->trap[at.trap].guard)
-		c->trap[at.trap + 1].cold = code_here(c);
 	c->fl_host = at.host;
 	c->fl_env = at.env;
+	c->trap[at.trap].cold = code_here(c);
+	if (c->trap[at.trap].relied) {
+		c->off = at.off;
+		c->next_off = at.next_off;
+		flags_lost(c);
+		call_slow(c, new_site(c, &c->ir->op[at.begin], SITE_STRAY));
+		c->fl_host = at.host;
+		c->fl_env = at.env;
+	}
+	if (c->trap[at.trap].guard)
+		c->trap[at.trap + 1].cold = code_here(c);
 	c->window = false;
 	lower_again(c, &at);
 	c->window = true;
@@ -107,17 +210,17 @@ static void add_traps(struct emitter *c)
 {
 	struct x64_trap t = {.at = (uint32_t)(c->cb.gs - c->x->mem.rw), .base = X_NONE, .delta = X_NONE, .disp = c->win_mem.disp};
 
-	if (c->code64 && c->far) {
+	if (c->code64 && c->win_mem.scale & X_MARK) {
 		t.base = c->win_mem.index;
 		t.delta = c->win_mem.base;
-	} else if (c->code64) {
+	} else if (c->code64 && c->win_mem.scale & X_GS64) {
 		t.at += SHRX_LEN;
 		t.base = c->win_mem.base;
 		t.guard = true;
 		t.back = SHRX_LEN;
 		c->trap[c->ntraps++] = t;
 		t.at = (uint32_t)(c->cb.access - c->x->mem.rw);
-		t.back = (uint8_t)(c->cb.access - c->cb.gs);
+		t.back = 0; /* the look stays */
 		t.guard = false;
 	}
 	c->trap[c->ntraps++] = t;
@@ -302,6 +405,29 @@ static enum window_fill window_strays(struct mmu *m, const struct x64_trap *t, c
 	return r == WINDOW_RETRY && !window_comes_near(m, reg[t->base]) ? WINDOW_WITHHELD : r;
 }
 
+static unsigned strayed_bit(const struct block *b)
+{
+	return (unsigned)((b->ra * 0x9E3779B97F4A7C15ull) >> 32) % X64_STRAYED;
+}
+
+bool window_trusts(const struct x64 *x, const struct block *b)
+{
+	unsigned bit = strayed_bit(b);
+
+	return !(x->opts_off & JIT_OPT_NEAR || x->strayed[bit / 64] >> (bit % 64) & 1);
+}
+
+void window_strayed(struct x64 *x, struct block *b)
+{
+	struct x64_block *xb = b->priv;
+	unsigned bit = strayed_bit(b);
+
+	if (b->dead || ++xb->strays < REFUSALS)
+		return;
+	x->strayed[bit / 64] |= BIT(bit % 64);
+	cache_remove(x->cpu->jit, b);
+}
+
 bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint64_t *reg)
 {
 	struct mmu *m = &x->cpu->mmu;
@@ -325,7 +451,7 @@ bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint6
 		vcpu_kick(x->cpu);
 	if (r == WINDOW_RETRY)
 		return true;
-	if (r == WINDOW_WITHHELD && ++t->refused == REFUSALS)
+	if (r == WINDOW_WITHHELD && !t->relied && ++t->refused == REFUSALS)
 		demote(x, t);
 	*pc = (uintptr_t)x->mem.rx + t->cold;
 	return true;

@@ -20,7 +20,8 @@
 
 enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
 	SITE_NLD, SITE_NST, SITE_COMMIT, /* of NATIVE: up to 16 bytes; the store in two steps */
-	SITE_ONE };			 /* no access: the interpreter runs the instruction */
+	SITE_ONE,			 /* no access: the interpreter runs the instruction */
+	SITE_STRAY };			 /* the same, because an address that ops behind it rely on is not near */
 
 /* What a cold path must know about where it was left. Lives as long as its block. */
 struct x64_site {
@@ -66,6 +67,7 @@ struct x64_block {
 	uint8_t in;		/* enum x64_flags_in */
 	uint8_t fp;		/* bit per enum x64_fp_part that is in host registers throughout; 0: no FP instructions */
 	uint8_t out[2];		/* enum x64_flags at the exits */
+	uint8_t strays;		/* times it was left by a SITE_STRAY */
 	int32_t unlinked[2];	/* rel32 of the exits to their own cold ways out */
 	uint32_t ret;		/* offset of where a predicted return comes in, IP in R11: a jump, exit 1; 0: none */
 	uint32_t insns;		/* x64_insns() */
@@ -116,9 +118,12 @@ struct x64_trap {
 	/* 64-bit code: registers with the address and with what the window's table says; else X_NONE */
 	uint8_t base, delta;
 	bool guard;		/* the look at the guard: delta is X_NONE */
+	bool relied;		/* ... and accesses behind it have none of their own */
 	uint8_t back;		/* the jump to the cold path, should it be for good, goes so many bytes before @at */
 	int32_t disp;
 };
+
+#define X64_STRAYED 8192
 
 struct x64 {
 	struct vcpu *cpu;
@@ -135,6 +140,7 @@ struct x64 {
 	bool gs_ours, fsgsbase;
 	struct sigaction *old_fault; /* of SIGSEGV, before ours; NULL: not ours */
 	uint32_t opts_off;	/* JIT_OPT_* */
+	uint64_t strayed[X64_STRAYED / 64]; /* blocks whose addresses were not near where they were thought to be, hashed */
 	bool count_last;	/* blocks count their instructions as they end */
 	bool lockstep;		/* compared with the interpreter: nothing whose bits the manual leaves open */
 };
@@ -173,6 +179,13 @@ struct group {
 	unsigned skip;		/* no group begins before this op */
 };
 
+/* 64-bit code with a window: guest registers that have been found near in this block (windows_near()), as far as they have moved since. */
+struct near {
+	uint16_t known;		/* bit by number */
+	int32_t moved[16];	/* value now - value then */
+	uint16_t trap[16];	/* that of the look at the guard (emitter.trap) */
+};
+
 /* What ops may have changed in the emitter before it turned out that they do not fit. */
 struct mark {
 	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[16];
@@ -180,6 +193,7 @@ struct mark {
 	uint16_t obs;
 	int32_t off, next_off;
 	bool fl_host, fl_env;
+	struct near near;
 };
 
 struct emitter {
@@ -212,6 +226,8 @@ struct emitter {
 	unsigned limit;		   /* ops from here on are not to be lowered together with those before */
 	bool window;		   /* plain accesses go through the window */
 	bool far;		   /* ... by its table */
+	bool trust;		   /* addresses that have been found near will be so again */
+	struct near near;
 	bool gs_flags, gs_host, gs_env; /* the current op has changed the flags behind its access in a window; before */
 	struct x64_trap trap[2 * IR_MAX_OPS]; /* offsets in the arena */
 	struct x_mem win_mem;	   /* the operand of the last access through a wide window */
@@ -286,6 +302,7 @@ void lower_again(struct emitter *c, const struct cold *at); /* a cold path: the 
 /* window.c */
 bool in_window(const struct emitter *c, unsigned kind, unsigned align);
 struct x_mem window_operand(struct emitter *c, const struct ir_mem *m);
+void window_written(struct emitter *c, const struct ir_op *o); /* @o has been lowered: what is known of the registers it writes */
 void window_flags(struct emitter *c); /* the flags are about to become others than at the access */
 void window_access(struct emitter *c, unsigned first, unsigned n); /* @n ops from @first on have been lowered, with a window's access */
 void windows_init(struct x64 *x);
@@ -297,6 +314,8 @@ void windows_run(void *priv, bool on);
 void fault_fini(struct x64 *x);
 void fault_watch(struct x64 *x); /* this thread's host faults may be @x's; NULL: nobody's */
 /* false: not ours. @at: NULL if the host does not say; @reg: RAX to R15 */
+bool window_trusts(const struct x64 *x, const struct block *b);
+void window_strayed(struct x64 *x, struct block *b); /* left by a SITE_STRAY: next time @b is translated without such trust */
 bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint64_t *reg);
 /* group.c */
 unsigned lower_group(struct emitter *c); /* ops consumed from the current one, or 0 */

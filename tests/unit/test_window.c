@@ -2,6 +2,7 @@
  * test_window.c - host windows (mmu/window.h): what they show is what the soft TLB would allow, and no longer than that.
  */
 #include "tests/unit/window_fix.h"
+#include <sys/mman.h>
 
 START_TEST(rights)
 {
@@ -468,6 +469,20 @@ static const char program[] =
 	"67 44 4C 89 5F 48 64 4C 8B 77 50 88 4B 01 B0 11 48 8D B7 00 01 00 00 4C 3B 77 50 4C 19 47 58 E2 "
 	"9F F4 48 FF 44 24 10 C3 ";
 
+/*
+ * 600 times: loads and stores off one register that is near, or not by turns, moved and copied between them; the same of the
+ * stack pointer, with PUSH, CALL and a frame.
+ */
+static const char strays[] =
+	"49 B8 00 90 F0 FF FF 7F 00 00 49 B9 00 90 10 00 00 60 00 00 48 BC 00 E0 F0 FF FF 7F 00 00 B9 58 "
+	"02 00 00 4C 89 C7 F6 C1 01 49 0F 45 F9 E8 02 00 00 00 EB 01 C3 48 83 C7 08 48 8B 07 48 01 C8 48 "
+	"89 47 08 48 8D 77 40 89 06 4C 89 6E 10 49 89 FE 88 67 18 66 41 01 4E 20 41 0F 10 06 41 0F 11 46 "
+	"28 49 83 EE 80 41 FF 06 4D 8B 6E F8 48 8D A7 00 30 00 00 50 51 E8 19 00 00 00 59 58 48 89 07 F6 "
+	"C1 02 74 0A 48 BC 00 E0 F0 FF FF 7F 00 00 FF C9 75 91 F4 55 48 89 E5 89 4D F8 01 45 F8 88 65 F0 "
+	"0F B6 55 F0 48 01 D0 5D C3 ";
+
+#define ELSEWHERE 0x600000000000
+#define ASTRAY (ELSEWHERE - 0x60000000000 + DATA) /* where that would be, were it near, at the first distance */
 #define PROGRAM 0x110000u
 #define DATA 0x109000u
 
@@ -476,10 +491,10 @@ struct result {
 	uint8_t data[0x7000];
 };
 
-/* Run the program until its HLT, which is #GP there; @low: it has memory at low addresses, too. */
-static void run_program(enum jit_accel accel, bool low, struct result *r)
+/* Run @code until its HLT, which is #GP there; @low: it has memory at low addresses, too. */
+static void run_program(const char *code, enum jit_accel accel, uint32_t opts_off, bool low, struct result *r)
 {
-	struct jit_options opt = {.accel = accel, .cache_bytes = 1 << 20};
+	struct jit_options opt = {.accel = accel, .cache_bytes = 1 << 20, .opts_off = opts_off};
 	struct win *t = calloc(1, sizeof(*t));
 	struct vcpu *c;
 	enum jit_stop stop;
@@ -493,9 +508,10 @@ static void run_program(enum jit_accel accel, bool low, struct result *r)
 		fix_wr(t->f, WIDE_PT + 8 * i, i << 12 | ALL, 8);
 	for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
 		show_at(t, places[i]);
+	show_at(t, ELSEWHERE);
 	if (!low)
 		fix_wr(t->f, PML4, PDPT | (ALL & ~USER), 8);
-	fix_code(t->f, PROGRAM, program);
+	fix_code(t->f, PROGRAM, code);
 	ck_assert_int_eq(jit_new(&j, c, &opt, &e), VM_OK);
 	memset(c->gpr, 0, sizeof(c->gpr));
 	c->cr4 |= BIT(9); /* OSFXSR */
@@ -505,8 +521,8 @@ static void run_program(enum jit_accel accel, bool low, struct result *r)
 	for (uint64_t us = 1; t->m->win && windows_table(t->m) && us < 1000000 && !window_enter(t->m, WINDOW_64); us += 1000)
 		window_tick(t->m, WINDOW_64, us);
 	vcpu_update_req(c);
-	while ((stop = jit_run(j)) == JIT_STOPPED)
-		;
+	while ((stop = jit_run(j)) == JIT_STOPPED) /* another kind of window is wanted */
+		__atomic_and_fetch(&c->req, ~REQ_KICK, __ATOMIC_SEQ_CST);
 	ck_assert_int_eq(stop, JIT_HALTED);
 	ck_assert_uint_eq(c->rip, HANDLERS + 13 * 16 + 1);
 	if (t->m->win && windows_table(t->m)) {
@@ -526,12 +542,39 @@ START_TEST(engines)
 	static struct result r[ARRAY_SIZE(accel)];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(accel); i++) {
-		run_program(accel[i], _i, &r[i]);
+		run_program(program, accel[i], 0, _i, &r[i]);
 		ck_assert_int_eq(memcmp(r[i].gpr, r[0].gpr, sizeof(r[0].gpr)), 0);
 		ck_assert_int_eq(memcmp(r[i].data, r[0].data, sizeof(r[0].data)), 0);
 	}
 	ck_assert_uint_eq(r[0].gpr[GPR_RCX], 0);
 	ck_assert_uint_eq(r[0].gpr[GPR_RAX] & 0xFF, 1); /* the last count, by way of the code */
+}
+END_TEST
+
+/* What was near the last time need not be so the next: translated code that relies on it must find that out. */
+START_TEST(relied)
+{
+	static const struct {
+		enum jit_accel accel;
+		uint32_t opts_off;
+	} way[] = {{ACCEL_INTERP, 0}, {ACCEL_JIT, 0}, {ACCEL_JIT, JIT_OPT_NEAR}, {ACCEL_LOCKSTEP, 0}};
+	static struct result r[ARRAY_SIZE(way)];
+	uint8_t *astray = host_reserve_at(ASTRAY, sizeof(r[0].data)) ? (uint8_t *)ASTRAY : NULL; /* ours, not the guest's */
+
+	if (astray) {
+		ck_assert_int_eq(mprotect(astray, sizeof(r[0].data), PROT_READ | PROT_WRITE), 0);
+		memset(astray, 0xA5, sizeof(r[0].data));
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(way); i++) {
+		run_program(strays, way[i].accel, way[i].opts_off, _i, &r[i]);
+		ck_assert_int_eq(memcmp(r[i].gpr, r[0].gpr, sizeof(r[0].gpr)), 0);
+		ck_assert_int_eq(memcmp(r[i].data, r[0].data, sizeof(r[0].data)), 0);
+	}
+	ck_assert_uint_eq(r[0].gpr[GPR_RCX], 0);
+	for (unsigned i = 0; astray && i < sizeof(r[0].data); i++)
+		ck_assert_uint_eq(astray[i], 0xA5);
+	if (astray)
+		host_unmap(astray, sizeof(r[0].data));
 }
 END_TEST
 
@@ -555,6 +598,7 @@ int main(void)
 	tcase_add_loop_test(t, wide_parts, 0, 2);
 	tcase_add_loop_test(t, near, 0, 2);
 	tcase_add_loop_test(t, engines, 0, 2);
+	tcase_add_loop_test(t, relied, 0, 2);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
