@@ -191,6 +191,7 @@ static void copy_tables(struct vcpu *cpu, struct trap *t)
 struct trap *history_begin(struct vcpu *cpu, const struct event *e, uint64_t prior)
 {
 	struct history *h = cpu->history;
+	const char *next;
 	struct trap *t;
 
 	if (h->off)
@@ -222,6 +223,10 @@ struct trap *history_begin(struct vcpu *cpu, const struct event *e, uint64_t pri
 	if (UNLIKELY(t->nbytes < INSN_MAX_LEN))
 		more_bytes(cpu, t);
 	copy_tables(cpu, t);
+	/* as above: by the next exception they are there */
+	next = (const char *)&h->trap[(h->ntraps + 1) & (HISTORY_TRAPS - 1)];
+	for (unsigned i = 0; i < sizeof(*t); i += 64)
+		__builtin_prefetch(next + i, 1);
 	return t;
 }
 
