@@ -77,6 +77,12 @@ static enum vm_err netdev_key(const char *opt, struct netdev_options *o, const c
 		o->hostfwd[o->nfwd++] = v;
 		return VM_OK;
 	}
+	if (o->kind == NETDEV_USER && !strcmp(k, "guestfwd")) {
+		if (o->nguestfwd == NETDEV_MAX_FWD)
+			return err_set(e, VM_ERR_USAGE, "-%s: at most %u guestfwd=", opt, NETDEV_MAX_FWD);
+		o->guestfwd[o->nguestfwd++] = v;
+		return VM_OK;
+	}
 	if (o->kind == NETDEV_USER && !strcmp(k, "dnssearch")) {
 		if (o->nsearch == NETDEV_MAX_DNS)
 			return err_set(e, VM_ERR_USAGE, "-%s: at most %u dnssearch=", opt, NETDEV_MAX_DNS);

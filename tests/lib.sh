@@ -57,7 +57,7 @@ need_guests() { # what tests/tools/guest.sh uses
 	need cpio gzip xz-utils e2fsprogs xorriso isolinux syslinux-common fdisk kmod grub-pc-bin grub-efi-amd64-bin mtools ovmf grub-common dpkg mmdebstrap arch-test openssl
 }
 need_tests() {
-	need python3 socat imagemagick xvfb xauth qemu-utils memtest86+ grub-invaders git gdb protobuf-compiler nasm qemu-system-x86 tcpdump curl
+	need python3 socat imagemagick xvfb xauth qemu-utils memtest86+ grub-invaders git gdb protobuf-compiler nasm qemu-system-x86 tcpdump curl tesseract-ocr tesseract-ocr-eng
 }
 need_asan() { need libasan8 libubsan1; }
 

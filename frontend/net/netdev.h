@@ -19,8 +19,8 @@ struct netdev_options { /* strings are borrowed; NULL: the default */
 	char id[32];
 	/* user */
 	const char *net, *host, *dns, *dhcp_start, *hostname, *domain, *tftp, *bootfile, *tftp_name;
-	const char *hostfwd[NETDEV_MAX_FWD], *search[NETDEV_MAX_DNS + 1];
-	unsigned nfwd, nsearch;
+	const char *hostfwd[NETDEV_MAX_FWD], *guestfwd[NETDEV_MAX_FWD], *search[NETDEV_MAX_DNS + 1];
+	unsigned nfwd, nguestfwd, nsearch;
 	bool restricted;
 	/* socket */
 	const char *listen, *connect, *mcast, *udp, *localaddr;

@@ -13,7 +13,10 @@
 #include <slirp/libslirp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MAX_FDS 1024
 #define TICK_MS 1000 /* the longest sleep */
@@ -25,12 +28,27 @@ struct user_timer {
 	int64_t due; /* ms; -1: not armed */
 };
 
+/* guestfwd=: one stream of the host that stands behind an address of the guest's network, whoever of the guest connects there */
+struct guest_stream {
+	struct guest_stream *next;
+	struct user *user;
+	struct in_addr addr;
+	int port, fd, poll; /* fd -1: it has ended; poll: where in user->fd, or -1 */
+};
+
 struct user {
 	struct net_port port;
 	Slirp *slirp;
+	struct guest_stream *streams;
 	struct user_timer *timers;
 	struct pollfd fd[MAX_FDS];
 	unsigned nfds;
+};
+
+struct guest_forward {
+	struct in_addr addr;
+	int port;
+	const char *to; /* cmd:..., tcp:..., unix:... */
 };
 
 struct forward {
@@ -167,6 +185,62 @@ static uint32_t sleep_ms(const struct user *u)
 	return (uint32_t)ms;
 }
 
+/* ---- guestfwd= ---- */
+
+static void stream_end(struct guest_stream *g)
+{
+	close(g->fd);
+	g->fd = -1;
+}
+
+/* What the guest sent there. A host that does not read holds this network up, nothing else. */
+static ssize_t stream_out(const void *buf, size_t len, void *opaque)
+{
+	struct guest_stream *g = opaque;
+	const char *p = buf;
+
+	for (size_t left = len; left && g->fd >= 0;) {
+		ssize_t n = send(g->fd, p, left, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			stream_end(g);
+			break;
+		}
+		p += n;
+		left -= (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
+static void streams_fill(struct user *u)
+{
+	for (struct guest_stream *g = u->streams; g; g = g->next) {
+		g->poll = -1;
+		if (g->fd >= 0 && slirp_socket_can_recv(u->slirp, g->addr, g->port))
+			g->poll = add_poll(g->fd, SLIRP_POLL_IN, u);
+	}
+}
+
+static void streams_read(struct user *u)
+{
+	uint8_t buf[4096];
+
+	for (struct guest_stream *g = u->streams; g; g = g->next) {
+		size_t room = g->poll >= 0 && u->fd[g->poll].revents && g->fd >= 0 ? slirp_socket_can_recv(u->slirp, g->addr, g->port) : 0;
+		ssize_t n;
+
+		if (!room)
+			continue;
+		n = recv(g->fd, buf, room < sizeof(buf) ? room : sizeof(buf), MSG_DONTWAIT);
+		if (n > 0)
+			slirp_socket_recv(u->slirp, g->addr, g->port, buf, (int)n);
+		else if (!n || (errno != EAGAIN && errno != EINTR))
+			stream_end(g);
+	}
+}
+
 static void user_run(struct net_port *p)
 {
 	struct user *u = container_of(p, struct user, port);
@@ -179,12 +253,15 @@ static void user_run(struct net_port *p)
 		u->nfds = 0;
 		add_poll(p->wake, SLIRP_POLL_IN, u);
 		slirp_pollfds_fill(u->slirp, &ms, add_poll, u);
+		streams_fill(u);
 		n = poll(u->fd, u->nfds, (int)ms);
 		if (n < 0 && errno == EINTR)
 			n = 0;
 		if (u->fd[0].revents)
 			port_drain_wake(p);
 		slirp_pollfds_poll(u->slirp, n < 0, get_revents, u);
+		if (n > 0)
+			streams_read(u);
 		run_timers(u);
 		while ((i = port_next_out(p))) {
 			slirp_input(u->slirp, i->data, (int)i->len);
@@ -201,6 +278,14 @@ static void user_done(struct net_port *p)
 		slirp_cleanup(u->slirp);
 	while (u->timers)
 		timer_free(u->timers, u);
+	while (u->streams) {
+		struct guest_stream *g = u->streams;
+
+		u->streams = g->next;
+		if (g->fd >= 0)
+			close(g->fd);
+		free(g);
+	}
 	free(u);
 }
 
@@ -243,6 +328,67 @@ static enum vm_err parse_forward(const char *s, struct forward *f, struct err *e
 		ok = address_port(p + 1, dash, &f->host, &f->host_port) &&
 			address_port(dash + 1, dash + strlen(dash), &f->guest, &f->guest_port);
 	return ok ? VM_OK : err_set(e, VM_ERR_USAGE, "-netdev: hostfwd='%s' is not [tcp|udp]:[HOST]:PORT-[GUEST]:PORT", s);
+}
+
+/* [tcp]:ADDRESS:PORT-cmd:COMMAND, -tcp:ADDRESS:PORT or -unix:PATH */
+static enum vm_err parse_guest_forward(const char *s, struct guest_forward *f, struct err *e)
+{
+	const char *p = strchr(s, ':'), *dash = p ? strchr(p, '-') : NULL;
+	struct in_addr to;
+	int port;
+	bool ok = dash && (p == s || !strncmp(s, "tcp:", 4)) && p[1] != ':' && address_port(p + 1, dash, &f->addr, &f->port);
+
+	f->to = ok ? dash + 1 : NULL;
+	if (ok && !strncmp(f->to, "tcp:", 4))
+		ok = f->to[4] != ':' && address_port(f->to + 4, f->to + strlen(f->to), &to, &port);
+	else if (ok)
+		ok = (!strncmp(f->to, "cmd:", 4) && f->to[4]) ||
+			(!strncmp(f->to, "unix:", 5) && f->to[5] && strlen(f->to + 5) < sizeof(((struct sockaddr_un *)0)->sun_path));
+	return ok ? VM_OK :
+		    err_set(e, VM_ERR_USAGE, "-netdev: guestfwd='%s' is not [tcp]:ADDRESS:PORT-(cmd:COMMAND|tcp:ADDRESS:PORT|unix:PATH)", s);
+}
+
+/* The other end of a stream is connected to at once, as a character device's. */
+static int stream_connect(const char *to)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	bool local = to[0] == 'u';
+	int port = 0, fd = socket(local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (local)
+		strcpy(un.sun_path, to + 5); /* parse_guest_forward() has looked at its length */
+	else
+		address_port(to + 4, to + strlen(to), &in.sin_addr, &port);
+	in.sin_port = htons((uint16_t)port);
+	if (fd >= 0 && connect(fd, local ? (struct sockaddr *)&un : (struct sockaddr *)&in, local ? sizeof(un) : sizeof(in))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static enum vm_err add_guest_forward(struct user *u, const char *s, struct err *e)
+{
+	struct guest_forward f;
+	struct guest_stream *g;
+	enum vm_err r = parse_guest_forward(s, &f, e);
+	int bad;
+
+	if (r)
+		return r;
+	if (f.to[0] == 'c') {
+		bad = slirp_add_exec(u->slirp, f.to + 4, &f.addr, f.port);
+	} else {
+		g = calloc(1, sizeof(*g));
+		BUG_ON(!g);
+		*g = (struct guest_stream){u->streams, u, f.addr, f.port, stream_connect(f.to), -1};
+		u->streams = g;
+		if (g->fd < 0)
+			return err_errno(e, "-netdev: guestfwd: cannot connect to '%s'", f.to);
+		bad = slirp_add_guestfwd(u->slirp, stream_out, g, &f.addr, f.port);
+	}
+	return bad < 0 ? err_set(e, VM_ERR_USAGE, "-netdev: guestfwd='%s': not a free address of this network", s) : VM_OK;
 }
 
 static enum vm_err one_address(const char *key, const char *v, struct in_addr *out, struct err *e)
@@ -303,11 +449,14 @@ static enum vm_err configure(const struct netdev_options *o, SlirpConfig *c, str
 enum vm_err net_slirp_check(const struct netdev_options *o, struct err *e)
 {
 	SlirpConfig c;
+	struct guest_forward g;
 	struct forward f;
 	enum vm_err r = configure(o, &c, e);
 
 	for (unsigned i = 0; i < o->nfwd && !r; i++)
 		r = parse_forward(o->hostfwd[i], &f, e);
+	for (unsigned i = 0; i < o->nguestfwd && !r; i++)
+		r = parse_guest_forward(o->guestfwd[i], &g, e);
 	return r;
 }
 
@@ -336,6 +485,8 @@ enum vm_err net_slirp_open(struct loop *l, const struct netdev_options *o, struc
 		if (!r && slirp_add_hostfwd(u->slirp, f.udp, f.host, f.host_port, f.guest, f.guest_port) < 0)
 			r = err_set(e, VM_ERR_IO, "cannot forward '%s': %s", o->hostfwd[i], strerror(errno));
 	}
+	for (unsigned i = 0; i < o->nguestfwd && !r; i++)
+		r = add_guest_forward(u, o->guestfwd[i], e);
 	if (!r)
 		r = port_start(&u->port, e);
 	if (r) {

@@ -16,6 +16,7 @@ the command. SCRIPT has one step a line:
   dump FILE          screendump to FILE
   picture FILE PART  dump to FILE until the picture PART is in it
   row FILE Y         dump to FILE until row Y of the dots is not of one colour
+  words FILE TEXT    dump to FILE until tesseract reads TEXT in it
   still FILE         dump to FILE until the picture stays the same for three seconds
   keep NAME ROW      remember a row of the text screen under NAME
   differ A B         fail if two kept rows or dump files are equal       same A B: if they are not
@@ -49,6 +50,14 @@ KEYS.update({shifted: 'shift-' + KEYS.get(plain, plain)
 
 class Failure(Exception):
     """A step that did not come true."""
+
+
+def read_words(name):
+    """What the picture says: twice as large, since tesseract is made for scanned paper; words one space apart."""
+    large = subprocess.run(['convert', name, '-resize', '200%', 'png:-'], stdout=subprocess.PIPE, check=True).stdout
+    read = subprocess.run(['tesseract', '-', '-', '--psm', '11'], input=large, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, env=dict(os.environ, OMP_THREAD_LIMIT='1'), check=True)
+    return ' '.join(read.stdout.decode(errors='replace').split())
 
 
 class Vm:
@@ -209,6 +218,21 @@ class Vm:
         name, part = args.split()
         self.dump_until(name, lambda: picture.find(name, part), part)
 
+    def words(self, args):
+        name, text = args.split(' ', 1)
+        last = [b'']
+
+        def says():
+            """Reading takes seconds: what has not changed is not read again."""
+            with open(name, 'rb') as file:
+                now = file.read()
+            if now == last[0]:
+                return False
+            last[0] = now
+            return text in read_words(name)
+
+        self.dump_until(name, says, repr(text))
+
     def row(self, args):
         name, y = args.split()
 
@@ -338,7 +362,7 @@ def on_host(command, timeout):
 def step(vm, word, arg):
     if word == 'timeout':
         vm.timeout = float(arg)
-    elif word in ('expect', 'send', 'screen', 'type', 'dump', 'picture', 'row', 'still', 'idle', 'drift', 'monitor'):
+    elif word in ('expect', 'send', 'screen', 'type', 'dump', 'picture', 'row', 'words', 'still', 'idle', 'drift', 'monitor'):
         getattr(vm, word)(arg)
     elif word == 'noscreen':
         if arg in vm.screen_text():

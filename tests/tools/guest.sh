@@ -15,7 +15,9 @@
 #   package FLAVOUR NAME...  Debian packages, unpacked: a directory each
 #   mach                 GNU Mach, a multiboot kernel: path, uncompressed
 #   xen amd64            the Xen hypervisor, a multiboot kernel: path, uncompressed
-#   installer ARCH KIND  directory with linux and initrd.gz of Debian's installer; KIND is text or gtk
+#   installer ARCH KIND  directory with linux and initrd.gz of Debian 12's installer; KIND is text or gtk
+#   mirror ARCH KIND     Debian 13's: the paths of linux, of initrd.gz, and of a directory that can be served as a Debian mirror to it,
+#                        with the components that it asks for; then "signed", or "mended" where the archive at hand lacks some
 #   data FILE            a fresh ext4 data disk of 64 MiB
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 . "$root/tests/lib.sh"
@@ -315,6 +317,89 @@ xen() {
 	echo "$out"
 }
 
+installer() { # KIND
+	p=debian-installer-12-netboot-$arch
+	d=/usr/lib/debian-installer/images/12/$arch/$1/debian-installer/$arch
+	if [ ! -f "$d/linux" ]; then # not installed on this host: unpack it
+		mkdir -p "$cache" && fetch "$p" || exit 1
+		d=$cache/pkg/$p$d
+	fi
+	[ -f "$d/linux" ] || die "$p holds no installer of kind $1"
+	echo "$d"
+}
+
+# from_suite PROGRAM ARGUMENT...: in_arch with the lists of $suite and of its installer's components (udebs). They are kept as the
+# archive packs them, so that their sums are those in the signed file of sums.
+suite=trixie
+from_suite() {
+	program=$1
+	shift
+	in_arch "$program" -o Dir::State="$m/apt" -o Dir::Cache="$m/apt/cache" -o Dir::Etc::SourceList="$m/apt/sources" \
+		-o Dir::Etc::SourceParts=/dev/null -o Acquire::IndexTargets::deb::Packages::KeepCompressed=true \
+		-o Acquire::IndexTargets::deb::Packages::KeepCompressedAs=xz -o Acquire::CompressionTypes::Order::=xz "$@"
+}
+mirror() { # KIND
+	d=$m/installer/usr/lib/debian-installer/images/13/$arch/$1/debian-installer/$arch
+	if [ ! -f "$m/ready" ]; then
+		say "fetching the $arch installer of Debian's $suite and its components"
+		rm -rf "$m"
+		mkdir -p "$m/apt/lists/partial" "$m/apt/cache/archives/partial" "$m/www/dists/$suite" "$m/new" || exit 1
+		# from where this host's own packages come
+		uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
+		key=/usr/share/keyrings/debian-archive-keyring.gpg
+		[ -f $key ] && key="[signed-by=$key]" || key=
+		for c in main main/debian-installer contrib/debian-installer non-free/debian-installer; do
+			echo "deb $key ${uri:-http://deb.debian.org/debian} $suite $c"
+		done >"$m/apt/sources"
+		from_suite apt-get update >"$m/log" 2>&1
+		(cd "$m/new" && from_suite apt-get download "debian-installer-13-netboot-$arch") >>"$m/log" 2>&1 &&
+			dpkg-deb -x "$m"/new/debian-installer-*.deb "$m/installer" &&
+			python3 "$tools/mirror.py" lists "$m/apt/lists" "$m/www/dists/$suite" &&
+			python3 "$tools/mirror.py" wanted "$m/www/dists/$suite" "$arch" "$d/initrd.gz" >"$m/wanted" || {
+			tail -n 5 "$m/log" >&2
+			die "cannot fetch the $arch installer of Debian's $suite"
+		}
+		components || die "no components of the installer"
+		touch "$m/ready"
+	fi
+	[ -f "$d/linux" ] || die "no installer of kind $1"
+	echo "$d/linux" "$d/initrd.gz" "$m/www" "$(cat "$m/state")"
+}
+# components: what $m/wanted names, where the lists say. Of an archive that lacks some (a mirror out of step) the others are used, with
+# drivers of disk, file system and RAID from the ordinary package of the same kernel; such lists are not the signed ones.
+components() {
+	rm -rf "$m/new"
+	mkdir -p "$m/new" && read -r v <"$m/wanted" || return 1
+	# apt checks the sums, and goes on after one that is not there
+	(cd "$m/new" && from_suite apt-get download $(sed -n 's/^\([^ ]*=[^ ]*\) .*/\1/p' "$m/wanted")) >>"$m/log" 2>&1
+	: >"$m/lacking"
+	sed 1d "$m/wanted" | while read -r p path; do
+		# apt names the file by name and version, : as %3a
+		f=$m/new/${p%%=*}_$(printf %s "${p#*=}" | sed 's/:/%3a/')_*.udeb
+		set -- $f
+		mkdir -p "$m/www/${path%/*}"
+		if [ -f "$1" ]; then mv "$1" "$m/www/$path"; else echo "${p%%=*}" >>"$m/lacking"; fi
+	done
+	echo signed >"$m/state"
+	if [ -s "$m/lacking" ]; then
+		t=$m/new/udeb u=pool/drivers-$v-di.udeb k=$m/new/kernel
+		mkdir -p "$t/DEBIAN" "$k"
+		(cd "$m/new" && from_suite apt-get download "linux-image-$v") >>"$m/log" 2>&1 && dpkg-deb -x "$m"/new/linux-image-*.deb "$k" &&
+			ln -sfn usr/lib "$k/lib" && depmod -b "$k" "$v" || return 1
+		for f in virtio_blk md_mod ext4; do
+			modprobe -d "$k" -S "$v" --show-depends "$f" | sed -n "s|^insmod $k/\([^ ]*\).*|\1|p" | while IFS= read -r f; do
+				mkdir -p "$t/${f%/*}" && cp "$k/$f" "$t/$f" || exit 1
+			done
+		done
+		printf '%s\n' "Package: drivers-$v-di" 'Version: 1' "Kernel-Version: $v" "Architecture: $arch" 'Maintainer: none' \
+			'Section: debian-installer' 'Priority: standard' 'Description: drivers of linux-image' >"$t/DEBIAN/control"
+		dpkg-deb -Zxz --root-owner-group -b "$t" "$m/www/$u" >>"$m/log" 2>&1 &&
+			python3 "$tools/mirror.py" mend "$m/www/dists/$suite" "$arch" "$m/www" "$u" || return 1
+		echo "mended $(wc -l <"$m/lacking") of $(sed 1d "$m/wanted" | wc -l)" >"$m/state"
+	fi
+	rm -rf "$m/new"
+}
+
 what=${1:-}
 if [ "$what" = data ]; then
 	[ -n "${2:-}" ] || die "data: which file?"
@@ -323,17 +408,13 @@ if [ "$what" = data ]; then
 	echo "$2"
 	exit 0
 fi
-if [ "$what" = installer ]; then
-	arch=$2 cache=$guests/$2 p=debian-installer-12-netboot-$2
-	d=/usr/lib/debian-installer/images/12/$arch/${3:-text}/debian-installer/$arch
-	if [ ! -f "$d/linux" ]; then # not installed on this host: unpack it
-		mkdir -p "$cache" && fetch "$p" || exit 1
-		d=$cache/pkg/$p$d
-	fi
-	[ -f "$d/linux" ] || die "$p holds no installer of kind ${3:-text}"
-	echo "$d"
-	exit 0
-fi
+case $what in
+installer | mirror)
+	arch=${2:?which architecture?} cache=$guests/$2 m=$guests/$2/mirror
+	$what "${3:-text}"
+	exit
+	;;
+esac
 flavour=${2:-686}
 [ $# -lt 2 ] || shift 2
 case $flavour in
@@ -346,5 +427,5 @@ mkdir -p "$cache" || exit 1
 case $what in
 drivers | package) $what "$@" ;;
 kernel | initrd | work | iso | disk | uefi | debian | reference | mach | xen) $what ;;
-*) die "usage: guest.sh kernel|initrd|work|iso|disk|uefi|debian|reference|mach|xen [686|686-pae|amd64] | drivers FLAVOUR FILE MODULE... | package FLAVOUR NAME... | data FILE" ;;
+*) die "usage: guest.sh kernel|initrd|work|iso|disk|uefi|debian|reference|mach|xen [686|686-pae|amd64] | drivers FLAVOUR FILE MODULE... | package FLAVOUR NAME... | installer ARCH KIND | mirror ARCH KIND | data FILE" ;;
 esac
