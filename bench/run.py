@@ -24,7 +24,7 @@ CLASSES = {'boot': (None, ['boot']), 'wall': (None, ['boot-wall']), 'integer': (
            'memory': ('work', ['sieve', 'chase']), 'strings': ('work', ['strings']), 'x87': ('work', ['x87']),
            'sse': ('work', ['sse', 'sseint']), 'avx': ('work', ['avx', 'avxint']),
            'os': ('os', ['syscall', 'pipe', 'switch', 'fault', 'fork', 'exec', 'signal']),
-           'newcode': ('os', ['jit', 'patch', 'newcode']), 'devices': ('os', ['port', 'mmio', 'disk']),
+           'newcode': ('os', ['jit', 'patch', 'newcode']), 'toggle': ('os', ['toggle']), 'devices': ('os', ['port', 'mmio', 'disk']),
            'real': ('real', ['7z', 'xz', 'openssl', 'python', 'perl', 'lua', 'sqlite', 'gcc', 'awk', 'shell'])}
 SUMS = {'integer, calls, memory, strings': ['integer', 'calls', 'memory', 'strings'], 'x87, sse': ['x87', 'sse']}
 # how each program is started: in the guest; natively, {} being the directory with the guest's files

@@ -3,7 +3,7 @@
 # programs natively, in turns, and times the boot and the workloads from outside by markers on the serial line.
 # Usage: sh bench/run.sh [--class NAME,...] [--repeat N] [--arch i386|amd64] [--accel OPTIONS] [--qemu VERSION,...] [--ref COMMAND]
 #   --class   of boot wall integer calls memory strings x87 sse os newcode devices real (default: all); real needs root.
-#             avx besides, where all sides have AVX2 and FMA: --ref "QEMU -accel tcg -cpu max -nic none"
+#             toggle besides: code patched between four variants; and avx, where all sides have AVX2 and FMA: --ref "QEMU -accel tcg -cpu max -nic none"
 #   --repeat  default 5          --arch   default: both
 #   --accel   what to give Dragoman for -accel, default jit
 #   --qemu    which versions of QEMU to compare with, of 7.2 and 10: the host's if it is that, else Debian's packages, unpacked (peer.sh);

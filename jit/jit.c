@@ -26,7 +26,7 @@ static enum vm_err choose_backend(struct jit *j, struct err *e)
 }
 
 const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw", "inline", "window", "window64", "window0",
-	"far", "ret", "near", "key64", "keygs", "keyseg", "strings"};
+	"far", "ret", "near", "again", "key64", "keygs", "keyseg", "strings"};
 const unsigned jit_nopts = ARRAY_SIZE(jit_opts);
 
 bool jit_wants_alias(const struct jit_options *opt)
@@ -76,7 +76,7 @@ enum vm_err jit_new(struct jit **out, struct vcpu *cpu, const struct jit_options
 	j->tables = calloc(JIT_CONTEXTS, sizeof(*j->tables));
 	j->hash = host_map_huge(HASH_BYTES, false, e);
 	j->page = calloc(j->npages, sizeof(*j->page));
-	if (!j->hash || !j->page || !j->tables) {
+	if (!j->hash || !j->page || !j->tables || !again_new(j)) {
 		r = err_set(e, VM_ERR_NOMEM, "no memory for the translator's tables");
 		goto fail;
 	}
@@ -127,6 +127,7 @@ void jit_free(struct jit *j)
 	}
 	host_unmap(j->hash, HASH_BYTES);
 	free(j->page);
+	again_free(j);
 	free(j->tables);
 	free(j);
 }
@@ -182,7 +183,8 @@ void jit_dump_info(const struct jit *j, FILE *out)
 	fprintf(out, "contexts           %" PRIu64 " checked after a flush, %" PRIu64 " of them lost\n", s->checks, s->forgets);
 	fprintf(out, "faults delivered   %" PRIu64 "\n", s->faults);
 	fprintf(out, "single by interp   %" PRIu64 "\n", s->ones);
-	fprintf(out, "blocks dropped by writes %" PRIu64 ", cache flushes %" PRIu64 "\n", s->smc, s->flushes);
+	fprintf(out, "blocks dropped by writes %" PRIu64 " (%" PRIu64 " times one came back), cache flushes %" PRIu64 "\n", s->smc, s->again,
+		s->flushes);
 	fprintf(out, "TLB fills          %" PRIu64 ", flushes %" PRIu64 ", page flushes %" PRIu64 "\n",
 		m->fills, m->flushes, m->page_flushes);
 	if (j->be->dump)

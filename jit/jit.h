@@ -28,7 +28,8 @@ enum {
 	JIT_OPT_FAR = 2048, /* direct exits to other pages go straight to their block, guarded */
 	JIT_OPT_RET = 4096, /* returns are predicted */
 	JIT_OPT_NEAR = 8192, /* one look at the guard for all accesses of a block off one register */
-	JIT_OPT_CPU_SHIFT = 14, /* the bits from here on are CPU_OPT_* of cpu/vcpu.h */
+	JIT_OPT_AGAIN = 16384, /* translations of code that was overwritten are used again when the same bytes come back */
+	JIT_OPT_CPU_SHIFT = 15, /* the bits from here on are CPU_OPT_* of cpu/vcpu.h */
 };
 extern const char *const jit_opts[];
 extern const unsigned jit_nopts;

@@ -408,6 +408,7 @@ struct block *lockstep_twin(struct jit *j, const struct block *b, const struct i
 	BUG_ON(!t);
 	memcpy(t, b, block_size(b->nexits));
 	t->is_twin = true;
+	t->copied = false;
 	t->of = b;
 	t->undef = undefined_flags(ir);
 	t->light = is_light(ir);

@@ -30,6 +30,7 @@ struct jit_context {
 struct jit_stats {
 	uint64_t finds; /* blocks found without leaving translated code */
 	uint64_t blocks, insns_in, bytes_in, bytes_out, bytes_hot; /* translated */
+	uint64_t again; /* blocks found by their contents instead of being translated */
 	uint64_t lookups, hits, links, smc, flushes, faults, ones, entries;
 	uint64_t checks, forgets; /* contexts looked at after a flush; lost by it */
 	uint64_t translate_ns;
@@ -60,6 +61,7 @@ struct jit {
 	struct block **page;	  /* per RAM page: blocks whose first or second page it is */
 	uint64_t npages;
 	unsigned counting;	  /* who wants it: jit_count_insns() */
+	struct again *again;	  /* dropped blocks that may come back */
 	struct block *graveyard;  /* dead, to be freed when nothing runs */
 	struct ir_block ir;	  /* being translated */
 	struct jit_context ctx[JIT_CONTEXTS];
@@ -120,8 +122,20 @@ enum exit debug_boundary(struct jit *j); /* ring0_boundary() without interrupts 
 struct block *cache_find(struct jit *j, raddr_t ra, uint32_t mode);
 void cache_insert(struct jit *j, struct block *b);
 void cache_remove(struct jit *j, struct block *b); /* invalidate: unlink, kill, to the graveyard */
+void cache_take_out(struct jit *j, struct block *b); /* out of every list, links undone: for those that go on to kill it */
+void cache_discard(struct jit *j, struct block *b); /* one that is out of every list and killed: to the graveyard */
 void cache_bury(struct jit *j);			    /* free the graveyard; nothing may be running */
 void cache_flush(struct jit *j);		    /* all of them to the graveyard: the run loop may still hold one */
+/* cache/again.c */
+bool again_new(struct jit *j); /* false: no memory */
+void again_free(struct jit *j);
+/* again_room() - bytes to allocate behind a new block for its copy: 0 if it is not to be kept. Then again_copy() of RAM's @bytes. */
+size_t again_room(const struct jit *j, const struct jit_backend *be, raddr_t ra, raddr_t ra2, uint32_t mode, unsigned len);
+void again_copy(struct block *b, const uint8_t *bytes);
+void again_drop(struct jit *j, struct block *b); /* @b's bytes were written: invalidate it */
+/* the kept block of place @ra and @mode made from what stands at @bytes, alive again; NULL: none */
+struct block *again_find(struct jit *j, raddr_t ra, uint32_t mode, const uint8_t *bytes);
+void again_flush(struct jit *j); /* all kept ones to the graveyard */
 /* cache/link.c */
 void link_exit(struct jit *j, struct block_exit *from, struct block *to);
 /* @to was found for IP value @ip in the context in force, and is in the jump cache if that is in use */

@@ -285,17 +285,21 @@ static struct block *make_block(struct jit *j, struct fetch *f)
 	struct ir_block *ir = &j->ir;
 	struct block *b;
 	unsigned nexits;
+	size_t room;
 
 	if (lift_block(f, off))
 		return NULL;
 	nexits = count_exits(&ir->term);
-	b = calloc(1, block_size(nexits));
+	room = again_room(j, f->be, f->ra, f->ra2, f->mode, ir->end_off - off);
+	b = calloc(1, block_size(nexits) + room);
 	BUG_ON(!b);
 	b->nexits = nexits & 3;
 	b->ra = f->ra;
 	b->ra2 = f->ra2;
 	b->mode = f->mode;
 	b->len = ir->end_off - off;
+	if (room)
+		again_copy(b, f->page + off);
 	b->ninsns = ir->ninsns;
 	if (ir->ninsns && debug_counts(j, &ir->insns[0], DECODE_OK))
 		b->counted = ir->insns[0].id + 1;
@@ -327,8 +331,10 @@ static void tell(struct jit *j, const struct block *b)
 struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode)
 {
 	struct fetch f = {j, j->be, j->be_priv, ra, host - (ra & (PAGE_SIZE - 1)), mode, RADDR_NONE};
-	struct block *b;
+	struct block *b = again_find(j, ra, mode, host);
 
+	if (b)
+		return b;
 	j->cpu->doing = PROF_TRANSLATE;
 	b = make_block(j, &f);
 	if (!b) {

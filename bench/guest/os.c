@@ -217,6 +217,27 @@ static uint32_t patching(unsigned n) /* an immediate operand is overwritten befo
 	return x;
 }
 
+static uint32_t toggle(unsigned n) /* the same, but one of four values by turns, as calls are switched and caches refilled */
+{
+	uint8_t *code = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t x = 1;
+
+	must(code != MAP_FAILED, "mmap");
+	put_function(code, 1, 4);
+	for (unsigned i = 0; i < n * 1000; i++) {
+		uint32_t v = i % 4 * 77;
+
+#ifdef __x86_64__
+		memcpy(code + 3, &v, 4);
+#else
+		memcpy(code + 5, &v, 4);
+#endif
+		x = ((code_fn)(uintptr_t)code)(x);
+	}
+	munmap(code, PAGE);
+	return x;
+}
+
 static uint32_t new_code(unsigned n) /* n MiB of straight code, run once */
 {
 	const size_t size = 1 << 20;
@@ -279,7 +300,7 @@ static uint32_t disk(unsigned n) /* n MiB of the first disk */
 static const struct work works[] = {
 	{"syscall", syscalls, 300}, {"pipe", pipe_self, 60},   {"switch", switches, 15}, {"fault", faults, 12},
 	{"fork", forks, 400},	    {"exec", execs, 250},      {"signal", signal_self, 60}, {"jit", guest_jit, 100},
-	{"patch", patching, 300},   {"newcode", new_code, 6}, {"port", ports, 3000},	 {"mmio", mmio, 3000},
+	{"patch", patching, 300},   {"toggle", toggle, 300}, {"newcode", new_code, 6}, {"port", ports, 3000},	 {"mmio", mmio, 3000},
 	{"disk", disk, 64},
 };
 

@@ -41,6 +41,7 @@ struct block {
 	bool light : 1;		/* lockstep: only the hot words of struct vcpu can change (lockstep.c) */
 	bool magic : 1;		/* xchg bx,bx alone, and the run loop stops after it */
 	bool is_twin : 1;	/* lockstep: see below */
+	bool copied : 1;	/* a copy of its bytes stands behind the exits (again.c) */
 	uint8_t nexits : 2;	/* of exit[] that are there: what the terminal may lead to directly */
 	int32_t cold_at;	/* its cold paths, from the code on: behind it, or elsewhere */
 	uint32_t code_len, cold_len; /* bytes of each */

@@ -84,7 +84,7 @@ void cache_insert(struct jit *j, struct block *b)
 	smc_protect(j, b);
 }
 
-void cache_remove(struct jit *j, struct block *b)
+void cache_take_out(struct jit *j, struct block *b)
 {
 	struct block **p = &j->hash[hash_of(b->ra, b->mode)];
 
@@ -98,10 +98,20 @@ void cache_remove(struct jit *j, struct block *b)
 	if (j->fast[b->ra & (JIT_FAST - 1)].b == b)
 		j->fast[b->ra & (JIT_FAST - 1)].b = NULL;
 	unlink_block(j, b);
-	j->be->kill(j->be_priv, b);
+}
+
+void cache_discard(struct jit *j, struct block *b)
+{
 	b->dead = true;
 	b->hash_next = j->graveyard;
 	j->graveyard = b;
+}
+
+void cache_remove(struct jit *j, struct block *b)
+{
+	cache_take_out(j, b);
+	j->be->kill(j->be_priv, b);
+	cache_discard(j, b);
 }
 
 void cache_bury(struct jit *j)
@@ -124,6 +134,7 @@ void cache_flush(struct jit *j)
 	for (unsigned h = 0; h < 1u << JIT_HASH_BITS; h++)
 		while (j->hash[h])
 			cache_remove(j, j->hash[h]);
+	again_flush(j);
 	memset(j->cpu->mmu.ram->code, 0,
 		(j->cpu->mmu.ram->size >> PAGE_SHIFT) * sizeof(j->cpu->mmu.ram->code[0]));
 	if (j->profile)

@@ -55,7 +55,7 @@ void smc_written(void *opaque, raddr_t ra, unsigned len)
 	for (; b; b = next) {
 		next = b->page_next[b->ra >> PAGE_SHIFT == page ? 0 : 1];
 		if (overlaps(b, page_ra, off, len)) {
-			cache_remove(j, b);
+			again_drop(j, b);
 			dropped++;
 		}
 	}

@@ -39,6 +39,8 @@ enum run_exit {
 
 struct code_mem;
 
+#define JIT_SAVED 16 /* bytes for jit_backend.save() */
+
 struct jit_backend {
 	const char *name;
 	/* @opt lifts until freed. Private state in *priv. */
@@ -53,6 +55,9 @@ struct jit_backend {
 	void (*unlink)(void *priv, struct block_exit *from);
 	/* Make sure nobody enters @blk any more (jump cache, return stack): e.g. patch its entry. */
 	void (*kill)(void *priv, struct block *blk);
+	/* What kill() is about to change in @blk's code, and back to that: the block may be entered again. NULL, both: not here. */
+	void (*save)(void *priv, const struct block *blk, uint8_t *saved);
+	void (*revive)(void *priv, struct block *blk, const uint8_t *saved);
 	/* @blk was just found for IP value @ip under cpu->jc_key: put it in the jump cache. May be NULL. */
 	void (*note)(void *priv, struct vcpu *cpu, uint64_t ip, struct block *blk);
 	/* All that was noted under any jc_key is void. May be NULL. */

@@ -56,6 +56,25 @@ void x64_unlink(void *priv, struct block_exit *from)
 		memcpy(from->patch, &me->unlinked[from - from->owner->exit], 4);
 }
 
+void x64_save(void *priv, const struct block *blk, uint8_t *saved)
+{
+	const struct x64_block *xb = blk->priv;
+
+	memcpy(saved, code_mem_rw(&((struct x64 *)priv)->mem, blk->code), 5);
+	if (xb->ret)
+		memcpy(saved + 5, code_mem_rw(&((struct x64 *)priv)->mem, blk->code) + xb->ret + 1, 4);
+}
+
+void x64_revive(void *priv, struct block *blk, const uint8_t *saved)
+{
+	const struct x64_block *xb = blk->priv;
+	uint8_t *at = code_mem_rw(&((struct x64 *)priv)->mem, blk->code);
+
+	memcpy(at, saved, 5);
+	if (xb->ret)
+		memcpy(at + xb->ret + 1, saved + 5, 4);
+}
+
 /* Who comes by the jump cache or by a return, with IP in R11, goes to the lookup. */
 void x64_kill(void *priv, struct block *blk)
 {

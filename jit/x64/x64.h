@@ -361,6 +361,8 @@ void x64_fp_save(struct x64 *x); /* guest FP state, if live, to cpu->fpu; C's ow
 void x64_link(void *priv, struct block_exit *from, struct block *to);
 void x64_unlink(void *priv, struct block_exit *from);
 void x64_kill(void *priv, struct block *blk);
+void x64_save(void *priv, const struct block *blk, uint8_t *saved);
+void x64_revive(void *priv, struct block *blk, const uint8_t *saved);
 /* find.c: general registers only. Code for IP value @ip, now in the jump cache; NULL: the run loop must look */
 const uint8_t *x64_find(struct vcpu *cpu, uint64_t ip);
 /* The same for exit @x, which is linked to it */

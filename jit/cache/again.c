@@ -1,0 +1,119 @@
+/*
+ * again.c - blocks whose bytes were overwritten, kept for when the same bytes come back: code that is patched to and fro between a few
+ * variants (calls switched on and off, a JIT's inline caches) is translated once for each.
+ *
+ * A page in which a block was dropped is marked; blocks translated there from then on carry a copy of their bytes. When such a block is
+ * dropped it goes out of every list as all do, its entry leads to the lookup, but it is not freed: it waits in a small table by place and
+ * mode key. Before something is translated the table is asked for a block of that place and mode whose copy is what RAM has now. That
+ * is all a block depends on: linked exits were undone, and who may enter is known by the jump cache and the links made anew.
+ * Not kept: blocks across two pages and of one instruction (what they depend on is not in their bytes alone).
+ */
+#include "jit/priv.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 512u
+#define DEPTH 8 /* variants in a bucket; the oldest goes */
+
+/* Behind a block's exits. */
+struct copy {
+	uint8_t saved[JIT_SAVED]; /* the backend's, while the block is kept */
+	uint8_t bytes[];
+};
+
+struct again {
+	struct block *bucket[BUCKETS]; /* by hash_next, the latest first */
+	uint64_t marked[];	       /* bit for each RAM page: a block in it was dropped */
+};
+
+static struct copy *copy_of(struct block *b)
+{
+	return (struct copy *)((char *)b + block_size(b->nexits));
+}
+
+static struct block **bucket(struct again *a, raddr_t ra, uint32_t mode)
+{
+	return &a->bucket[(ra ^ (uint64_t)mode << 32) * 0x9E3779B97F4A7C15ull >> 55];
+}
+
+bool again_new(struct jit *j)
+{
+	j->again = calloc(1, sizeof(*j->again) + (j->npages / 64 + 1) * sizeof(uint64_t));
+	return j->again;
+}
+
+void again_free(struct jit *j)
+{
+	free(j->again);
+	j->again = NULL;
+}
+
+size_t again_room(const struct jit *j, const struct jit_backend *be, raddr_t ra, raddr_t ra2, uint32_t mode, unsigned len)
+{
+	uint64_t page = ra >> PAGE_SHIFT;
+
+	if (!be->revive || j->opt.opts_off & JIT_OPT_AGAIN || ra2 != RADDR_NONE || mode & MODE_ONE ||
+		!(j->again->marked[page / 64] >> page % 64 & 1))
+		return 0;
+	return sizeof(struct copy) + len;
+}
+
+void again_copy(struct block *b, const uint8_t *bytes)
+{
+	b->copied = true;
+	memcpy(copy_of(b)->bytes, bytes, b->len);
+}
+
+void again_drop(struct jit *j, struct block *b)
+{
+	struct block **p = bucket(j->again, b->ra, b->mode);
+	uint64_t page = b->ra >> PAGE_SHIFT;
+
+	j->again->marked[page / 64] |= BIT(page % 64);
+	if (!b->copied) {
+		cache_remove(j, b);
+		return;
+	}
+	cache_take_out(j, b);
+	j->be->save(j->be_priv, b, copy_of(b)->saved);
+	j->be->kill(j->be_priv, b);
+	b->dead = true;
+	b->hash_next = *p;
+	*p = b;
+	for (unsigned n = 0; *p; p = &(*p)->hash_next, n++) {
+		if (n == DEPTH) {
+			cache_discard(j, *p);
+			*p = NULL;
+			break;
+		}
+	}
+}
+
+struct block *again_find(struct jit *j, raddr_t ra, uint32_t mode, const uint8_t *bytes)
+{
+	struct block **p = bucket(j->again, ra, mode), *b;
+
+	while ((b = *p) && (b->ra != ra || b->mode != mode || memcmp(copy_of(b)->bytes, bytes, b->len)))
+		p = &b->hash_next;
+	if (!b)
+		return NULL;
+	*p = b->hash_next;
+	b->dead = false;
+	j->be->revive(j->be_priv, b, copy_of(b)->saved);
+	cache_insert(j, b);
+	j->st.again++;
+	return b;
+}
+
+void again_flush(struct jit *j)
+{
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		struct block *next;
+
+		for (struct block *b = j->again->bucket[i]; b; b = next) {
+			next = b->hash_next;
+			cache_discard(j, b);
+		}
+		j->again->bucket[i] = NULL;
+	}
+}
