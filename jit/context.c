@@ -6,7 +6,7 @@
  * change in translated code. A CR3 load leaves alone the contexts whose code is in global pages only (a kernel's). After any
  * other flush a context is looked at before it is in force again: it is lost if the page tables say anything new about its code
  * (context_tables.h). INVLPG clears the tags of its page, one by one: the lines of a page that have had any are kept in a table
- * hashed by page (a stale or a shared entry costs a look at tags of other pages, no more).
+ * hashed by page (a stale entry, or one that two pages with code share, costs a look at tags of other pages, no more).
  */
 #include "jit/priv.h"
 #include <string.h>
@@ -101,7 +101,7 @@ void set_context(struct jit *j)
 	j->cpu->jc_key = context_key(&j->ctx[j->ctx_now], j->cpu);
 }
 
-static uint64_t *lines_of(struct jit *j, gla_t gla)
+static struct code_lines *lines_of(struct jit *j, gla_t gla)
 {
 	gla_t page = gla >> PAGE_SHIFT;
 
@@ -120,9 +120,10 @@ static bool bases_zero(const struct jit *j)
 /* The mapping of one 4 KiB page may have changed. */
 static void forget_page(struct jit *j, gla_t page)
 {
-	uint64_t lines = *lines_of(j, page);
+	struct code_lines *l = lines_of(j, page);
+	uint64_t lines = l->lines;
 
-	if (!lines)
+	if (!lines || (l->page != page && l->page != LINES_SHARED))
 		return;
 	for (unsigned line = 0; line < 64; line++)
 		for (unsigned i = line * 64; lines >> line & 1 && i < line * 64 + 64; i++)
@@ -131,6 +132,8 @@ static void forget_page(struct jit *j, gla_t page)
 	link_forget_page(j, page);
 	if (j->be->forget)
 		j->be->forget(j->be_priv, page, lines);
+	if (l->page == page)
+		l->lines = 0;
 }
 
 /* INVLPG of @gla. A large page with code there, or a code segment whose IPs are other than linear addresses: it is as a flush. */
@@ -166,6 +169,17 @@ void context_flushed(void *opaque, gla_t gla)
 	j->cpu->jc_key = (uint64_t)NO_CONTEXT << 48; /* matches nothing until set_context() */
 }
 
+static void note_line(struct jit *j, gla_t gla)
+{
+	struct code_lines *l = lines_of(j, gla);
+
+	if (!l->lines)
+		l->page = gla & PAGE_MASK;
+	else if (l->page != (gla & PAGE_MASK))
+		l->page = LINES_SHARED;
+	l->lines |= BIT((gla & (PAGE_SIZE - 1)) / 64);
+}
+
 void context_note(struct jit *j, struct block *b)
 {
 	struct vcpu *cpu = j->cpu;
@@ -178,7 +192,7 @@ void context_note(struct jit *j, struct block *b)
 	if (mode_code_size(cpu->mode) != 8)
 		gla = (uint32_t)gla;
 	s = &cpu->mmu.side[idx][tlb_index(gla)];
-	*lines_of(j, gla) |= BIT((gla & (PAGE_SIZE - 1)) / 64);
+	note_line(j, gla);
 	if (c->global && (s->page != (gla & PAGE_MASK) || !s->global)) {
 		c->global = false;
 		c->root = paging_root(&cpu->mmu.pg);

@@ -27,6 +27,13 @@ struct jit_context {
 	uint64_t used;
 };
 
+/* 64-byte lines of a linear page with code in the jump cache or in fast[]; no bit: of none */
+struct code_lines {
+	gla_t page; /* LINES_SHARED: of several */
+	uint64_t lines;
+};
+#define LINES_SHARED 1 /* not the address of a page */
+
 struct jit_stats {
 	uint64_t finds; /* blocks found without leaving translated code */
 	uint64_t blocks, insns_in, bytes_in, bytes_out, bytes_hot; /* translated */
@@ -70,8 +77,7 @@ struct jit {
 	uint8_t ctx_last[JIT_CONTEXTS]; /* where one was found the last time: by mode and root, hashed */
 	uint64_t ctx_clock;
 	struct block_exit *far[JIT_FAR]; /* far exits that are linked, by the page of their tags, hashed */
-	/* 64-byte lines of linear pages, hashed by page, with code in the jump cache or in fast[] */
-	uint64_t lines[JIT_LINES];
+	struct code_lines lines[JIT_LINES]; /* hashed by page */
 	/* blocks by IP for the run loop, tagged as the jump cache is; NULL: free */
 	struct { uint64_t tag; struct block *b; } fast[JIT_FAST];
 	uint16_t ctx_last_id;

@@ -21,7 +21,7 @@ struct block_exit {
 	uint16_t tries;		/* a far one that is linked: times left that the comparison may fail before it is linked anew */
 	struct block *to;	/* linked target, or NULL */
 	struct block *owner;	/* this block */
-	struct block_exit *next_in; /* list of exits linked to the same target */
+	struct block_exit *next_in, **prev_in; /* list of exits linked to the same target, which may be thousands */
 	uint64_t tag;		/* a far one that is linked: what is compared */
 	struct block_exit *far_next, **far_prev; /* those whose tags are of one page, hashed */
 	uint8_t *patch;		/* backend's: where the jump is (writable view), NULL if none; of a far one, where the tag is */

@@ -20,6 +20,9 @@ static void link_to(struct jit *j, struct block_exit *from, struct block *to)
 {
 	from->to = to;
 	from->next_in = to->incoming;
+	from->prev_in = &to->incoming;
+	if (to->incoming)
+		to->incoming->prev_in = &from->next_in;
 	to->incoming = from;
 	j->be->link(j->be_priv, from, to);
 	j->st.links++;
@@ -33,13 +36,12 @@ void link_exit(struct jit *j, struct block_exit *from, struct block *to)
 
 static void drop_outgoing(struct jit *j, struct block_exit *x)
 {
-	struct block_exit **p;
-
 	if (!x->to)
 		return;
-	for (p = &x->to->incoming; *p != x; p = &(*p)->next_in)
-		BUG_ON(!*p);
-	*p = x->next_in;
+	BUG_ON(*x->prev_in != x);
+	*x->prev_in = x->next_in;
+	if (x->next_in)
+		x->next_in->prev_in = x->prev_in;
 	if (x->far) {
 		*x->far_prev = x->far_next;
 		if (x->far_next)

@@ -242,16 +242,21 @@ static struct x_mem slot_mem(uintptr_t array)
 /* A CALL has pushed its return address: where the return is to come in. @r11: it must stay, and the flags are saved */
 static void note_return(struct emitter *c, const struct ir_term *t, bool r11)
 {
-	struct x_mem key = env_mem(ENV(jc_key)), tag = slot_mem((uintptr_t)c->x->jc.ret_tag),
+	struct x_mem key = env_mem(ENV(jc_key)), base = env_mem(ENV(ip_base)), tag = slot_mem((uintptr_t)c->x->jc.ret_tag),
 		     code = slot_mem((uintptr_t)c->x->jc.ret_code);
 	struct codebuf *cb = &c->cb;
 
 	if (t->hint != HINT_CALL || !c->blk->exit[1].linkable || !predicts(c))
 		return;
-	load_ip_to(c, X_R13, t->f_off, t->ipsize);
-	if (r11) {
+	if (!r11 && c->code64 && t->ipsize == 8) { /* a page offset is small */
+		x_load(cb, 8, X_R13, &base);
+		x_load(cb, 8, X_R11, &key);
+		x_lea(cb, 8, X_R13, &(struct x_mem){X_R13, X_R11, 0, (int32_t)t->f_off});
+	} else if (r11) {
+		load_ip_to(c, X_R13, t->f_off, t->ipsize);
 		x_alu_rm(cb, X_ADD, 8, X_R13, &key);
 	} else {
+		load_ip_to(c, X_R13, t->f_off, t->ipsize);
 		x_load(cb, 8, X_R11, &key);
 		x_lea(cb, 8, X_R13, &(struct x_mem){X_R13, X_R11, 0, 0});
 	}
