@@ -203,7 +203,9 @@ void cmd_trace(struct mon *mon)
 	const char *w = mon_word(mon);
 	struct err e;
 
-	if (w && !strcmp(w, "off")) {
+	if (w && !strcmp(w, "off") && !mon->l->trace) {
+		fprintf(mon->out, "no timeline is being written\n");
+	} else if (w && !strcmp(w, "off")) {
 		trace_free(mon->l->trace);
 		mon->l->trace = NULL;
 	} else if (!w) {

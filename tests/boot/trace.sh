@@ -60,6 +60,22 @@ devices: uart16550 write
 annotations: result 
 TLB fills, total: 
 END
+# one that begins and ends while the guest runs
+vm 90 -m 128 -kernel "$k" -initrd "$i" -append 'console=ttyS0 quiet' <<END || fail "conversation failed"
+expect guest ready
+monitor trace file=$dir/late.pb,os=linux
+send cat /proc/version
+expect Linux version
+monitor trace off
+send poweroff -f
+exit 0
+END
+judge "$dir/late.pb"
+holds <<'END'
+system calls, cat (CR3 
+: openat 
+interrupts: IRQ 4 uart16550 (interrupt 
+END
 if timeout 5 "$DRAGOMAN" $accel -m 4 -bios "$dir/rings.img" -display none -trace "file=$dir/none/x" 2>"$dir/err" </dev/null; then
 	fail "a trace that cannot be written was accepted"
 fi

@@ -3,7 +3,11 @@
 of bench/guest, in turns with each of them off and on. Processor time, user and system, of the thread that runs the guest, which is how
 long the guest waits, and of the whole emulator with the timeline's writer; and of that the user's part, without the host kernel's.
 
-Usage: tests/tools/costs.py [--rounds N] [--program build/dragoman] [--modes 'log off,log on']
+Runs differ by 5 % and more for no reason but where the translations happen to lie, so there is another way of it. --switched N: in each of
+N machines the monitor's 'trap-log' and 'trace' switch between the modes, around every one of many short runs of a workload. What the log
+itself costs is then the difference of two runs of the same translations. (With counts they are others, in the same machine.)
+
+Usage: tests/tools/costs.py [--rounds N | --switched N] [--program build/dragoman] [--modes 'log off,log on']
 """
 import argparse
 import os
@@ -17,6 +21,12 @@ import expect
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODES = {'log off': ['-trap-log', 'off'], 'log without counts': ['-trap-log', 'plain'], 'log on': ['-trap-log', 'count'],
          'timeline': ['-trace', 'file={},os=linux']}
+# the same by the monitor: to begin it, to end it
+SWITCHES = {'log off': ['trap-log off'], 'log without counts': ['trap-log plain'], 'log on': ['trap-log count'],
+            'timeline': ['trap-log count', 'trace file={},os=linux']}
+SHORT = {'syscall': 'os syscall/2', 'pipe': 'os pipe/2', 'switch': 'os switch/4', 'fork': 'os fork/2', 'exec': 'os exec/8',
+         'fault': 'os fault/4', 'signal': 'os signal/6', 'calls': 'work calls/10'}
+BATCHES = 14
 # how often each workload is repeated, so that a run is long enough to be timed
 WORKS = {'syscall': 10, 'pipe': 6, 'fork': 3, 'calls': 2}
 
@@ -48,10 +58,14 @@ def cpu_seconds(pid):
     return sum(guests), sum(all_), all_[0]
 
 
+def start(program, options, kernel, initrd):
+    return expect.Vm([program, '-accel', 'jit', '-m', '256', '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-kernel', kernel,
+                      '-initrd', initrd, '-append', 'console=ttyS0 quiet', *options], 300)
+
+
 def run(program, options, kernel, initrd):
     """{workload: cpu_seconds()}"""
-    vm = expect.Vm([program, '-accel', 'jit', '-m', '256', '-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-kernel', kernel,
-                    '-initrd', initrd, '-append', 'console=ttyS0 quiet', *options], 300)
+    vm = start(program, options, kernel, initrd)
     out = {}
     try:
         vm.expect('guest ready')
@@ -70,9 +84,57 @@ def run(program, options, kernel, initrd):
         vm.close()
 
 
+def nanoseconds(pid):
+    """of processor time of the guest's thread"""
+    with open(f'/proc/{pid}/task/{pid}/schedstat', encoding='ascii') as file:
+        return int(file.read().split()[0])
+
+
+def switched(program, modes, kernel, initrd, trace):
+    """{workload: {mode: seconds of the shortest of its short runs}}"""
+    vm = start(program, [], kernel, initrd)
+    out = {w: {m: [] for m in modes} for w in SHORT}
+    try:
+        vm.expect('# ')
+        for w, command in SHORT.items():
+            for batch in range(BATCHES + 1):
+                for m in modes if batch % 2 else modes[::-1]:
+                    for c in SWITCHES[m]:
+                        vm.monitor(c.format(trace))
+                    before = nanoseconds(vm.proc.pid)
+                    vm.send(f'{command} >/dev/null; echo @do""ne')
+                    vm.expect('@done')
+                    took = nanoseconds(vm.proc.pid) - before
+                    vm.expect('# ')
+                    if m == 'timeline':
+                        vm.monitor('trace off')
+                    if batch:  # the first one translates
+                        out[w][m].append(took / 1e9)
+        vm.send('poweroff -f')
+        vm.exit(0)
+        return {w: {m: min(v) for m, v in runs.items()} for w, runs in out.items()}
+    finally:
+        vm.close()
+
+
+def report_switched(runs, modes):
+    print(f"switched in {len(runs)} machines: milliseconds of the guest's thread, medians; against {modes[0]!r} of the same machine: "
+          'median, lowest and highest')
+    print(f'{"":20}' + ''.join(f'{w:>30}' for w in [*SHORT, 'all']))
+    for m in modes:
+        line = f'{m:20}'
+        for w in [*SHORT, None]:
+            took = [sum(r[x][m] for x in SHORT if w in (x, None)) for r in runs]
+            base = [sum(r[x][modes[0]] for x in SHORT if w in (x, None)) for r in runs]
+            more = sorted((t / b - 1) * 100 for t, b in zip(took, base))
+            line += f'{statistics.median(took) * 1e3:9.1f} {statistics.median(more):+5.1f} ({more[0]:+5.1f} {more[-1]:+5.1f})'
+        print(line)
+
+
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument('--rounds', type=int, default=5)
+    ap.add_argument('--switched', type=int, default=0, metavar='N', help='switch between the modes in each of N machines')
     ap.add_argument('--modes', default=','.join(MODES), help='some of: %(default)s')
     ap.add_argument('--program', default=f'{ROOT}/build/dragoman')
     args = ap.parse_args()
@@ -80,6 +142,9 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         kernel, initrd = guest(directory)
         trace = f'{directory}/trace.pb'
+        if args.switched:
+            report_switched([switched(args.program, modes, kernel, initrd, trace) for _ in range(args.switched)], modes)
+            return 0
         took = {m: [] for m in modes}
         size = 0
         for _ in range(args.rounds):

@@ -9,7 +9,8 @@
 #include <unistd.h>
 #include "frontend/drive.h"
 #include "frontend/monitor.h"
-#include "cpu/ring0/ring0.h"
+#include "cpu/mode.h"
+#include "cpu/ring0/history.h"
 
 struct rig {
 	struct loop loop;
@@ -182,6 +183,53 @@ START_TEST(trap_log)
 }
 END_TEST
 
+static uint64_t one_more(struct vcpu *c)
+{
+	uint64_t before = c->history->nrecs;
+
+	cpu_raise(c, CHECK_UD_OPCODE, 0);
+	ck_assert_int_eq(ring0_deliver(c), EXIT_NONE);
+	return c->history->nrecs - before;
+}
+
+START_TEST(switched)
+{
+	struct rig *r = rig_new();
+	struct vcpu *c = machine_cpu(r->loop.m);
+	char path[] = "/tmp/dg_mon_XXXXXX", cmd[64];
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	c->gpr[GPR_RSP] = 0x1000;
+	ck_assert_uint_eq(one_more(c), 1);
+	ck_assert_str_eq(say(r, "trap-log off"), "");
+	ck_assert_uint_eq(one_more(c), 0);
+	expect(r, "info traps", "1 exceptions so far");
+	ck_assert_str_eq(say(r, "trap-log count"), "");
+	ck_assert(c->mode & MODE_ICOUNT);
+	ck_assert_uint_eq(one_more(c), 1);
+	ck_assert_str_eq(say(r, "trap-log plain"), "");
+	ck_assert(!(c->mode & MODE_ICOUNT));
+	expect(r, "trap-log", "needs");
+	expect(r, "trace", "needs");
+	expect(r, "trace off", "no timeline");
+	expect(r, "trace nonsense", "'nonsense' is not");
+	expect(r, "trace file=/nowhere/at/all", "/nowhere/at/all");
+	snprintf(cmd, sizeof(cmd), "trace file=%s", path);
+	ck_assert_str_eq(say(r, cmd), "");
+	ck_assert(c->mode & MODE_ICOUNT);
+	expect(r, cmd, "is being written");
+	ck_assert_uint_eq(one_more(c), 1);
+	ck_assert_str_eq(say(r, "trace off"), "");
+	ck_assert(!(c->mode & MODE_ICOUNT));
+	ck_assert_int_gt(lseek(fd, 0, SEEK_END), 100);
+	ck_assert_uint_eq(one_more(c), 1);
+	close(fd);
+	unlink(path);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(media)
 {
 	struct rig *r = rig_new();
@@ -344,6 +392,7 @@ int main(void)
 	tcase_add_test(t, control);
 	tcase_add_test(t, topics);
 	tcase_add_test(t, trap_log);
+	tcase_add_test(t, switched);
 	tcase_add_test(t, prompt);
 	tcase_add_test(t, large_writes);
 	tcase_add_test(t, media);
