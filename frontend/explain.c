@@ -111,7 +111,7 @@ static const char *const seg_names[] = {"ES", "CS", "SS", "DS", "FS", "GS"};
 
 static void segment(const struct tale *s, unsigned i)
 {
-	const struct seg *g = &s->t->seg[i];
+	const struct trap_seg *g = &s->t->seg[i];
 	unsigned type = g->attr & SEGA_TYPE;
 
 	fprintf(s->o, "%s %04x: base %0*" PRIx64 " limit %08x, ", seg_names[i], g->sel, s->lma ? 16 : 8, g->base,

@@ -17,7 +17,7 @@
 
 enum rec_kind { REC_TIME, REC_MOVE, REC_CALL, REC_TRAP, REC_PATH, REC_PROGRAM, REC_LINE, REC_REQUEST, REC_ACCESS, REC_COUNT };
 
-#define SPAN_INSNS 3000
+#define SPAN_INSNS 8000
 
 struct rec_time {
 	uint8_t kind;

@@ -95,14 +95,22 @@ const struct trap *history_trap(const struct history *h, uint64_t no)
 }
 
 /*
- * Asking the host for the time would cost more than a system call does: calls and returns are put down at the time the
- * clock was last asked (by a device, a timer, an interrupt, an exception).
+ * Asking the host for the time costs as much as a system call of the guest's. Calls and returns are put down at the time the clock was
+ * last asked, by a device, a timer, or here: by exceptions and interrupts, but not again before FRESH_INSNS instructions are
+ * over, some microseconds, if they are counted.
  */
-static uint64_t rec_time(const struct vcpu *cpu, enum transition what)
+#define FRESH_INSNS 5000
+
+static uint64_t history_time(struct vcpu *cpu, bool call)
 {
+	struct history *h = cpu->history;
+
 	if (!cpu->clock)
 		return 0;
-	return what == TR_INTERRUPT ? clock_now(cpu->clock) : clock_last(cpu->clock);
+	if (call || ((cpu->mode & MODE_ICOUNT) && cpu->insns - h->asked < FRESH_INSNS))
+		return clock_last(cpu->clock);
+	h->asked = cpu->insns;
+	return clock_now(cpu->clock);
 }
 
 void history_add(struct vcpu *cpu, enum transition what, uint16_t a, uint64_t b)
@@ -115,7 +123,7 @@ void history_add(struct vcpu *cpu, enum transition what, uint16_t a, uint64_t b)
 	s = &h->slot[++h->nrecs & (HISTORY_RECS - 1)];
 	s->from = (struct spot){cpu->from.at, cpu->from.key | (uint64_t)a << 48};
 	s->to = spot_now(cpu, what);
-	s->time = rec_time(cpu, what);
+	s->time = history_time(cpu, what != TR_INTERRUPT);
 	s->insns = cpu->insns;
 	s->cr3 = cpu->cr3;
 	s->b = what == TR_EXCEPTION ? h->ntraps : b;
@@ -174,6 +182,8 @@ static void copy_tables(struct vcpu *cpu, struct trap *t)
 	uint16_t map;
 
 	t->ntss = t->ndesc = t->has_io = 0;
+	if (t->has_walk)
+		return;
 	t->desc[0] = t->desc[1] = 0;
 	if (!(cpu->cr0 & CR0_PE) || t->ev.vec == 14)
 		return;
@@ -188,6 +198,11 @@ static void copy_tables(struct vcpu *cpu, struct trap *t)
 	t->has_io = map + port / 8 <= cpu->tr.limit && mmu_peek(&cpu->mmu, cpu->tr.base + map + port / 8, &t->io, 1) == 1;
 }
 
+static inline struct trap_seg short_seg(const struct seg *s)
+{
+	return (struct trap_seg){s->base, s->limit, s->sel, s->attr};
+}
+
 struct trap *history_begin(struct vcpu *cpu, const struct event *e, uint64_t prior)
 {
 	struct history *h = cpu->history;
@@ -198,7 +213,7 @@ struct trap *history_begin(struct vcpu *cpu, const struct event *e, uint64_t pri
 		return NULL;
 	t = &h->trap[++h->ntraps & (HISTORY_TRAPS - 1)];
 	t->no = h->ntraps;
-	t->time = cpu->clock ? clock_now(cpu->clock) : 0;
+	t->time = history_time(cpu, false);
 	t->prior = prior;
 	t->ev = *e;
 	t->at = place_now(cpu);
@@ -206,8 +221,9 @@ struct trap *history_begin(struct vcpu *cpu, const struct event *e, uint64_t pri
 	copy_bytes(cpu, t);
 	memcpy(t->gpr, cpu->gpr, sizeof(t->gpr));
 	t->eflags = cpu->eflags;
-	memcpy(t->seg, cpu->seg, sizeof(t->seg));
-	t->ldtr = cpu->ldtr;
+	for (unsigned i = 0; i < SEG_COUNT; i++)
+		t->seg[i] = short_seg(&cpu->seg[i]);
+	t->ldtr = short_seg(&cpu->ldtr);
 	t->tr = cpu->tr;
 	t->gdtr.base = cpu->gdtr.base;
 	t->gdtr.limit = cpu->gdtr.limit;

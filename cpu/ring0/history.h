@@ -27,13 +27,19 @@ struct hist_slot {
 _Static_assert(sizeof(struct hist_slot) == 64, "one cache line");
 
 struct hist_rec {
-	uint64_t time;	  /* virtual ns, of calls and returns when the clock was last asked; 0 without a clock */
+	uint64_t time;	  /* virtual ns when the clock was last asked (history_time()); 0 without a clock */
 	uint64_t insns;	  /* instructions executed, where they are counted */
 	uint64_t cr3;	  /* afterwards */
 	uint64_t a, b;	  /* by kind: vector and AX (INT n), vector and IP, IP and AX (system calls), selector and IP, two selectors, CR0 and EFER */
 	uint64_t trap;	  /* TR_EXCEPTION: number of its struct trap, else 0 */
 	struct place from, to;
 	uint8_t what;	  /* enum transition */
+};
+
+struct trap_seg { /* of struct seg what does not follow from the rest of it */
+	uint64_t base;
+	uint32_t limit;
+	uint16_t sel, attr;
 };
 
 /* One exception, or an interrupt whose delivery failed. */
@@ -46,20 +52,26 @@ struct trap {
 	uint8_t nbytes, bytes[INSN_MAX_LEN]; /* of the instruction, as far as its page goes; 0: not fetched */
 	uint64_t gpr[16];
 	uint32_t eflags;
-	struct seg seg[SEG_COUNT], ldtr, tr;
+	struct trap_seg seg[SEG_COUNT], ldtr;
+	struct seg tr;
 	struct { uint64_t base; uint32_t limit; } gdtr, idtr;
 	uint64_t cr0, cr3, cr4, efer;
-	bool has_walk;	  /* #PF: */
-	struct mmu_fault fault;
 	/* what the checks of segments and gates read of memory, as it was; lengths 0: not there, or not asked */
 	uint8_t ntss, ndesc, has_io, io; /* io: byte of the I/O map for the port in ev.aux[0] */
-	uint64_t desc[2]; /* that the error code points at; 16 bytes in IA-32e mode */
-	uint8_t tss[HISTORY_TSS];
+	bool has_walk;
+	union {
+		struct mmu_fault fault; /* #PF, if has_walk */
+		struct {
+			uint64_t desc[2]; /* if ndesc: that the error code points at; 16 bytes in IA-32e mode */
+			uint8_t tss[HISTORY_TSS];
+		};
+	};
 };
 
 struct history {
 	bool off; /* write nothing: nobody wants it, or lockstep runs a block for the first of two times */
 	uint64_t nrecs, ntraps; /* numbers of the newest */
+	uint64_t asked;		/* instructions when an entry last asked for the time */
 	/* -d trap: each exception once its delivery has succeeded or failed; may be NULL */
 	void (*told)(void *opaque, struct vcpu *cpu, const struct trap *t);
 	void *opaque; /* of told, and of the readers: the frontend's symbols, or NULL */
