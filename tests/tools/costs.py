@@ -26,7 +26,7 @@ SWITCHES = {'log off': ['trap-log off'], 'log without counts': ['trap-log plain'
             'timeline': ['trap-log count', 'trace file={},os=linux']}
 SHORT = {'syscall': 'os syscall/2', 'pipe': 'os pipe/2', 'switch': 'os switch/4', 'fork': 'os fork/2', 'exec': 'os exec/8',
          'fault': 'os fault/4', 'signal': 'os signal/6', 'calls': 'work calls/10'}
-BATCHES = 14
+BATCHES = 10
 # how often each workload is repeated, so that a run is long enough to be timed
 WORKS = {'syscall': 10, 'pipe': 6, 'fork': 3, 'calls': 2}
 
