@@ -7,14 +7,21 @@ Runs differ by 5 % and more for no reason but where the translations happen to l
 N machines the monitor's 'trap-log' and 'trace' switch between the modes, around every one of many short runs of a workload. What the log
 itself costs is then the difference of two runs of the same translations. (With counts they are others, in the same machine.)
 
-Usage: tests/tools/costs.py [--rounds N | --switched N] [--program build/dragoman] [--modes 'log off,log on']
+--sampled: perf tells how much of the guest's thread is spent in the functions that keep the log and the timeline, in those of system calls, which
+write their entries inline, and in asking for the time: the difference to the log off is what they cost directly. It does not see what
+counting in translated code does, nor what is slower because caches are fuller; but a busy machine changes it little.
+
+Usage: tests/tools/costs.py [--rounds N | --switched N | --sampled] [--program build/dragoman] [--modes 'log off,log on']
 """
 import argparse
 import os
+import re
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import expect
 
@@ -117,6 +124,55 @@ def switched(program, modes, kernel, initrd, trace):
         vm.close()
 
 
+# whose samples --sampled counts; of the last ones it is the difference that matters
+KEEPERS = ('history_begin', 'history_add', 'mmu_peek', 'seen', 'seen_else', 'stamp', 'counters', 'accessed', 'line', 'requested', 'put_move',
+           'trace_queue_give', 'trace_time_read', 'linux_user', 'linux_call', 'linux_call_path',
+           'h_syscall', 'h_sysret', 'h_sysenter', 'h_sysexit', 'done_stepping', 'done', '__vdso_clock_gettime')
+
+
+def share(pid, data, run_it):
+    """Percent of the samples of thread @pid in KEEPERS while @run_it runs, how many samples there were"""
+    perf = subprocess.Popen(['perf', 'record', '-q', '-F', '8000', '-e', 'cpu-clock', '-t', str(pid), '-o', data], stderr=subprocess.DEVNULL)
+    time.sleep(0.3)
+    run_it()
+    perf.send_signal(signal.SIGINT)
+    perf.wait()
+    text = subprocess.run(['perf', 'report', '-i', data, '--stdio', '--no-children', '-s', 'sym', '-n', '-g', 'none'],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
+    rows = re.findall(r'^ +[\d.]+% +(\d+) +\[.\] (\S+)', text, re.M)
+    total = sum(int(n) for n, _ in rows)
+    return 100 * sum(int(n) for n, name in rows if name.split('.')[0] in KEEPERS) / total, total
+
+
+def sampled(program, modes, kernel, initrd, trace):
+    vm = start(program, [], kernel, initrd)
+    print(f"percent of the guest's thread in the functions of the log and the timeline, above {modes[0]!r}; of how many samples", flush=True)
+
+    def run_it(command):
+        vm.send(f'{command} >/dev/null; echo @do""ne')
+        vm.expect('@done')
+        vm.expect('# ')
+    try:
+        vm.expect('# ')
+        for w, command in SHORT.items():
+            command = command.split('/', maxsplit=1)[0]
+            line, base = f'{w:10}', None
+            for m in modes:
+                for c in SWITCHES[m]:
+                    vm.monitor(c.format(trace))
+                run_it(command)  # translates
+                percent, samples = share(vm.proc.pid, trace + '.perf', lambda c=command: run_it(f'{c} {c.split()[1]} {c.split()[1]}'))
+                if m == 'timeline':
+                    vm.monitor('trace off')
+                base = percent if base is None else base
+                line += f'   {m} {percent - base:+.2f} ({samples})'
+            print(line, flush=True)
+        vm.send('poweroff -f')
+        vm.exit(0)
+    finally:
+        vm.close()
+
+
 def report_switched(runs, modes):
     print(f"switched in {len(runs)} machines: milliseconds of the guest's thread, medians; against {modes[0]!r} of the same machine: "
           'median, lowest and highest')
@@ -135,6 +191,7 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument('--rounds', type=int, default=5)
     ap.add_argument('--switched', type=int, default=0, metavar='N', help='switch between the modes in each of N machines')
+    ap.add_argument('--sampled', action='store_true', help='ask perf for the shares of the functions that do it')
     ap.add_argument('--modes', default=','.join(MODES), help='some of: %(default)s')
     ap.add_argument('--program', default=f'{ROOT}/build/dragoman')
     args = ap.parse_args()
@@ -142,6 +199,9 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         kernel, initrd = guest(directory)
         trace = f'{directory}/trace.pb'
+        if args.sampled:
+            sampled(args.program, modes, kernel, initrd, trace)
+            return 0
         if args.switched:
             report_switched([switched(args.program, modes, kernel, initrd, trace) for _ in range(args.switched)], modes)
             return 0
