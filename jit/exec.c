@@ -186,7 +186,7 @@ static void link_last(struct jit *j, struct block_exit *x, struct block *b)
 {
 	if (x->far)
 		link_far(j, x, b, j->cpu->rip);
-	else if (x->linkable && b->ra == ((x->owner->ra & PAGE_MASK) | (raddr_t)x->off))
+	else if (x->linkable && b->ra == ((exit_owner(x)->ra & PAGE_MASK) | (raddr_t)x->off))
 		link_exit(j, x, b);
 }
 

@@ -257,7 +257,7 @@ static void set_exits(struct block *b, const struct ir_block *ir)
 	for (unsigned i = 0; i < b->nexits; i++) {
 		struct block_exit *x = &b->exit[i];
 
-		x->owner = b;
+		x->n = i & 1;
 		x->off = i ? t->f_off : t->t_off;
 		x->linkable = whole && (two || (i ? t->hint == HINT_CALL : t->kind == TERM_JMP || (t->kind == TERM_STOP && t->soft))) &&
 			x->off >= 0 && x->off < PAGE_SIZE;

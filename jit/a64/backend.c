@@ -367,7 +367,7 @@ static enum run_exit a64_run(void *priv, struct vcpu *cpu, struct block *blk, st
 	r = enter(cpu, blk->code + ab->entry[0], x, last, x->jc.entry, cpu->mmu.tlb[mode_mmu_idx(blk->mode)]);
 	a64_fp_leave(cpu);
 	a64_flags_out(cpu);
-	x->came_inv = *last && ((struct a64_block *)(*last)->owner->priv)->inv[*last - (*last)->owner->exit];
+	x->came_inv = *last && ((struct a64_block *)exit_owner(*last)->priv)->inv[(*last)->n];
 	return (enum run_exit)r;
 }
 
@@ -381,8 +381,8 @@ static void patch(struct a64 *x, uint8_t *at, uint32_t insn)
 static void a64_link(void *priv, struct block_exit *from, struct block *to)
 {
 	struct a64 *x = priv;
-	const struct a64_block *ab = to->priv, *me = from->owner->priv;
-	unsigned n = (unsigned)(from - from->owner->exit);
+	const struct a64_block *ab = to->priv, *me = exit_owner(from)->priv;
+	unsigned n = from->n;
 	const uint8_t *entry = to->code + ab->entry[me->inv[n]];
 	uint8_t *at = from->patch;
 
@@ -390,22 +390,22 @@ static void a64_link(void *priv, struct block_exit *from, struct block *to)
 		return;
 	if (me->note[n] && ab->needs & IRF_PA) { /* by way of the note */
 		patch(x, at, me->unlinked[n]);
-		at = code_mem_rw(&x->mem, from->owner->code + me->note[n]);
+		at = code_mem_rw(&x->mem, exit_owner(from)->code + me->note[n]);
 	}
 	patch(x, at, a_b_insn(entry - (x->mem.rx + (at - x->mem.rw))));
 }
 
 static void a64_unlink(void *priv, struct block_exit *from)
 {
-	struct a64_block *me = from->owner->priv;
+	struct a64_block *me = exit_owner(from)->priv;
 
-	unsigned n = (unsigned)(from - from->owner->exit);
+	unsigned n = from->n;
 
 	if (!from->patch)
 		return;
 	patch(priv, from->patch, me->unlinked[n]);
 	if (me->note[n])
-		patch(priv, code_mem_rw(&((struct a64 *)priv)->mem, from->owner->code + me->note[n]), me->unnoted[n]);
+		patch(priv, code_mem_rw(&((struct a64 *)priv)->mem, exit_owner(from)->code + me->note[n]), me->unnoted[n]);
 }
 
 /* The jump-cache entry of a dead block leads to the lookup; cpu->rip is set by whoever comes. */

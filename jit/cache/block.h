@@ -18,14 +18,16 @@ struct block_exit {
 	int64_t off;		/* target page offset, as ir_term */
 	bool linkable;		/* inside the page: 0 <= off < 4096 */
 	bool far;		/* backend's: outside, and its code compares IP + jc_key with tag before it goes to @to */
+	uint8_t n;		/* its number */
 	uint16_t tries;		/* a far one that is linked: times left that the comparison may fail before it is linked anew */
 	struct block *to;	/* linked target, or NULL */
-	struct block *owner;	/* this block */
 	struct block_exit *next_in, **prev_in; /* list of exits linked to the same target, which may be thousands */
-	uint64_t tag;		/* a far one that is linked: what is compared */
+	union {
+		uint64_t tag;	/* a far one that is linked: what is compared */
+		uint64_t ip_mask; /* backend's, others: what the jump's operand size leaves of IP */
+	};
 	struct block_exit *far_next, **far_prev; /* those whose tags are of one page, hashed */
 	uint8_t *patch;		/* backend's: where the jump is (writable view), NULL if none; of a far one, where the tag is */
-	uint64_t ip_mask;	/* backend's: what the jump's operand size leaves of IP */
 };
 
 struct block {
@@ -56,6 +58,12 @@ struct block {
 	void *priv;		/* backend's side tables */
 	struct block_exit exit[2]; /* last: there are a hundred thousand blocks, and half of all exits would be of no use */
 };
+
+/* The block that @x is an exit of */
+static inline struct block *exit_owner(const struct block_exit *x)
+{
+	return (struct block *)((uintptr_t)(x - x->n) - offsetof(struct block, exit));
+}
 
 /* Bytes of a block with @nexits exits */
 static inline size_t block_size(unsigned nexits)

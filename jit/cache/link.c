@@ -12,7 +12,7 @@
 
 static bool may_link(const struct jit *j, const struct block_exit *from, const struct block *to)
 {
-	return !from->owner->dead && !to->dead && !j->opt.no_link && !((from->owner->mode | to->mode) & MODE_ONE) && !to->counted &&
+	return !exit_owner(from)->dead && !to->dead && !j->opt.no_link && !((exit_owner(from)->mode | to->mode) & MODE_ONE) && !to->counted &&
 		!to->magic && !debug_breaks(j, to->ra & (PAGE_SIZE - 1));
 }
 

@@ -80,7 +80,7 @@ static void give_back(struct code_mem *m, struct code_part *p)
 
 	if (p->used >> 20 == p->written >> 20)
 		return;
-	from = p->used >> 22 != p->written >> 22 ? p->first & ~MIB_MASK : p->written & ~MIB_MASK;
+	from = p->used >> 20 != p->written >> 20 ? p->first & ~MIB_MASK : p->written & ~MIB_MASK;
 	host_view_idle(m->rw + from, (p->used & ~MIB_MASK) - from);
 	p->written = p->used;
 }

@@ -86,7 +86,7 @@ const uint8_t *x64_find_for(struct vcpu *cpu, uint64_t ip, struct block_exit *x)
 		return NULL;
 	if (x->far)
 		link_far(j, x, b, ip);
-	else if (b->ra == ((x->owner->ra & PAGE_MASK) | (raddr_t)x->off) && b->mode == x->owner->mode)
+	else if (b->ra == ((exit_owner(x)->ra & PAGE_MASK) | (raddr_t)x->off) && b->mode == exit_owner(x)->mode)
 		link_exit(j, x, b); /* a return to where the CALL was */
 	return b->code;
 }

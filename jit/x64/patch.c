@@ -23,8 +23,8 @@ static void link_tagged(struct x64 *x, const struct block_exit *from, const stru
 
 void x64_link(void *priv, struct block_exit *from, struct block *to)
 {
-	struct x64_block *xb = to->priv, *me = from->owner->priv;
-	unsigned n = (unsigned)(from - from->owner->exit);
+	struct x64_block *xb = to->priv, *me = exit_owner(from)->priv;
+	unsigned n = from->n;
 	bool env = me->out[n] == FL_IN_ENV;
 
 	if (!from->patch)
@@ -45,7 +45,7 @@ void x64_link(void *priv, struct block_exit *from, struct block *to)
 
 void x64_unlink(void *priv, struct block_exit *from)
 {
-	struct x64_block *me = from->owner->priv;
+	struct x64_block *me = exit_owner(from)->priv;
 
 	(void)priv;
 	if (!from->patch)
@@ -53,7 +53,7 @@ void x64_unlink(void *priv, struct block_exit *from)
 	if (from->far)
 		memset(from->patch, 0, sizeof(from->tag)); /* no tag is 0 */
 	else
-		memcpy(from->patch, &me->unlinked[from - from->owner->exit], 4);
+		memcpy(from->patch, &me->unlinked[from->n], 4);
 }
 
 void x64_save(void *priv, const struct block *blk, uint8_t *saved)

@@ -79,7 +79,7 @@ static void once(struct run *r, const struct jit_backend *be, void *p, const str
 	struct block b = { .ra = 0x6000, .mode = r->ir.mode, .len = 2, .ninsns = 1, .nexits = 2, .ra2 = RADDR_NONE };
 	struct block_exit *last;
 
-	b.exit[0].owner = b.exit[1].owner = &b;
+	b.exit[1].n = 1;
 	b.exit[0].off = r->ir.term.t_off;
 	b.exit[1].off = r->ir.term.f_off;
 	memcpy(c->gpr, s0->gpr, sizeof(c->gpr));
@@ -226,8 +226,8 @@ START_TEST(test_link)
 	r->ir.mode = b.mode |= c->mode | MODE_FLAT_CS;
 	ir_emit_imm(&r->ir, IR_SUB, 4, IR_G(0), IR_G(0), 1);
 	ir_end(&r->ir, &t);
-	b.exit[0] = (struct block_exit){ .off = 0, .linkable = true, .owner = &b };
-	b.exit[1] = (struct block_exit){ .off = 2, .linkable = true, .owner = &b };
+	b.exit[0] = (struct block_exit){ .off = 0, .linkable = true };
+	b.exit[1] = (struct block_exit){ .off = 2, .linkable = true, .n = 1 };
 	ck_assert(HOST_BACKEND->compile(r->x, &b, &r->ir));
 	ck_assert_ptr_nonnull(b.exit[0].patch);
 	for (unsigned k = 0; k < 3; k++) { /* unlinked, linked, unlinked again */
