@@ -71,16 +71,15 @@ void code_mem_open(const struct code_mem *m, enum code_temp t, struct codebuf *c
 }
 
 /*
- * The writable view need not stay resident: each new MiB is given back, and now and then all of it, since links go
- * back to old pages (two thirds of them in the end; a fault each that comes again).
+ * The writable view need not stay resident: with each new MiB all of it is given back, since links go back to old pages (two
+ * thirds of them in the end; a fault each that comes again).
  */
 static void give_back(struct code_mem *m, struct code_part *p)
 {
-	size_t from;
+	size_t from = p->first & ~MIB_MASK;
 
 	if (p->used >> 20 == p->written >> 20)
 		return;
-	from = p->used >> 20 != p->written >> 20 ? p->first & ~MIB_MASK : p->written & ~MIB_MASK;
 	host_view_idle(m->rw + from, (p->used & ~MIB_MASK) - from);
 	p->written = p->used;
 }
