@@ -191,6 +191,7 @@ static void cold_window(struct emitter *c, struct cold *k)
 	c->fl_env = at.env;
 	c->trap[at.trap].cold = code_here(c);
 	if (c->trap[at.trap].relied) {
+		c->obs = at.obs;
 		c->off = at.off;
 		c->next_off = at.next_off;
 		flags_lost(c);

@@ -471,15 +471,16 @@ static const char program[] =
 
 /*
  * 600 times: loads and stores off one register that is near, or not by turns, moved and copied between them; the same of the
- * stack pointer, with PUSH, CALL and a frame.
+ * stack pointer, with PUSH, CALL and a frame, and flags that live across it.
  */
 static const char strays[] =
 	"49 B8 00 90 F0 FF FF 7F 00 00 49 B9 00 90 10 00 00 60 00 00 48 BC 00 E0 F0 FF FF 7F 00 00 B9 58 "
 	"02 00 00 4C 89 C7 F6 C1 01 49 0F 45 F9 E8 02 00 00 00 EB 01 C3 48 83 C7 08 48 8B 07 48 01 C8 48 "
 	"89 47 08 48 8D 77 40 89 06 4C 89 6E 10 49 89 FE 88 67 18 66 41 01 4E 20 41 0F 10 06 41 0F 11 46 "
-	"28 49 83 EE 80 41 FF 06 4D 8B 6E F8 48 8D A7 00 30 00 00 50 51 E8 19 00 00 00 59 58 48 89 07 F6 "
-	"C1 02 74 0A 48 BC 00 E0 F0 FF FF 7F 00 00 FF C9 75 91 F4 55 48 89 E5 89 4D F8 01 45 F8 88 65 F0 "
-	"0F B6 55 F0 48 01 D0 5D C3 ";
+	"28 49 83 EE 80 41 FF 06 4D 8B 6E F8 49 89 CF 49 C1 E7 36 81 F9 BC 02 00 00 48 8D A7 00 30 00 00 "
+	"50 51 48 83 D0 00 0F 94 C2 41 88 50 60 81 F9 8A 02 00 00 48 8D A7 00 20 00 00 50 51 48 83 D0 00 "
+	"E8 1D 00 00 00 59 58 48 89 07 F6 C1 02 74 0A 48 BC 00 E0 F0 FF FF 7F 00 00 FF C9 0F 85 62 FF FF "
+	"FF F4 55 48 89 E5 89 4D F8 01 45 F8 88 65 F0 0F B6 55 F0 48 01 D0 5D C3 ";
 
 #define ELSEWHERE 0x600000000000
 #define ASTRAY (ELSEWHERE - 0x60000000000 + DATA) /* where that would be, were it near, at the first distance */
