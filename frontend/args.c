@@ -305,6 +305,9 @@ static void set_flag(struct args *a, enum opt_id id)
 	case OPT_ONEINSN:
 		a->cfg.jit.one_insn = true;
 		break;
+	case OPT_ALLSIDES:
+		a->cfg.jit.all_sides = true;
+		break;
 	case OPT_PERFMAP:
 		a->cfg.jit.perfmap = true;
 		break;

@@ -26,7 +26,7 @@ static enum vm_err choose_backend(struct jit *j, struct err *e)
 }
 
 const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw", "inline", "window", "window64", "window0",
-	"far", "ret", "near", "again", "key64", "keygs", "keyseg", "strings"};
+	"far", "ret", "near", "again", "side", "key64", "keygs", "keyseg", "strings"};
 const unsigned jit_nopts = ARRAY_SIZE(jit_opts);
 
 bool jit_wants_alias(const struct jit_options *opt)
@@ -176,6 +176,7 @@ void jit_dump_info(const struct jit *j, FILE *out)
 	fprintf(out, "blocks translated  %" PRIu64 " (%" PRIu64 " instructions, %" PRIu64
 		" bytes -> %" PRIu64 " host bytes, %" PRIu64 " of them not cold paths)\n", s->blocks, s->insns_in, s->bytes_in,
 		s->bytes_out, s->bytes_hot);
+	fprintf(out, "... go on behind   %" PRIu64 " conditional branches\n", s->sides);
 	fprintf(out, "run-loop entries   %" PRIu64 "\n", s->entries);
 	fprintf(out, "lookups            %" PRIu64 " (%" PRIu64 " found)\n", s->lookups, s->hits);
 	fprintf(out, "found on the way   %" PRIu64 "\n", s->finds);

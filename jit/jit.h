@@ -29,7 +29,8 @@ enum {
 	JIT_OPT_RET = 4096, /* returns are predicted */
 	JIT_OPT_NEAR = 8192, /* one look at the guard for all accesses of a block off one register */
 	JIT_OPT_AGAIN = 16384, /* translations of code that was overwritten are used again when the same bytes come back */
-	JIT_OPT_CPU_SHIFT = 15, /* the bits from here on are CPU_OPT_* of cpu/vcpu.h */
+	JIT_OPT_SIDE = 32768, /* blocks go on behind a conditional branch */
+	JIT_OPT_CPU_SHIFT = 16, /* the bits from here on are CPU_OPT_* of cpu/vcpu.h */
 };
 extern const char *const jit_opts[];
 extern const unsigned jit_nopts;
@@ -38,6 +39,7 @@ struct jit_options {
 	enum jit_accel accel;
 	uint64_t cache_bytes;	/* host code; 0: default */
 	bool one_insn, no_link; /* developer switches */
+	bool all_sides;		/* the same: blocks go on behind every conditional branch ahead, not only where that may pay */
 	bool icount;		/* time is counted in instructions: look at the clock after every block */
 	uint32_t opts_off;	/* JIT_OPT_*: optimisations that are switched off */
 	uint32_t passes_off;	/* bit n: pass n of ir_passes[] is off */

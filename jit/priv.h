@@ -37,6 +37,7 @@ struct code_lines {
 struct jit_stats {
 	uint64_t finds; /* blocks found without leaving translated code */
 	uint64_t blocks, insns_in, bytes_in, bytes_out, bytes_hot; /* translated */
+	uint64_t sides; /* conditional branches behind which blocks go on */
 	uint64_t again; /* blocks found by their contents instead of being translated */
 	uint64_t lookups, hits, links, smc, flushes, faults, ones, entries;
 	uint64_t checks, forgets; /* contexts looked at after a flush; lost by it */

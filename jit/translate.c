@@ -21,6 +21,7 @@ struct fetch {
 	const uint8_t *page; /* host bytes of the first page, from its byte 0; NULL outside RAM */
 	uint32_t mode;
 	raddr_t ra2;	     /* second page, once needed */
+	unsigned nsides;     /* of the block so far */
 };
 
 /* Bytes the code segment's limit leaves from IP on, asked when an instruction passes the page or blocks are one instruction. */
@@ -149,6 +150,41 @@ static bool can_pair(const struct fetch *f, unsigned off)
 	return st == DECODE_OK && !in.rep && in.id != INSN_STI && !debug_magic(j, &in, st) && !debug_counts(j, &in, st);
 }
 
+/* Has the code at page offset @off been run, as it is wanted now or before its address space got a window? */
+static bool has_run(const struct fetch *f, unsigned off)
+{
+	raddr_t ra = (f->ra & PAGE_MASK) | off;
+
+	return cache_find(f->j, ra, f->mode) || cache_find(f->j, ra, f->mode & ~(MODE_WIN | MODE_FAR));
+}
+
+/*
+ * Shall the block, which a conditional branch ends at @off, go on behind it? Only where it is a window's, which means that it is made for
+ * the second time, and what stands there has been run: the other way is then the rarer one, or the code will be wanted by itself as well.
+ * A branch back is taken as a rule.
+ */
+static bool goes_on(const struct fetch *f, const struct ir_block *b, unsigned off)
+{
+	const struct jit *j = f->j;
+
+	if (b->term.kind != TERM_JCC || !f->be->sides || f->nsides == BLOCK_SIDES || f->mode & MODE_ONE || j->opt.icount || j->opt.one_insn ||
+		j->opt.opts_off & JIT_OPT_SIDE || b->ninsns >= BLOCK_MAX_INSNS / 2 || off >= PAGE_SIZE || b->term.t_off <= (int64_t)off)
+		return false;
+	return j->opt.all_sides || (f->mode & MODE_WIN && has_run(f, off));
+}
+
+/* The conditional branch that ends the block becomes an exit on its way. */
+static void side_exit(struct fetch *f, struct ir_block *b)
+{
+	struct ir_op *o = ir_emit_nf(b, IR_SIDE, b->term.ipsize, IR_NONE, IR_NONE, IR_NONE);
+
+	o->cc = b->term.cc;
+	o->fuse = ir_cc_flags(o->cc);
+	o->imm = b->term.t_off;
+	b->term.kind = TERM_NONE;
+	f->nsides++;
+}
+
 static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode_status st)
 {
 	struct jit *j = f->j;
@@ -166,6 +202,8 @@ static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode
 	lift_insn(&l);
 	if (j->lock && in->id < INSN_COUNT)
 		settle_flags(&j->ir, in);
+	if (goes_on(f, &j->ir, l.next_off))
+		side_exit(f, &j->ir);
 }
 
 /* Put GUARD behind the first INSN marker of a straddling block. */
@@ -195,7 +233,7 @@ static enum exit lift_block(struct fetch *f, unsigned off)
 	ir_block_init(b, f->mode, off);
 	while (b->term.kind == TERM_NONE && b->ninsns < max && off < PAGE_SIZE) {
 		unsigned avail = PAGE_SIZE - off;
-		unsigned nops = b->nops, ninsns = b->ninsns;
+		unsigned nops = b->nops, ninsns = b->ninsns, nsides = f->nsides;
 		enum decode_status st = DECODE_MORE;
 		struct insn in;
 
@@ -223,6 +261,7 @@ static enum exit lift_block(struct fetch *f, unsigned off)
 			b->nops = nops;
 			b->ninsns = ninsns;
 			b->term.kind = TERM_NONE;
+			f->nsides = nsides;
 			break;
 		}
 		BUG_ON(b->overflow);
@@ -248,19 +287,29 @@ static unsigned count_exits(const struct ir_term *t)
 	return t->kind == TERM_JMP || t->kind == TERM_STOP;
 }
 
-static void set_exits(struct block *b, const struct ir_block *ir)
+static void set_exits(struct block *b, struct ir_block *ir, unsigned nterm)
 {
 	const struct ir_term *t = &ir->term;
 	bool two = t->kind == TERM_JCC || t->kind == TERM_JNZ;
 	bool whole = !(ir->mode & MODE_ONE);
 
-	for (unsigned i = 0; i < b->nexits; i++) {
+	for (unsigned i = 0; i < nterm; i++) {
 		struct block_exit *x = &b->exit[i];
 
 		x->n = i & 1;
 		x->off = i ? t->f_off : t->t_off;
 		x->linkable = whole && (two || (i ? t->hint == HINT_CALL : t->kind == TERM_JMP || (t->kind == TERM_STOP && t->soft))) &&
 			x->off >= 0 && x->off < PAGE_SIZE;
+	}
+	for (unsigned i = 0, n = nterm; n < b->nexits; i++) {
+		struct ir_op *o = &ir->op[i];
+
+		if (o->op != IR_SIDE)
+			continue;
+		o->aux = n & 15;
+		b->exit[n].n = o->aux;
+		b->exit[n].off = o->imm;
+		b->exit[n++].linkable = o->imm >= 0 && o->imm < PAGE_SIZE;
 	}
 }
 
@@ -284,16 +333,17 @@ static struct block *make_block(struct jit *j, struct fetch *f)
 	unsigned off = f->ra & (PAGE_SIZE - 1);
 	struct ir_block *ir = &j->ir;
 	struct block *b;
-	unsigned nexits;
+	unsigned nexits, nterm;
 	size_t room;
 
 	if (lift_block(f, off))
 		return NULL;
-	nexits = count_exits(&ir->term);
+	nterm = count_exits(&ir->term);
+	nexits = nterm + f->nsides;
 	room = again_room(j, f->be, f->ra, f->ra2, f->mode, ir->end_off - off);
 	b = calloc(1, block_size(nexits) + room);
 	BUG_ON(!b);
-	b->nexits = nexits & 3;
+	b->nexits = nexits & 15;
 	b->ra = f->ra;
 	b->ra2 = f->ra2;
 	b->mode = f->mode;
@@ -304,7 +354,7 @@ static struct block *make_block(struct jit *j, struct fetch *f)
 	if (ir->ninsns && debug_counts(j, &ir->insns[0], DECODE_OK))
 		b->counted = ir->insns[0].id + 1;
 	b->magic = ir->ninsns && debug_magic(j, &ir->insns[0], DECODE_OK);
-	set_exits(b, ir);
+	set_exits(b, ir, nterm);
 	dump_block(j, b, ir, false);
 	check_ir(ir);
 	ir_optimise(ir, j->opt.passes_off);
@@ -330,7 +380,7 @@ static void tell(struct jit *j, const struct block *b)
 
 struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode)
 {
-	struct fetch f = {j, j->be, j->be_priv, ra, host - (ra & (PAGE_SIZE - 1)), mode, RADDR_NONE};
+	struct fetch f = {j, j->be, j->be_priv, ra, host - (ra & (PAGE_SIZE - 1)), mode, RADDR_NONE, 0};
 	struct block *b = again_find(j, ra, mode, host);
 
 	if (b)
@@ -351,6 +401,7 @@ struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t
 	cache_insert(j, b);
 	j->st.blocks++;
 	j->st.insns_in += j->ir.ninsns;
+	j->st.sides += f.nsides;
 	j->st.bytes_in += b->len;
 	j->st.bytes_out += b->code_len + b->cold_len;
 	j->st.bytes_hot += b->code_len;
@@ -362,7 +413,7 @@ struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t
 struct block *translate_one(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t mode)
 {
 	struct fetch f = {j, &interp_backend, j->interp, ra, host - (ra & (PAGE_SIZE - 1)),
-		mode | MODE_ONE, RADDR_NONE};
+		mode | MODE_ONE, RADDR_NONE, 0};
 	struct block *b = make_block(j, &f);
 
 	if (b)

@@ -13,20 +13,28 @@
 
 struct block;
 
-/* A direct exit of a block: 0 = taken / only, 1 = fall-through, or behind a CALL. */
+#define BLOCK_SIDES 4 /* IR_SIDE in one block, at most */
+
+/* A direct exit of a block. First those of its terminal: 0 = taken / only, 1 = fall-through, or behind a CALL; then IR_SIDE's. */
 struct block_exit {
 	int64_t off;		/* target page offset, as ir_term */
 	bool linkable;		/* inside the page: 0 <= off < 4096 */
 	bool far;		/* backend's: outside, and its code compares IP + jc_key with tag before it goes to @to */
 	uint8_t n;		/* its number */
+	uint8_t out;		/* backend's: how the guest's state is kept where it leaves */
 	uint16_t tries;		/* a far one that is linked: times left that the comparison may fail before it is linked anew */
 	struct block *to;	/* linked target, or NULL */
 	struct block_exit *next_in, **prev_in; /* list of exits linked to the same target, which may be thousands */
 	union {
-		uint64_t tag;	/* a far one that is linked: what is compared */
-		uint64_t ip_mask; /* backend's, others: what the jump's operand size leaves of IP */
+		struct { /* a far one that is linked */
+			uint64_t tag; /* what is compared */
+			struct block_exit *far_next, **far_prev; /* those whose tags are of one page, hashed */
+		};
+		struct { /* backend's, others */
+			uint64_t ip_mask; /* what the jump's operand size leaves of IP */
+			int32_t unlinked; /* the jump to its own cold way out */
+		};
 	};
-	struct block_exit *far_next, **far_prev; /* those whose tags are of one page, hashed */
 	uint8_t *patch;		/* backend's: where the jump is (writable view), NULL if none; of a far one, where the tag is */
 };
 
@@ -44,7 +52,7 @@ struct block {
 	bool magic : 1;		/* xchg bx,bx alone, and the run loop stops after it */
 	bool is_twin : 1;	/* lockstep: see below */
 	bool copied : 1;	/* a copy of its bytes stands behind the exits (again.c) */
-	uint8_t nexits : 2;	/* of exit[] that are there: what the terminal may lead to directly */
+	uint8_t nexits : 4;	/* of exit[] that are there: what the block may lead to directly */
 	int32_t cold_at;	/* its cold paths, from the code on: behind it, or elsewhere */
 	uint32_t code_len, cold_len; /* bytes of each */
 	struct block *hash_next;
@@ -56,7 +64,7 @@ struct block {
 		const struct block *of; /* is_twin: whose; only that one is told when its bytes change */
 	};
 	void *priv;		/* backend's side tables */
-	struct block_exit exit[2]; /* last: there are a hundred thousand blocks, and half of all exits would be of no use */
+	struct block_exit exit[2 + BLOCK_SIDES]; /* last: there are a hundred thousand blocks, and no more is allocated than there are exits */
 };
 
 /* The block that @x is an exit of */

@@ -70,8 +70,9 @@ struct jit_backend {
 	uint32_t (*host_features)(void *priv); /* HOSTF_* in use */
 	/* A run of the loop on this thread begins or ends. May be NULL. */
 	void (*enter)(void *priv, bool on);
-	/* May NATIVE run this instruction natively here? else lift with h_fpu. */
+	bool sides;	  /* has IR_SIDE */
 	bool cheap_count; /* counting instructions (MODE_ICOUNT) is one host instruction a block as a rule */
+	/* May NATIVE run this instruction natively here? else lift with h_fpu. */
 	bool (*can_native)(void *priv, const struct insn *in);
 };
 

@@ -78,6 +78,15 @@ static bool interp_compile(void *priv, struct block *blk, const struct ir_block 
 	return true;
 }
 
+static unsigned insns_behind(const struct interp_code *c, unsigned i)
+{
+	unsigned n = 0;
+
+	while (++i < c->nops)
+		n += c->op[i].op == IR_INSN;
+	return n;
+}
+
 /*
  * One block; *taken: exit of it that was taken, -1 for none. An instruction that changes a later one of its own block is
  * its last: what follows is translated again (SDM Vol. 3A 11.6 "Self-Modifying Code").
@@ -91,8 +100,16 @@ static enum exit run_block(struct interp *in, const struct interp_code *c, const
 	e->insns = c->insns;
 	e->term = &c->term;
 	for (unsigned i = 0; i < c->nops; i++) {
-		enum exit x = eval_op(e, &c->op[i]);
+		enum exit x;
 
+		if (c->op[i].op == IR_SIDE) {
+			if (!eval_side(e, &c->op[i]))
+				continue;
+			*taken = c->op[i].aux;
+			e->cpu->insns -= insns_behind(c, i);
+			return EXIT_NONE;
+		}
+		x = eval_op(e, &c->op[i]);
 		if (UNLIKELY(x || (c->op[i].op == IR_INSN && *dead))) {
 			*taken = -1;
 			return x;
@@ -120,7 +137,7 @@ static enum run_exit interp_run(void *priv, struct vcpu *cpu, struct block *blk,
 		cpu->insns += blk->ninsns;
 		if (x == EXIT_FAULT)
 			return RUN_FAULT;
-		if (x == EXIT_STOP || kind == TERM_STOP || kind == TERM_RIP)
+		if (x == EXIT_STOP || (taken < 0 && (kind == TERM_STOP || kind == TERM_RIP)))
 			return RUN_STOP;
 		if (cpu->req)
 			return RUN_REQ;
@@ -184,5 +201,6 @@ const struct jit_backend interp_backend = {
 	.flush = interp_flush,
 	.dump = interp_dump,
 	.host_features = interp_host_features,
+	.sides = true,
 	.can_native = interp_can_native,
 };

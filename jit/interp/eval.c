@@ -396,6 +396,16 @@ enum exit eval_op(struct eval *e, const struct ir_op *o)
 	}
 }
 
+bool eval_side(struct eval *e, const struct ir_op *o)
+{
+	if (!alu_cond(o->cc, e->cpu->eflags))
+		return false;
+	e->cpu->rip = eval_ip(e, o->imm);
+	if (o->w < 8)
+		e->cpu->rip &= alu_mask(o->w);
+	return true;
+}
+
 int eval_term(struct eval *e)
 {
 	const struct ir_term *t = e->term;

@@ -24,6 +24,9 @@ uint64_t eval_ip(const struct eval *e, int64_t off);
 /* eval_op() - EXIT_NONE to go on; EXIT_FAULT: event raised; EXIT_STOP: leave the block, cpu->rip is right */
 enum exit eval_op(struct eval *e, const struct ir_op *o);
 
+/* eval_side() - does IR_SIDE leave the block? Then cpu->rip is set. */
+bool eval_side(struct eval *e, const struct ir_op *o);
+
 /* eval_term() - set cpu->rip from the terminal. Return: exit taken: 0 (t_off), 1 (f_off), -1 (indirect, stop, rip) */
 int eval_term(struct eval *e);
 

@@ -64,7 +64,7 @@ struct ir_mem {
 struct ir_op {
 	uint8_t op; /* enum ir_opcode */
 	uint8_t w;  /* bytes: 1 2 4 8 (16, 32 for NATIVE) */
-	uint8_t cc; /* SETCC, CMOV: x86 condition 0..15 */
+	uint8_t cc; /* SETCC, CMOV, SIDE: x86 condition 0..15 */
 	uint8_t aux; /* op's own; LDX: 1 of a LOCKed instruction and of XCHG */
 	uint16_t fdef, fuse; /* flags written and read by this op as emitted */
 	uint16_t flive;	     /* deadflags pass: flags that some later op or exit reads (before this op's own successors) */

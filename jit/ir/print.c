@@ -92,7 +92,7 @@ static void print_op(const struct ir_op *o, FILE *out)
 		fprintf(out, ".%u", o->w);
 	if (o->op == IR_ZEXT || o->op == IR_SEXT || o->op == IR_CRC32 || o->op == IR_LDENV)
 		fprintf(out, "/%u", o->aux);
-	if (o->op == IR_SETCC || o->op == IR_CMOV)
+	if (o->op == IR_SETCC || o->op == IR_CMOV || o->op == IR_SIDE)
 		fprintf(out, ".%s", cc_name[o->cc & 15]);
 	if (strchr(info->operands, 'm') && !(o->op == IR_NATIVE && o->m.asize == 0)) {
 		fputs(sep, out);

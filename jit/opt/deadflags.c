@@ -39,6 +39,8 @@ void opt_deadflags(struct ir_block *b)
 		live &= ~surely_written(o);
 		obs &= ~surely_written(o);
 		live |= o->op == IR_SETCC || o->op == IR_CMOV ? ir_cc_flags(o->cc) : o->fuse;
+		if (o->op == IR_SIDE)
+			live |= b->term.flive; /* as at any exit */
 		obs |= shows_flags(o) ? IRF_ALL : live;
 	}
 }

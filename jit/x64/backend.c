@@ -406,6 +406,7 @@ const struct jit_backend x64_backend = {
 	.dump = x64_dump,
 	.code = x64_code,
 	.host_features = x64_host_features,
+	.sides = true,
 	.cheap_count = true,
 	.can_native = x64_can_native,
 	.enter = windows_run,

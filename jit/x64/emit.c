@@ -400,7 +400,7 @@ static bool truly_reads(const struct ir_op *o)
 {
 	switch (o->op) {
 	case IR_ADC: case IR_SBB: case IR_RCL: case IR_RCR: case IR_SETCC: case IR_CMOV: case IR_CMC:
-	case IR_ADCX: case IR_ADOX:
+	case IR_ADCX: case IR_ADOX: case IR_SIDE:
 		return true;
 	}
 	return false;

@@ -277,7 +277,7 @@ lower_fn *const x64_lower[IR_OP_COUNT] = {
 	[IR_NATIVE] = lower_native, [IR_HELPER] = lower_helper, [IR_MOV] = lower_mov, [IR_ZEXT] = lower_zext, [IR_SEXT] = lower_sext, [IR_LEA] = lower_lea,
 	[IR_LIN] = lower_lea, [IR_IPVAL] = lower_ipval, [IR_LDENV] = lower_ldenv, [IR_STENV] = lower_stenv,
 	[IR_BSWAP] = lower_bswap, [IR_LD] = lower_ld, [IR_LDX] = lower_ld, [IR_ST] = lower_st, [IR_STX] = lower_stx,
-	[IR_CANON] = lower_canon, [IR_GUARD] = lower_guard, [IR_SEGCHK] = lower_segchk, [IR_ADD] = lower_binary, [IR_ADC] = lower_binary, [IR_SUB] = lower_binary,
+	[IR_CANON] = lower_canon, [IR_SIDE] = lower_side, [IR_GUARD] = lower_guard, [IR_SEGCHK] = lower_segchk, [IR_ADD] = lower_binary, [IR_ADC] = lower_binary, [IR_SUB] = lower_binary,
 	[IR_SBB] = lower_binary, [IR_CMP] = lower_cmp, [IR_AND] = lower_binary, [IR_OR] = lower_binary,
 	[IR_XOR] = lower_binary, [IR_TEST] = lower_cmp, [IR_NOT] = lower_unary, [IR_NEG] = lower_unary,
 	[IR_INC] = lower_unary, [IR_DEC] = lower_unary, [IR_SHL] = lower_shift, [IR_SHR] = lower_shift,

@@ -24,8 +24,7 @@ static void link_tagged(struct x64 *x, const struct block_exit *from, const stru
 void x64_link(void *priv, struct block_exit *from, struct block *to)
 {
 	struct x64_block *xb = to->priv, *me = exit_owner(from)->priv;
-	unsigned n = from->n;
-	bool env = me->out[n] == FL_IN_ENV;
+	bool env = from->out == FL_IN_ENV;
 
 	if (!from->patch)
 		return;
@@ -33,27 +32,25 @@ void x64_link(void *priv, struct block_exit *from, struct block *to)
 		link_tagged(priv, from, to);
 		return;
 	}
-	memcpy(&me->unlinked[n], from->patch, 4);
-	if (me->ret && n == 1) { /* IP is in R11 */
+	memcpy(&from->unlinked, from->patch, 4);
+	if (me->ret && from->n == 1) { /* IP is in R11 */
 		patch(priv, from->patch, to->code);
 		return;
 	}
-	if (me->out[n] == FL_IN_BOTH)
+	if (from->out == FL_IN_BOTH)
 		env = xb->in != IN_HOST;
 	patch(priv, from->patch, to->code + (env ? xb->env : xb->body));
 }
 
 void x64_unlink(void *priv, struct block_exit *from)
 {
-	struct x64_block *me = exit_owner(from)->priv;
-
 	(void)priv;
 	if (!from->patch)
 		return;
 	if (from->far)
 		memset(from->patch, 0, sizeof(from->tag)); /* no tag is 0 */
 	else
-		memcpy(from->patch, &me->unlinked[from->n], 4);
+		memcpy(from->patch, &from->unlinked, 4);
 }
 
 void x64_save(void *priv, const struct block *blk, uint8_t *saved)

@@ -309,7 +309,7 @@ static void exit_at(struct emitter *c, unsigned n, unsigned ipsize, uint8_t *at,
 	k->from2 = at2;
 	k->exit = x;
 	k->env_flags = c->fl_env;
-	c->xb->out[n] = flags_at(c);
+	x->out = flags_at(c);
 	x->patch = at;
 	x->ip_mask = ipsize == 2 ? 0xFFFF : !c->code64 || ipsize == 4 ? 0xFFFFFFFF : UINT64_MAX;
 }
@@ -368,6 +368,36 @@ static void two_way(struct emitter *c, unsigned cc)
 		x_here(&c->cb, taken);
 		direct(c, 0, size0);
 	}
+}
+
+/* A side exit off the block's straight way: what it has counted and not run, then like any other. */
+static void cold_side(struct emitter *c, struct cold *k)
+{
+	c->fl_host = k->host;
+	c->fl_env = k->env;
+	count_less(c, (unsigned)k->imm);
+	direct(c, k->exit->n, k->begin);
+}
+
+bool lower_side(struct emitter *c, const struct ir_op *o)
+{
+	struct block_exit *x = &c->blk->exit[o->aux];
+	unsigned left = insns_behind(c, o);
+	struct cold *k;
+
+	flags_need(c);
+	if (patched(c, x) && !backward(c, x) && !left) {
+		exit_at(c, o->aux, o->w, x_jcc_fwd(&c->cb, o->cc), NULL);
+		return true;
+	}
+	k = new_cold(c, cold_side);
+	k->exit = x;
+	k->begin = o->w;
+	k->imm = left;
+	k->host = c->fl_host;
+	k->env = c->fl_env;
+	k->from = x_jcc_fwd(&c->cb, o->cc);
+	return true;
 }
 
 static void indirect(struct emitter *c, const struct ir_term *t)

@@ -66,9 +66,7 @@ struct x64_block {
 	uint16_t env;		/* offset of the entry with the flags in cpu->fl_save */
 	uint8_t in;		/* enum x64_flags_in */
 	uint8_t fp;		/* bit per enum x64_fp_part that is in host registers throughout; 0: no FP instructions */
-	uint8_t out[2];		/* enum x64_flags at the exits */
 	uint8_t strays;		/* times it was left by a SITE_STRAY */
-	int32_t unlinked[2];	/* rel32 of the exits to their own cold ways out */
 	uint32_t ret;		/* offset of where a predicted return comes in, IP in R11: a jump, exit 1; 0: none */
 	uint32_t insns;		/* x64_insns() */
 } __attribute__((aligned(8))); /* sites stand behind it */
@@ -269,6 +267,8 @@ void emit_eval(struct emitter *c, const struct x64_site *s); /* call x64_eval() 
  */
 void count_first(struct emitter *c);
 void count_last(struct emitter *c);
+void count_less(struct emitter *c, unsigned n); /* the block is left in the middle, @n instructions behind that are counted and not run */
+unsigned insns_behind(const struct emitter *c, const struct ir_op *o); /* counted instructions behind that of @o */
 struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct cold *));
 void cold_homes(struct emitter *c, const struct cold *k); /* temporaries to their homes, as they were at the branch */
 void get_high(struct emitter *c, unsigned d, unsigned n); /* AH CH DH BH to bits 7:0 of d */
@@ -293,6 +293,7 @@ unsigned fold_rmw(struct emitter *c); /* ops consumed from the current one: 0 or
 unsigned fold_load(struct emitter *c); /* the same: 0 or 2 */
 bool lower_stx(struct emitter *c, const struct ir_op *o);
 bool lower_segchk(struct emitter *c, const struct ir_op *o);
+bool lower_side(struct emitter *c, const struct ir_op *o);
 bool lower_canon(struct emitter *c, const struct ir_op *o);
 /* compare the tag of @len bytes at the address in register @a; b: index of the entry, for load_addend(); uses R11 */
 void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write);

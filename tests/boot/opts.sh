@@ -1,7 +1,7 @@
 #!/bin/sh
 # SeaBIOS and Debian's i386 and amd64 kernels under lockstep as far as their PCI buses, with each optimisation of the
-# translator (-accel help) and each pass over its intermediate code (-pass help) switched off in turn, and with one instruction to
-# the block: no divergence. A new optimisation is covered by being in the table.
+# translator (-accel help) and each pass over its intermediate code (-pass help) switched off in turn, with blocks that go on behind
+# every conditional branch, and with one instruction to the block: no divergence. A new optimisation is covered by being in the table.
 # OPTS_DONE=FILE: rows passed are written there, and those it holds are left out: a run goes on where an earlier one stopped.
 # accel: ; long: lockstep
 . "$(dirname "$0")/../tools/boot.sh"
@@ -12,6 +12,7 @@ passes=$("$DRAGOMAN" -pass help | sed 's/^/-accel lockstep -pass -/')
 	for flavour in 686 amd64; do
 		printf '%s\n' "$opts" "$passes" | sed "s/^/$flavour /"
 	done
+	printf '%s -accel lockstep -all-sides\n' 686 amd64
 	# the slowest last
 	printf '%s -accel lockstep -one-insn\n' 686 amd64
 } >"$dir/rows"

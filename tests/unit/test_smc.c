@@ -161,6 +161,10 @@ START_TEST(scene)
 		snprintf(how, sizeof(how), "%s, one instruction to the block", name[a]);
 		play(&scenes[_i], &opt, how);
 		opt.one_insn = false;
+		opt.all_sides = true;
+		snprintf(how, sizeof(how), "%s, all sides", name[a]);
+		play(&scenes[_i], &opt, how);
+		opt.all_sides = false;
 		for (unsigned o = 0; o < jit_nopts; o++) {
 			opt.opts_off = 1u << o;
 			snprintf(how, sizeof(how), "%s, opt=-%s", name[a], jit_opts[o]);
