@@ -21,9 +21,13 @@
 /* By the guard's pages of 4 KiB: 2 TiB each. Other addresses below 2 to the 49 have pages that cannot be read; beyond, any distance leads out. */
 #define NEAR_SHIFT (WINDOW_GUARD_SHIFT - 3 + PAGE_SHIFT)
 #define GUARD_BYTES (BIT(49 - NEAR_SHIFT) << PAGE_SHIFT)
-#define NEAR_STEP (BIT(NEAR_SHIFT) / 2) /* of the distances that are tried, all downwards: from beyond the upper places, which are the host's own, */
+/*
+ * Distances that are tried, all of them downwards. The first takes programs' upper places below the host's own, the last leaves their lower
+ * ones above its first TiB.
+ */
 #define NEAR_FIRST (3 * BIT(NEAR_SHIFT))
-#define NEAR_LAST (36 * BIT(NEAR_SHIFT)) /* to where the lower ones come to lie above the host's first TiB */
+#define NEAR_LAST (36 * BIT(NEAR_SHIFT))
+#define NEAR_STEP (BIT(NEAR_SHIFT) / 2)
 
 /*
  * 124.25 TiB: the upper half, less its first 4 TiB, where Linux has nothing, lies below that, between the places of the programs' windows where it is

@@ -196,15 +196,16 @@ static uint32_t guest_jit(unsigned n) /* functions written, protected, run a few
 	return x;
 }
 
-static uint32_t patching(unsigned n) /* an immediate operand is overwritten before each call, as thunks are */
+/* An immediate operand is overwritten before each call, with one of @values numbers by turns. */
+static uint32_t patched(unsigned calls, unsigned values)
 {
 	uint8_t *code = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint32_t x = 1;
 
 	must(code != MAP_FAILED, "mmap");
 	put_function(code, 1, 4);
-	for (unsigned i = 0; i < n * 1000; i++) {
-		uint32_t v = i * 77;
+	for (unsigned i = 0; i < calls; i++) {
+		uint32_t v = i % values * 77;
 
 #ifdef __x86_64__
 		memcpy(code + 3, &v, 4);
@@ -217,25 +218,14 @@ static uint32_t patching(unsigned n) /* an immediate operand is overwritten befo
 	return x;
 }
 
-static uint32_t toggle(unsigned n) /* the same, but one of four values by turns, as calls are switched and caches refilled */
+static uint32_t patching(unsigned n) /* always another one, as in thunks */
 {
-	uint8_t *code = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint32_t x = 1;
+	return patched(n * 1000, n * 1000);
+}
 
-	must(code != MAP_FAILED, "mmap");
-	put_function(code, 1, 4);
-	for (unsigned i = 0; i < n * 1000; i++) {
-		uint32_t v = i % 4 * 77;
-
-#ifdef __x86_64__
-		memcpy(code + 3, &v, 4);
-#else
-		memcpy(code + 5, &v, 4);
-#endif
-		x = ((code_fn)(uintptr_t)code)(x);
-	}
-	munmap(code, PAGE);
-	return x;
+static uint32_t toggle(unsigned n) /* as calls are switched and caches refilled */
+{
+	return patched(n * 1000, 4);
 }
 
 static uint32_t new_code(unsigned n) /* n MiB of straight code, run once */

@@ -314,9 +314,9 @@ void windows_run(void *priv, bool on);
 /* fault.c */
 void fault_fini(struct x64 *x);
 void fault_watch(struct x64 *x); /* this thread's host faults may be @x's; NULL: nobody's */
-/* false: not ours. @at: NULL if the host does not say; @reg: RAX to R15 */
 bool window_trusts(const struct x64 *x, const struct block *b);
 void window_strayed(struct x64 *x, struct block *b); /* left by a SITE_STRAY: next time @b is translated without such trust */
+/* false: not ours. @at: NULL if the host does not say; @reg: RAX to R15 */
 bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint64_t *reg);
 /* group.c */
 unsigned lower_group(struct emitter *c); /* ops consumed from the current one, or 0 */

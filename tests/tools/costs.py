@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """costs.py - what the trap log, instruction counts and the timeline cost: an unmodified amd64 Linux boots and runs workloads
 of bench/guest, in turns with each of them off and on. Processor time, user and system, of the thread that runs the guest, which is how
-long the guest waits, and of the whole emulator with the timeline's writer; and of that the user's part, without the host kernel's.
+long the guest waits, and of the whole emulator with the timeline's writer.
 
 Runs differ by 5 % and more for no reason but where the translations happen to lie, so there is another way of it. --switched N: in each of
 N machines the monitor's 'trap-log' and 'trace' switch between the modes, around every one of many short runs of a workload. What the log
@@ -11,9 +11,12 @@ itself costs is then the difference of two runs of the same translations. (With 
 write their entries inline, and in asking for the time: the difference to the log off is what they cost directly. It does not see what
 counting in translated code does, nor what is slower because caches are fuller; but a busy machine changes it little.
 
-Usage: tests/tools/costs.py [--rounds N | --switched N | --sampled] [--program build/dragoman] [--modes 'log off,log on']
+--metered: time by tests/tools/meter.py, for hosts shared with others; repeats then differ by some 5 % instead of by half.
+
+Usage: tests/tools/costs.py [--rounds N [--metered] | --switched N | --sampled] [--program build/dragoman] [--modes 'log off,log on']
 """
 import argparse
+import math
 import os
 import re
 import signal
@@ -24,6 +27,7 @@ import tempfile
 import time
 
 import expect
+import meter
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODES = {'log off': ['-trap-log', 'off'], 'log without counts': ['-trap-log', 'plain'], 'log on': ['-trap-log', 'count'],
@@ -35,7 +39,7 @@ SHORT = {'syscall': 'os syscall/2', 'pipe': 'os pipe/2', 'switch': 'os switch/4'
          'fault': 'os fault/4', 'signal': 'os signal/6', 'calls': 'work calls/10'}
 BATCHES = 10
 # how often each workload is repeated, so that a run is long enough to be timed
-WORKS = {'syscall': 10, 'pipe': 6, 'fork': 3, 'calls': 2}
+WORKS = {'syscall': 10, 'pipe': 6, 'switch': 3, 'fork': 6, 'exec': 3, 'fault': 2, 'signal': 2, 'calls': 2}
 
 
 def made(*what):
@@ -56,13 +60,14 @@ def guest(directory):
 
 
 def cpu_seconds(pid):
-    """of the guest's thread (the first one), of all threads; of all, user only"""
-    def one(path):
-        with open(path, encoding='ascii') as file:
-            fields = file.read().rsplit(')', 1)[1].split()
-        return tuple(int(f) / os.sysconf('SC_CLK_TCK') for f in fields[11:13])
-    guests, all_ = one(f'/proc/{pid}/task/{pid}/stat'), one(f'/proc/{pid}/stat')
-    return sum(guests), sum(all_), all_[0]
+    """of the guest's thread (the first one), of all threads"""
+    def one(task):
+        try:
+            with open(f'/proc/{pid}/task/{task}/schedstat', encoding='ascii') as file:
+                return int(file.read().split()[0]) / 1e9
+        except FileNotFoundError:
+            return 0
+    return one(pid), sum(one(t) for t in os.listdir(f'/proc/{pid}/task'))
 
 
 def start(program, options, kernel, initrd):
@@ -70,24 +75,32 @@ def start(program, options, kernel, initrd):
                       '-initrd', initrd, '-append', 'console=ttyS0 quiet', *options], 300)
 
 
-def run(program, options, kernel, initrd):
-    """{workload: cpu_seconds()}"""
+def run(program, options, kernel, initrd, loop):
+    """{workload: cpu_seconds()}; @loop: meter.begin()'s, or None"""
     vm = start(program, options, kernel, initrd)
+    m = meter.Meter(vm.proc.pid, lambda: cpu_seconds(vm.proc.pid), loop) if loop else None
     out = {}
+
+    def now():
+        return m.now() if m else cpu_seconds(vm.proc.pid)
     try:
         vm.expect('guest ready')
-        out['boot'] = cpu_seconds(vm.proc.pid)
+        out['boot'] = now()
         vm.expect('# ')
         for w, times in WORKS.items():
-            before = cpu_seconds(vm.proc.pid)
+            before = now()
             vm.send(f'{"work" if w == "calls" else "os"} {" ".join([w] * times)} >/dev/null; echo @do""ne')
             vm.expect('@done')
             vm.expect('# ')
-            out[w] = tuple(b - a for a, b in zip(before, cpu_seconds(vm.proc.pid)))
+            out[w] = tuple(b - a for a, b in zip(before, now()))
+        if m:
+            m.stop()
         vm.send('poweroff -f')
         vm.exit(0)
         return out
     finally:
+        if m:
+            m.stop()
         vm.close()
 
 
@@ -190,6 +203,8 @@ def report_switched(runs, modes):
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument('--rounds', type=int, default=5)
+    ap.add_argument('--metered', action='store_true', help='time as if the host were alone (tests/tools/meter.py)')
+    ap.add_argument('--processor', type=int, default=0, help='of the host, with --metered')
     ap.add_argument('--switched', type=int, default=0, metavar='N', help='switch between the modes in each of N machines')
     ap.add_argument('--sampled', action='store_true', help='ask perf for the shares of the functions that do it')
     ap.add_argument('--modes', default=','.join(MODES), help='some of: %(default)s')
@@ -207,28 +222,38 @@ def main():
             return 0
         took = {m: [] for m in modes}
         size = 0
-        for _ in range(args.rounds):
-            for m in modes:
+        loop = meter.begin(args.processor) if args.metered else None
+        for i in range(args.rounds):
+            for m in modes if i % 2 else modes[::-1]:
                 if os.path.exists(trace):
                     os.unlink(trace)  # else the emulator would
-                took[m].append(run(args.program, [o.format(trace) for o in MODES[m]], kernel, initrd))
+                took[m].append(run(args.program, [o.format(trace) for o in MODES[m]], kernel, initrd, loop))
             size = os.path.getsize(trace) if os.path.exists(trace) else 0
-    print(f'medians of {args.rounds} rounds, seconds; against "log off"')
-    for which, title in enumerate(("guest's thread", 'whole emulator', 'whole, user')):
+    print(f'medians of {args.rounds} rounds, seconds; against {modes[0]!r}, and the standard errors')
+    for which, title in enumerate(("guest's thread", 'whole emulator')):
         report(title, {m: [{w: t[which] for w, t in r.items()} for r in took[m]] for m in modes})
     print(f'timeline: {size / 1e6:.0f} MB')
     return 0
 
 
+def error(values):
+    """The standard error of their median, relative to it"""
+    return 1.25 * statistics.stdev(values) / len(values) ** 0.5 / statistics.median(values) if len(values) > 1 else 0
+
+
 def report(title, took):
     works = ['boot', *WORKS, 'all']
-    print(f'{title:16}' + ''.join(f'{w:>18}' for w in works))
-    base = {}
+    print(f'{title:20}' + ''.join(f'{w:>23}' for w in works))
+    base = None
     for m, runs in took.items():
-        now = {w: statistics.median(r[w] if w != 'all' else sum(r.values()) for r in runs) for w in works}
-        old = base.get('log off')
-        base[m] = now
-        print(f'{m:16}' + ''.join(f'{now[w]:8.2f} ' + (f'({(now[w] / old[w] - 1) * 100:+5.1f} %)' if old else f'{"":9}') for w in works))
+        now = {w: [r[w] if w != 'all' else sum(r.values()) for r in runs] for w in works}
+        base = base or now
+        line = f'{m:20}'
+        for w in works:
+            old, new = statistics.median(base[w]), statistics.median(now[w])
+            more = f'({(new / old - 1) * 100:+5.1f} +-{math.hypot(error(base[w]), error(now[w])) * 100:4.1f} %)' if now is not base else ''
+            line += f'{new:7.3f} {more:15}'
+        print(line)
 
 
 if __name__ == '__main__':

@@ -20,6 +20,7 @@ static const struct way ways[] = {{ACCEL_INTERP, 0, true, false}, {ACCEL_JIT, 0,
 struct run {
 	struct fix *f;
 	struct jit *j;
+	bool counts; /* exactly: a backend that counts as blocks end does not see those that HLT ends */
 };
 
 static struct run start(const struct way *w)
@@ -29,6 +30,7 @@ static struct run start(const struct way *w)
 	struct err e;
 
 	ck_assert_int_eq(jit_new(&r.j, r.f->cpu, &opt, &e), VM_OK);
+	r.counts = w->count && jit_counts_cheaply(r.j);
 	if (w->count)
 		jit_count_insns(r.j, true);
 	return r;
@@ -111,7 +113,7 @@ START_TEST(both_ways)
 		uint32_t sum = expected(50, bits[i], &insns);
 
 		ck_assert_uint_eq(result(&r, 50, bits[i]), sum);
-		if (ways[_i].count)
+		if (r.counts)
 			ck_assert_uint_eq(r.f->cpu->insns, insns);
 	}
 	if (HOST_BACKEND->sides || ways[_i].accel == ACCEL_INTERP)
@@ -130,7 +132,7 @@ START_TEST(fault_behind)
 	fix_code(r.f, CODE, "43 83 F9 01 74 0F 43 83 F9 02 74 09 43 F7 F2 BB 99 99 00 00 90 F4");
 	for (unsigned n = 1; n <= 2; n++) {
 		ck_assert_uint_eq(result(&r, n, 0), n);
-		if (ways[_i].count)
+		if (r.counts)
 			ck_assert_uint_eq(c->insns, n * 3 + 1);
 	}
 	c->halted = false;
@@ -142,7 +144,7 @@ START_TEST(fault_behind)
 	ck_assert_int_eq(jit_run(r.j), JIT_HALTED);
 	ck_assert_uint_eq(c->gpr[GPR_RBX], 3);
 	ck_assert_uint_eq(fix_rd(r.f, (uint32_t)c->gpr[GPR_RSP], 4), CODE + 13); /* EIP of DIV */
-	if (ways[_i].count && ways[_i].accel == ACCEL_JIT)
+	if (r.counts)
 		ck_assert_uint_eq(c->insns, 7 + 1);
 	stop(&r);
 }
