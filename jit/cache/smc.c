@@ -52,16 +52,16 @@ void smc_written(void *opaque, raddr_t ra, unsigned len)
 	unsigned off = ra & (PAGE_SIZE - 1), dropped = 0;
 	struct block *b = j->page[page], *next;
 
+	j->cpu->mmu.ram->code[page] = 0;
 	for (; b; b = next) {
 		next = b->page_next[b->ra >> PAGE_SHIFT == page ? 0 : 1];
 		if (overlaps(b, page_ra, off, len)) {
 			again_drop(j, b);
 			dropped++;
+		} else {
+			set_mask(j, b, page_ra);
 		}
 	}
-	j->cpu->mmu.ram->code[page] = 0;
-	for (b = j->page[page]; b; b = b->page_next[b->ra >> PAGE_SHIFT == page ? 0 : 1])
-		set_mask(j, b, page_ra);
 	j->st.smc += dropped;
 	if (log_on(j->cpu->log, LOG_SMC))
 		log_printf(j->cpu->log, LOG_SMC, "smc: write of %u bytes at raddr %llx drops %u blocks\n",

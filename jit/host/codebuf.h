@@ -5,6 +5,7 @@
 #define JIT_HOST_CODEBUF_H
 
 #include "mmu/base/types.h"
+#include <string.h>
 
 struct codebuf {
 	uint8_t *start, *p, *end; /* writable view */
@@ -16,9 +17,26 @@ struct codebuf {
 };
 
 void codebuf_init(struct codebuf *cb, uint8_t *start, size_t size, int64_t rx_delta);
-void codebuf_bytes(struct codebuf *cb, const void *src, unsigned n);
-void codebuf_u32(struct codebuf *cb, uint32_t v);
-void codebuf_u64(struct codebuf *cb, uint64_t v);
+
+static inline void codebuf_bytes(struct codebuf *cb, const void *src, unsigned n)
+{
+	if (LIKELY((size_t)(cb->end - cb->p) >= n)) {
+		memcpy(cb->p, src, n);
+		cb->p += n;
+	} else {
+		cb->overflow = true;
+	}
+}
+
+static inline void codebuf_u32(struct codebuf *cb, uint32_t v)
+{
+	codebuf_bytes(cb, &v, 4);
+}
+
+static inline void codebuf_u64(struct codebuf *cb, uint64_t v)
+{
+	codebuf_bytes(cb, &v, 8);
+}
 
 static inline void codebuf_u8(struct codebuf *cb, uint8_t v)
 {

@@ -114,7 +114,8 @@ void mark(const struct emitter *c, struct mark *m)
 	m->next_off = c->next_off;
 	m->fl_host = c->fl_host;
 	m->fl_env = c->fl_env;
-	m->near = c->near;
+	if (c->window)
+		m->near = c->near;
 }
 
 void take_back(struct emitter *c, const struct mark *m)
@@ -133,7 +134,8 @@ void take_back(struct emitter *c, const struct mark *m)
 	c->next_off = m->next_off;
 	c->fl_host = m->fl_host;
 	c->fl_env = m->fl_env;
-	c->near = m->near;
+	if (c->window)
+		c->near = m->near;
 	c->busy = 0;
 	c->starved = false;
 }

@@ -53,20 +53,19 @@ static void evict(struct emitter *c, unsigned reg)
 /* A pool register nobody in this op uses: a free one, or one whose temporary goes home. */
 static unsigned pick(struct emitter *c)
 {
-	uint32_t avail = c->pool & ~(c->busy | c->held);
+	uint32_t avail = c->pool & ~(c->busy | c->held), left;
 	unsigned r;
 
-	for (r = 0; r < 16; r++)
-		if (avail >> r & 1 && c->reg_t[r] == 0xFF)
-			break;
-	if (r == 16) {
-		if (!avail) {
-			c->starved = true; /* the op is taken back and done in C */
-			return X_R11;
-		}
-		r = (unsigned)__builtin_ctz(avail);
-		evict(c, r);
+	if (!avail) {
+		c->starved = true; /* the op is taken back and done in C */
+		return X_R11;
 	}
+	for (left = avail; left; left &= left - 1)
+		if (c->reg_t[__builtin_ctz(left)] == 0xFF)
+			break;
+	r = (unsigned)__builtin_ctz(left ? left : avail);
+	if (!left)
+		evict(c, r);
 	c->busy |= 1u << r;
 	return r;
 }

@@ -9,34 +9,56 @@ static bool needs_rex8(unsigned r)
 	return r >= 4 && r < 8; /* SPL BPL SIL DIL exist only with REX */
 }
 
-/* Prefixes up to and including the opcode. r, x, b: top bits of reg, index, base. */
-static void prefix_op(struct codebuf *cb, uint32_t op, unsigned w, unsigned rxb, bool rex, bool norex)
-{
-	unsigned map = op >> 8 & 3;
-	uint8_t v = 0x40 | (w == 8 ? 8 : 0) | rxb;
+/* Up to eight bytes of an instruction, the first lowest: put together in a register and written at once. */
+struct piece {
+	uint64_t v;
+	unsigned n;
+};
 
-	if (w == 2 || op & X_P66)
-		codebuf_u8(cb, 0x66);
-	if (op & X_PF3)
-		codebuf_u8(cb, 0xF3);
-	if (op & X_PF2)
-		codebuf_u8(cb, 0xF2);
-	BUG_ON(norex && (rex || v != 0x40));
-	if (rex || v != 0x40)
-		codebuf_u8(cb, v);
-	if (map)
-		codebuf_u8(cb, 0x0F);
-	if (map >= 2)
-		codebuf_u8(cb, map == 2 ? 0x38 : 0x3A);
-	codebuf_u8(cb, (uint8_t)op);
+static inline void add(struct piece *i, unsigned byte)
+{
+	i->v |= (uint64_t)(byte & 0xFF) << 8 * i->n++;
 }
 
-static unsigned low3(unsigned r)
+static inline void put(struct codebuf *cb, const struct piece *i)
+{
+	if (UNLIKELY(cb->end - cb->p < 8)) {
+		cb->overflow = true;
+		return;
+	}
+	memcpy(cb->p, &i->v, 8);
+	cb->p += i->n;
+}
+
+/* Prefixes up to and including the opcode. r, x, b: top bits of reg, index, base. */
+static inline struct piece prefix_op(uint32_t op, unsigned w, unsigned rxb, bool rex, bool norex)
+{
+	unsigned map = op >> 8 & 3, v = 0x40 | (w == 8 ? 8 : 0) | rxb;
+	struct piece i = {0, 0};
+
+	if (w == 2 || op & X_P66)
+		add(&i, 0x66);
+	if (op & X_PF3)
+		add(&i, 0xF3);
+	if (op & X_PF2)
+		add(&i, 0xF2);
+	BUG_ON(norex && (rex || v != 0x40));
+	if (rex || v != 0x40)
+		add(&i, v);
+	if (map)
+		add(&i, 0x0F);
+	if (map >= 2)
+		add(&i, map == 2 ? 0x38 : 0x3A);
+	add(&i, op);
+	return i;
+}
+
+static inline unsigned low3(unsigned r)
 {
 	return r >= X_HI ? 4 + (r & 3) : r & 7;
 }
 
-static unsigned top(unsigned r)
+static inline unsigned top(unsigned r)
 {
 	return r < X_HI && r > 7;
 }
@@ -57,35 +79,54 @@ void x_rr(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, unsigned rm
 {
 	bool brm = w == 1 || op & X_BRM, breg = w == 1 && !is_group(op);
 	bool hi = reg >= X_HI || rm >= X_HI;
+	struct piece i = prefix_op(op, w, top(reg) << 2 | top(rm), (brm && needs_rex8(rm)) || (breg && needs_rex8(reg)), hi);
 
-	prefix_op(cb, op, w, top(reg) << 2 | top(rm),
-		(brm && needs_rex8(rm)) || (breg && needs_rex8(reg)), hi);
-	codebuf_u8(cb, 0xC0 | low3(reg) << 3 | low3(rm));
+	add(&i, 0xC0 | low3(reg) << 3 | low3(rm));
+	put(cb, &i);
 }
 
-static void modrm_mem(struct codebuf *cb, unsigned reg, const struct x_mem *m)
+/* ModRM, SIB and displacement */
+static inline struct piece modrm_mem(unsigned reg, const struct x_mem *m)
 {
-	unsigned index = m->scale & X_GS64 ? X_NONE : m->index;
-	bool sib = index != X_NONE || m->base == X_NONE || low3(m->base) == 4;
+	unsigned index = m->scale & X_GS64 ? X_NONE : m->index, base = m->base;
+	bool sib = index != X_NONE || base == X_NONE || low3(base) == 4;
 	unsigned mod, scale = index == X_NONE ? 0 : m->scale & 3;
+	struct piece i = {0, 0};
 
-	if (m->base == X_NONE)
+	if (base == X_NONE)
 		mod = 0; /* disp32 without base */
-	else if (m->disp == 0 && low3(m->base) != 5 && !(m->scale & (X_GS32 | X_GS64 | X_GS)))
+	else if (m->disp == 0 && low3(base) != 5 && !(m->scale & (X_GS32 | X_GS64 | X_GS)))
 		mod = 0;
 	else
 		mod = m->disp == (int8_t)m->disp && !(m->scale & (X_GS | X_GS64) && reg >= X_HI) ? 1 : 2;
-	codebuf_u8(cb, mod << 6 | low3(reg) << 3 | (sib ? 4 : low3(m->base)));
+	add(&i, mod << 6 | low3(reg) << 3 | (sib ? 4 : low3(base)));
 	if (sib)
-		codebuf_u8(cb, scale << 6 | (index == X_NONE ? 4 : low3(index)) << 3 |
-				       (m->base == X_NONE ? 5 : low3(m->base)));
-	if (mod == 1)
-		codebuf_u8(cb, (uint8_t)m->disp);
-	else if (mod == 2 || m->base == X_NONE)
-		codebuf_u32(cb, (uint32_t)m->disp);
+		add(&i, scale << 6 | (index == X_NONE ? 4 : low3(index)) << 3 | (base == X_NONE ? 5 : low3(base)));
+	if (mod == 1) {
+		add(&i, (uint8_t)m->disp);
+	} else if (mod == 2 || base == X_NONE) {
+		i.v |= (uint64_t)(uint32_t)m->disp << 8 * i.n;
+		i.n += 4;
+	}
+	return i;
 }
 
-static unsigned mem_xb(const struct x_mem *m)
+/* @i and the memory operand behind it */
+static inline void put_mem(struct codebuf *cb, struct piece i, unsigned reg, const struct x_mem *m)
+{
+	struct piece rest = modrm_mem(reg, m);
+
+	if (LIKELY(i.n + rest.n <= 8)) {
+		i.v |= rest.v << 8 * i.n;
+		i.n += rest.n;
+		put(cb, &i);
+	} else {
+		put(cb, &i);
+		put(cb, &rest);
+	}
+}
+
+static inline unsigned mem_xb(const struct x_mem *m)
 {
 	BUG_ON(m->index == X_RSP);
 	return (m->index != X_NONE && !(m->scale & X_GS64) && top(m->index)) << 1 | (m->base != X_NONE && top(m->base));
@@ -95,10 +136,8 @@ static unsigned mem_xb(const struct x_mem *m)
  * The prefixes of a memory operand that is not the usual kind, which go first; where it begins is kept. The access itself has five
  * bytes at least, for a jump in its place: beside opcode and ModRM a displacement and REX, or four bytes of displacement (modrm_mem(), x_rm()).
  */
-static void prefix_mem(struct codebuf *cb, const struct x_mem *m)
+static void prefix_window(struct codebuf *cb, const struct x_mem *m)
 {
-	if (!(m->scale & X_WINDOW))
-		return;
 	if (!cb->gs)
 		cb->gs = cb->p;
 	if (m->scale & X_GS64) { /* a fault of either leads to the same place: nothing may come between them */
@@ -120,44 +159,55 @@ static void prefix_mem(struct codebuf *cb, const struct x_mem *m)
 	codebuf_u8(cb, 0x67);
 }
 
+static inline void prefix_mem(struct codebuf *cb, const struct x_mem *m)
+{
+	if (m->scale & X_WINDOW)
+		prefix_window(cb, m);
+}
+
 void x_rm(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, const struct x_mem *m)
 {
 	bool breg = w == 1 && !is_group(op);
+	struct piece i = prefix_op(op, w, top(reg) << 2 | mem_xb(m),
+		(breg && needs_rex8(reg)) || (m->scale & (X_GS | X_GS64) && reg < X_HI), reg >= X_HI);
 
 	prefix_mem(cb, m);
-	prefix_op(cb, op, w, top(reg) << 2 | mem_xb(m), (breg && needs_rex8(reg)) || (m->scale & (X_GS | X_GS64) && reg < X_HI), reg >= X_HI);
-	modrm_mem(cb, reg, m);
+	put_mem(cb, i, reg, m);
 }
 
-static void vex_prefix(struct codebuf *cb, uint32_t op, unsigned w, unsigned l, unsigned rxb, unsigned v)
+static inline struct piece vex_prefix(uint32_t op, unsigned w, unsigned l, unsigned rxb, unsigned v)
 {
 	unsigned pp = op & X_P66 ? 1 : op & X_PF3 ? 2 : op & X_PF2 ? 3 : 0;
+	struct piece i = {0, 0};
 
 	if ((op >> 8 & 3) == 1 && w != 8 && !(rxb & 3)) { /* the two-byte form */
-		codebuf_u8(cb, 0xC5);
-		codebuf_u8(cb, (~rxb >> 2 & 1) << 7 | (~v & 15) << 3 | l << 2 | pp);
-		codebuf_u8(cb, (uint8_t)op);
-		return;
+		add(&i, 0xC5);
+		add(&i, (~rxb >> 2 & 1) << 7 | (~v & 15) << 3 | l << 2 | pp);
+	} else {
+		add(&i, 0xC4);
+		add(&i, (~rxb & 7) << 5 | (op >> 8 & 3));
+		add(&i, (w == 8 ? 0x80 : 0) | (~v & 15) << 3 | l << 2 | pp);
 	}
-	codebuf_u8(cb, 0xC4);
-	codebuf_u8(cb, (~rxb & 7) << 5 | (op >> 8 & 3));
-	codebuf_u8(cb, (w == 8 ? 0x80 : 0) | (~v & 15) << 3 | l << 2 | pp);
-	codebuf_u8(cb, (uint8_t)op);
+	add(&i, op);
+	return i;
 }
 
 void x_vex_rr(struct codebuf *cb, uint32_t op, unsigned w, unsigned l, unsigned reg, unsigned v,
 	unsigned rm)
 {
-	vex_prefix(cb, op, w, l, top(reg) << 2 | top(rm), v);
-	codebuf_u8(cb, 0xC0 | low3(reg) << 3 | low3(rm));
+	struct piece i = vex_prefix(op, w, l, top(reg) << 2 | top(rm), v);
+
+	add(&i, 0xC0 | low3(reg) << 3 | low3(rm));
+	put(cb, &i);
 }
 
 void x_vex_rm(struct codebuf *cb, uint32_t op, unsigned w, unsigned l, unsigned reg, unsigned v,
 	const struct x_mem *m)
 {
+	struct piece i = vex_prefix(op, w, l, top(reg) << 2 | mem_xb(m), v);
+
 	prefix_mem(cb, m);
-	vex_prefix(cb, op, w, l, top(reg) << 2 | mem_xb(m), v);
-	modrm_mem(cb, reg, m);
+	put_mem(cb, i, reg, m);
 }
 
 static void imm(struct codebuf *cb, unsigned w, int32_t v)
