@@ -129,11 +129,32 @@ void cache_bury(struct jit *j)
 	}
 }
 
+/* Gone with all others: what leads to it and what it leads to goes, too. */
+static void drop(struct jit *j, struct block *b)
+{
+	j->page[b->ra >> PAGE_SHIFT] = NULL;
+	if (two_pages(b))
+		j->page[b->ra2 >> PAGE_SHIFT] = NULL;
+	b->incoming = NULL;
+	for (unsigned i = 0; i < b->nexits; i++)
+		b->exit[i].to = NULL;
+	cache_discard(j, b);
+}
+
+/* No code is touched: there is none any more, and to write to all of it would make all of the writable view resident. */
 void cache_flush(struct jit *j)
 {
-	for (unsigned h = 0; h < 1u << JIT_HASH_BITS; h++)
-		while (j->hash[h])
-			cache_remove(j, j->hash[h]);
+	for (unsigned h = 0; h < 1u << JIT_HASH_BITS; h++) {
+		struct block *next;
+
+		for (struct block *b = j->hash[h]; b; b = next) {
+			next = b->hash_next;
+			drop(j, b);
+		}
+		j->hash[h] = NULL;
+	}
+	memset(j->far, 0, sizeof(j->far));
+	memset(j->fast, 0, sizeof(j->fast));
 	again_flush(j);
 	memset(j->cpu->mmu.ram->code, 0,
 		(j->cpu->mmu.ram->size >> PAGE_SHIFT) * sizeof(j->cpu->mmu.ram->code[0]));

@@ -21,6 +21,7 @@ bool jc_init(struct jump_cache *jc, bool off)
 	jc->entry = (struct jc_entry *)(((uintptr_t)jc->map + JC_BYTES - 1) & ~(uintptr_t)(JC_BYTES - 1));
 	if ((uintptr_t)(jc->entry + JC_SIZE) + RET_BYTES <= INT32_MAX) {
 		jc->ret_tag = (uint64_t *)(jc->entry + JC_SIZE);
+		host_map_small((uint8_t *)jc->ret_tag, RET_BYTES); /* nothing else lies behind them */
 		jc->ret_code = (const uint8_t **)(jc->ret_tag + JC_RETURNS);
 	}
 	return true;
