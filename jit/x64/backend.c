@@ -9,6 +9,7 @@
 
 #define BLOCK_ROOM (256u << 10) /* more than any block's code */
 #define COLD_SHARE 96		/* 256ths of the arena for cold paths */
+#define SITE_REACH 0x8000	/* and a cold path more is less than x64_site.head can say */
 
 static enum exit call_direct(void *opaque, helper_fn *fn, struct vcpu *cpu, uint64_t a, uint64_t b,
 	uint64_t c)
@@ -70,13 +71,25 @@ static void drop_temps(struct emitter *c)
 	memset(c->reg_t, 0xFF, sizeof(c->reg_t));
 }
 
+/* Is the window of no use to one of the block's instructions? */
+static bool refuses_any(const struct emitter *c)
+{
+	int32_t off = (int32_t)c->ir->start_off;
+
+	for (unsigned i = 0; i < c->ir->ninsns; off += c->ir->insns[i++].len)
+		if (window_refuses(c, off))
+			return true;
+	return false;
+}
+
 static void begin(struct emitter *c, struct x64 *x, struct block *blk, const struct ir_block *ir)
 {
 	c->x = x;
 	c->ir = ir;
 	c->blk = blk;
 	memset(c->xb, 0, sizeof(c->xb));
-	c->nsites = c->nrefs = 0;
+	c->nsites = c->nop_sites = c->ncalls = c->nrefs = 0;
+	c->head = NULL;
 	c->code64 = mode_code_size(ir->mode) == 8;
 	c->bmi2 = x->feat & HOSTF_BMI2;
 	c->pool = 1u << X_R13 | 1u << X_R14;
@@ -90,7 +103,8 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->group.skip = 0;
 	c->ntraps = 0;
 	c->near.known = 0;
-	c->window = (ir->mode & MODE_WIN) && x->cpu->mmu.win;
+	c->windows = (ir->mode & MODE_WIN) && x->cpu->mmu.win;
+	c->window = c->windows && !refuses_any(c);
 	c->far = ir->mode & MODE_FAR;
 	c->trust = window_trusts(x, blk);
 	c->obs = IRF_ALL;
@@ -107,6 +121,7 @@ void mark(const struct emitter *c, struct mark *m)
 	memcpy(m->reg_t, c->reg_t, sizeof(m->reg_t));
 	m->ncold = c->ncold;
 	m->nsites = c->nsites;
+	m->nop_sites = c->nop_sites;
 	m->nrefs = c->nrefs;
 	m->ntraps = c->ntraps;
 	m->obs = c->obs;
@@ -125,6 +140,7 @@ void take_back(struct emitter *c, const struct mark *m)
 	memcpy(c->reg_t, m->reg_t, sizeof(m->reg_t));
 	c->ncold = m->ncold;
 	c->nsites = m->nsites;
+	c->nop_sites = m->nop_sites;
 	c->nrefs = m->nrefs;
 	c->ntraps = m->ntraps;
 	c->cb.gs = NULL;
@@ -192,6 +208,7 @@ void lower_range(struct emitter *c, unsigned begin, unsigned end)
 		if (o->op == IR_INSN) {
 			c->off = (int32_t)o->imm;
 			c->next_off = c->off + o->aux;
+			c->window = c->windows && !window_refuses(c, c->off);
 			drop_temps(c);
 		} else {
 			c->i = i + lower_one(c, o) - 1;
@@ -202,9 +219,24 @@ void lower_range(struct emitter *c, unsigned begin, unsigned end)
 	c->limit = outer;
 }
 
+/* The block's address, for sites, which say how far back it is: before the cold paths, if there will be sites, and again between many. */
+static void emit_head(struct emitter *c)
+{
+	bool wanted = false;
+
+	for (unsigned i = 0; i < c->ncold; i++)
+		wanted |= c->cold[i].site || c->cold[i].end;
+	if (!wanted)
+		return;
+	c->head = c->cb.p;
+	codebuf_u64(&c->cb, (uintptr_t)c->blk);
+}
+
 static void emit_cold(struct emitter *c)
 {
 	for (unsigned i = 0; i < c->ncold; i++) {
+		if (c->head && c->cb.p - c->head >= SITE_REACH)
+			emit_head(c);
 		x_here(&c->cb, c->cold[i].from);
 		x_here(&c->cb, c->cold[i].from2);
 		c->cold[i].emit(c, &c->cold[i]);
@@ -214,64 +246,75 @@ static void emit_cold(struct emitter *c)
 /* Do ops that C runs name instructions of the block? */
 static bool names_insns(const struct emitter *c)
 {
-	for (unsigned i = 0; i < c->nsites; i++) {
-		const struct ir_op *o = c->ir->op + c->site_op[i];
+	for (unsigned i = 0; i < c->nop_sites; i++) {
+		const struct ir_op *o = c->ir->op + c->op_of[i];
 
-		if (c->site_op[i] != NO_OP && (o->op == IR_NATIVE || (o->op == IR_HELPER && o->cc)))
+		if (o->op == IR_NATIVE || (o->op == IR_HELPER && o->cc))
 			return true;
 	}
 	return false;
 }
 
-/* How much of the block has not been run when one of its sites leaves it. Sites of one block are mostly in its order. */
+/* How much of the block has not been run at the instruction at @off? @at, @k: where the last question was. Sites of one block are mostly in its order. */
+static uint8_t left_at(const struct ir_block *ir, int32_t off, int32_t *at, unsigned *k)
+{
+	if (off < *at) {
+		*at = (int32_t)ir->start_off;
+		*k = 0;
+	}
+	while (*k < ir->ninsns && *at < off)
+		*at += ir->insns[(*k)++].len;
+	return (uint8_t)(ir->ninsns - *k);
+}
+
 static void note_left(struct emitter *c)
 {
-	const struct ir_block *ir = c->ir;
-	int32_t at = (int32_t)ir->start_off;
+	int32_t at = (int32_t)c->ir->start_off;
 	unsigned k = 0;
 
-	for (unsigned i = 0; i < c->nsites; i++) {
-		struct x64_site *s = &c->site[i];
+	for (unsigned i = 0; i < c->nsites; i++)
+		c->site[i].left = left_at(c->ir, c->site[i].off, &at, &k);
+	for (unsigned i = 0; i < c->nop_sites; i++)
+		c->op_site[i].left = left_at(c->ir, c->op_site[i].off, &at, &k);
+}
 
-		if (s->off < at) {
-			at = (int32_t)ir->start_off;
-			k = 0;
-		}
-		while (k < ir->ninsns && at < s->off)
-			at += ir->insns[k++].len;
-		s->left = (uint8_t)(ir->ninsns - k);
+/* Sites to where the code has them. */
+static void put_sites(struct emitter *c)
+{
+	for (unsigned i = 0; i < c->ncalls; i++) {
+		struct x64_site s = c->site[c->call[i].site];
+		uint8_t *at = c->call[i].at;
+
+		s.head = c->call[i].head;
+		memcpy(at, &s, sizeof(s));
+		if (s.val == VAL_IMM)
+			memcpy(at + sizeof(s), &c->site_imm[c->call[i].site], sizeof(c->site_imm[0]));
 	}
 }
 
-/* What lives as long as the block, in one piece: the head, the sites, copies of the ops and instructions C may need. */
+/* What lives as long as the block, in one piece: the head, copies of the ops and instructions C may need, and their sites. */
 static void make_priv(struct emitter *c)
 {
 	const struct ir_block *ir = c->ir;
-	size_t nops = 0, ninsns = names_insns(c) ? ir->ninsns : 0;
+	size_t ninsns = names_insns(c) ? ir->ninsns : 0;
 	struct x64_block *xb;
-	struct x64_site *site;
+	struct x64_op_site *site;
 	struct insn *insns;
 	struct ir_op *op;
 
-	for (unsigned i = 0; i < c->nsites; i++)
-		nops += c->site_op[i] != NO_OP;
-	xb = malloc(sizeof(*xb) + c->nsites * sizeof(*site) + nops * sizeof(*op) + ninsns * sizeof(*insns));
+	xb = malloc(sizeof(*xb) + c->nop_sites * (sizeof(*site) + sizeof(*op)) + ninsns * sizeof(*insns));
 	BUG_ON(!xb);
 	*xb = *c->xb;
 	xb->fp = x64_fp_needs(ir);
-	site = (struct x64_site *)(xb + 1);
-	op = (struct ir_op *)(site + c->nsites);
-	insns = (struct insn *)(op + nops);
+	site = (struct x64_op_site *)(xb + 1);
+	op = (struct ir_op *)(site + c->nop_sites);
+	insns = (struct insn *)(op + c->nop_sites);
 	xb->insns = ninsns ? (uint32_t)((char *)insns - (char *)xb) : 0;
-	if ((ir->mode & MODE_ICOUNT) && !c->x->count_last)
-		note_left(c);
-	memcpy(site, c->site, c->nsites * sizeof(*site));
+	memcpy(site, c->op_site, c->nop_sites * sizeof(*site));
 	memcpy(insns, ir->insns, ninsns * sizeof(*insns));
-	for (unsigned i = 0; i < c->nsites; i++) {
-		if (c->site_op[i] != NO_OP) {
-			*op = ir->op[c->site_op[i]];
-			site[i].op = op++;
-		}
+	for (unsigned i = 0; i < c->nop_sites; i++) {
+		op[i] = ir->op[c->op_of[i]];
+		site[i].op = &op[i];
 	}
 	for (unsigned i = 0; i < c->nrefs; i++) {
 		uint64_t at = (uintptr_t)&site[c->ref[i].site];
@@ -306,13 +349,17 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
 	hot = c->cb;
 	code_mem_open(&x->mem, CODE_COLD, &c->cb);
+	emit_head(c);
 	blk->cold_at = (int32_t)(codebuf_rx(&c->cb) - blk->code);
 	emit_cold(c);
-	blk->cold_len = (uint32_t)(c->cb.p - c->cb.start);
+	blk->cold_len = (uint32_t)(codebuf_rx(&c->cb) - block_cold(blk));
 	if (hot.overflow || c->cb.overflow) {
 		blk->code = NULL;
 		return false;
 	}
+	if ((ir->mode & MODE_ICOUNT) && !x->count_last)
+		note_left(c);
+	put_sites(c);
 	make_priv(c);
 	windows_compiled(c);
 	code_mem_commit(&x->mem, CODE_HOT, &hot);
@@ -362,6 +409,8 @@ static void x64_flush(void *priv)
 	jc_clear(&x->jc);
 	x->ntraps = 0;
 	memset(x->strayed, 0, sizeof(x->strayed));
+	memset(x->refused, 0, sizeof(x->refused));
+	x->nrefused = 0;
 	x->flushes++;
 }
 

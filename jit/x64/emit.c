@@ -274,6 +274,12 @@ void flags_made(struct emitter *c)
 	c->fl_env = false;
 }
 
+/* Is @o the last op of its instruction, and not of the block? */
+static bool ends_insn(const struct emitter *c, const struct ir_op *o)
+{
+	return o + 1 < c->ir->op + c->ir->nops && o[1].op == IR_INSN && o[1].aux;
+}
+
 struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kind)
 {
 	struct x64_site *s;
@@ -282,47 +288,50 @@ struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kin
 		c->cb.overflow = true;
 		c->nsites = 0;
 	}
-	s = &c->site[c->nsites];
-	c->site_op[c->nsites++] = NO_OP;
+	c->site_imm[c->nsites] = o->imm;
+	s = &c->site[c->nsites++];
 	memset(s, 0, sizeof(*s));
-	s->blk = c->blk;
-	s->off = (int16_t)c->off;
-	s->next_off = (int16_t)c->next_off;
+	s->off = (uint16_t)c->off & (PAGE_SIZE - 1);
+	s->len = (uint16_t)(c->next_off - c->off) & 15;
 	s->w = o->w;
 	s->idx = o->m.idx & 15;
 	s->ss = o->m.sreg == SEG_SS;
 	s->kind = kind & 15;
-	s->imm = o->imm;
-	s->last = o + 1 < c->ir->op + c->ir->nops && o[1].op == IR_INSN && o[1].aux;
+	s->last = ends_insn(c, o);
 	return s;
 }
 
-struct x64_site *eval_site(struct emitter *c, const struct ir_op *o)
+struct x64_op_site *eval_site(struct emitter *c, const struct ir_op *o)
 {
-	struct x64_site *s = new_site(c, o, 0);
+	struct x64_op_site *s;
 
-	c->site_op[s - c->site] = (uint16_t)(o - c->ir->op);
+	if (c->nop_sites == X64_MAX_SITES) {
+		c->cb.overflow = true;
+		c->nop_sites = 0;
+	}
+	c->op_of[c->nop_sites] = (uint16_t)(o - c->ir->op);
+	s = &c->op_site[c->nop_sites++];
+	memset(s, 0, sizeof(*s));
+	s->blk = c->blk;
+	s->off = (int16_t)c->off;
+	s->next_off = (int16_t)c->next_off;
+	s->last = ends_insn(c, o);
 	return s;
 }
 
-void site_ref(struct emitter *c, const struct x64_site *s)
+void emit_eval(struct emitter *c, const struct x64_op_site *s)
 {
+	struct x_mem m = frame_mem(FRAME(op_site));
+
 	if (c->nrefs == X64_MAX_REFS) {
 		c->cb.overflow = true;
 		c->nrefs = 0;
 	}
-	c->ref[c->nrefs].at = c->cb.p;
-	c->ref[c->nrefs++].site = (uint16_t)(s - c->site);
-	codebuf_u64(&c->cb, 0);
-}
-
-void emit_eval(struct emitter *c, const struct x64_site *s)
-{
-	struct x_mem m = frame_mem(FRAME(site));
-
 	codebuf_u8(&c->cb, 0x49); /* mov r11, imm64 */
 	codebuf_u8(&c->cb, 0xB8 | (X_R11 & 7));
-	site_ref(c, s);
+	c->ref[c->nrefs].at = c->cb.p;
+	c->ref[c->nrefs++].site = (uint16_t)(s - c->op_site);
+	codebuf_u64(&c->cb, 0);
 	x_store(&c->cb, 8, &m, X_R11);
 	x_call(&c->cb, c->x->stub.eval[c->code64]);
 }

@@ -159,14 +159,14 @@ bool lower_guard(struct emitter *c, const struct ir_op *o)
 	}
 	compare_fetch_tag(c, a, b, idx);
 	k = new_cold(c, cold_eval);
-	k->site = eval_site(c, o);
+	k->op_site = eval_site(c, o);
 	k->from = x_jcc_fwd(cb, 5);
 	load_addend(c, b, idx);
 	x_lea(cb, 8, a, &(struct x_mem){(uint8_t)a, (uint8_t)b, 0, 0});
 	x_movi(cb, 8, X_R11, (uintptr_t)cpu->mmu.ram->host + (uint64_t)o->imm);
 	x_alu(cb, X_CMP, 8, a, X_R11);
 	k = new_cold(c, cold_eval);
-	k->site = c->cold[n].site;
+	k->op_site = c->cold[n].op_site;
 	k->from = x_jcc_fwd(cb, 5);
 	c->cold[n].join = k->join = cb->p;
 	return true;

@@ -8,14 +8,19 @@
 #include "jit/opt/group.h"
 #include <string.h>
 
-/* Expects the emitter's flags to be as at the branch. */
-void lower_again(struct emitter *c, const struct cold *at)
+void temps_at(struct emitter *c, const struct cold *at)
 {
 	memset(c->t_reg, X_NONE, sizeof(c->t_reg));
 	memcpy(c->reg_t, at->reg_t, sizeof(c->reg_t));
 	for (unsigned r = 0; r < 16; r++)
 		if (c->reg_t[r] != 0xFF)
 			c->t_reg[c->reg_t[r]] = r;
+}
+
+/* The ops of @at, as if each were the first. */
+static void lower_again(struct emitter *c, const struct cold *at)
+{
+	temps_at(c, at);
 	c->obs = at->obs;
 	c->off = at->off;
 	c->next_off = at->next_off;
@@ -69,7 +74,7 @@ unsigned lower_group(struct emitter *c)
 	struct cold *k;
 	struct access_group s;
 
-	if (c->group.on || c->window || i < c->group.skip || c->x->opts_off & JIT_OPT_GROUP || !group_find(c->ir, i, &s, c->group.off))
+	if (c->group.on || c->windows || i < c->group.skip || c->x->opts_off & JIT_OPT_GROUP || !group_find(c->ir, i, &s, c->group.off))
 		return 0;
 	mark(c, &m);
 	a = scratch(c);

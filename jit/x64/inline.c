@@ -17,7 +17,7 @@ static struct cold *unless(struct emitter *c, const struct ir_op *o, unsigned cc
 {
 	struct cold *k = new_cold(c, cold_eval);
 
-	k->site = helper_site(c, o);
+	k->op_site = helper_site(c, o);
 	k->from = x_jcc_fwd(&c->cb, cc);
 	return k;
 }

@@ -394,7 +394,7 @@ bool lower_div(struct emitter *c, const struct ir_op *o)
 	flags_lost(c);
 	a = use_spare(c, o->a, 0, X_R11);
 	k = new_cold(c, cold_eval);
-	k->site = eval_site(c, o);
+	k->op_site = eval_site(c, o);
 	x_alu(&c->cb, X_CMP, o->w, X_RDX, a);
 	k->from = x_jcc_fwd(&c->cb, 3);
 	x_rr(&c->cb, 0xF7, o->w, 6, a);

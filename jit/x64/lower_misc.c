@@ -251,9 +251,9 @@ static enum site_end ends(const struct emitter *c, const struct ir_op *o)
 	return c->ir->term.kind == TERM_STOP ? ENDS_STOP : ENDS_NOT;
 }
 
-struct x64_site *helper_site(struct emitter *c, const struct ir_op *o)
+struct x64_op_site *helper_site(struct emitter *c, const struct ir_op *o)
 {
-	struct x64_site *s = eval_site(c, o);
+	struct x64_op_site *s = eval_site(c, o);
 
 	s->ends = ends(c, o);
 	if (s->ends)

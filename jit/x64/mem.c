@@ -85,11 +85,19 @@ static uint8_t value_at(const struct emitter *c, ir_val v)
 	return VAL_IMM;
 }
 
-/* Into the slow path; it goes on at the site's join. */
-void call_slow(struct emitter *c, const struct x64_site *s)
+void call_slow(struct emitter *c, const struct x64_site *s, bool save)
 {
-	x_call(&c->cb, c->x->stub.slow[c->code64]);
-	site_ref(c, s);
+	static const uint8_t room[sizeof(*s) + sizeof(c->site_imm[0])];
+
+	x_call(&c->cb, c->x->stub.slow[c->code64][save]);
+	if (c->ncalls == ARRAY_SIZE(c->call)) {
+		c->cb.overflow = true;
+		c->ncalls = 0;
+	}
+	c->call[c->ncalls].at = c->cb.p;
+	c->call[c->ncalls].head = (uint16_t)(c->cb.p - c->head);
+	c->call[c->ncalls++].site = (uint16_t)(s - c->site);
+	codebuf_bytes(&c->cb, room, s->val == VAL_IMM ? sizeof(room) : sizeof(*s));
 }
 
 uint32_t code_here(const struct emitter *c)
@@ -99,7 +107,7 @@ uint32_t code_here(const struct emitter *c)
 
 static void cold_probe(struct emitter *c, struct cold *k)
 {
-	call_slow(c, k->site);
+	call_slow(c, k->site, false);
 }
 
 /* Register with the linear address of @m; a scratch one unless a guest register holds just that. */
@@ -115,12 +123,19 @@ static unsigned address(struct emitter *c, const struct ir_mem *m)
 	return a;
 }
 
-void miss(struct emitter *c, struct x64_site *s, unsigned cc)
+/* To the slow path of @s from branch @from. */
+static struct cold *miss(struct emitter *c, struct x64_site *s, uint8_t *from)
 {
 	struct cold *k = new_cold(c, cold_probe);
 
-	k->from = x_jcc_fwd(&c->cb, cc);
+	k->from = from;
 	k->site = s;
+	return k;
+}
+
+void leave_for_one(struct emitter *c, const struct ir_op *o, uint8_t *from)
+{
+	miss(c, new_site(c, o, SITE_ONE), from);
 }
 
 static int32_t tlb_at(unsigned idx)
@@ -173,27 +188,31 @@ void load_addend(struct emitter *c, unsigned b, unsigned idx)
 /* The host's operand for the access. @val: what a store will write. */
 struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align)
 {
+	uint8_t *misaligned = NULL;
 	struct x64_site *s;
 	unsigned a, b;
 
 	if (c->group.on)
 		return (struct x_mem){c->group.base, X_NONE, 0, c->group.off[c->i] - c->group.lo};
-	if (in_window(c, kind, align))
+	if (in_window(c, kind, align)) {
+		c->win_kind = (uint8_t)kind;
+		c->win_align = (uint8_t)align;
 		return window_operand(c, &o->m);
+	}
 	a = address(c, &o->m);
 	flags_lost(c);
 	b = scratch(c);
 	s = new_site(c, o, kind);
-	s->align = (uint8_t)align;
-	s->gla_reg = (uint8_t)a;
-	s->delta_reg = (uint8_t)b;
-	s->val = value_at(c, val);
+	s->align = align ? __builtin_ctz(align) & 15 : 0;
+	s->gla_reg = a & 15;
+	s->delta_reg = b & 15;
+	s->val = value_at(c, val) & 127;
 	if (align) {
 		x_testi(&c->cb, 1, a, (int32_t)align - 1);
-		miss(c, s, 5);
+		misaligned = x_jcc_fwd(&c->cb, 5);
 	}
 	compare_tag(c, a, b, o->w, o->m.idx, kind != SITE_LD && kind != SITE_NLD);
-	miss(c, s, 5);
+	miss(c, s, x_jcc_fwd(&c->cb, 5))->from2 = misaligned;
 	load_addend(c, b, o->m.idx);
 	s->join = code_here(c);
 	return (struct x_mem){(uint8_t)a, (uint8_t)b, 0, 0};
@@ -284,7 +303,7 @@ bool lower_stx(struct emitter *c, const struct ir_op *o)
 void cold_eval(struct emitter *c, struct cold *k)
 {
 	cold_homes(c, k);
-	emit_eval(c, k->site);
+	emit_eval(c, k->op_site);
 	x_jmp(&c->cb, k->join + c->cb.rx_delta);
 }
 
@@ -302,12 +321,12 @@ bool lower_segchk(struct emitter *c, const struct ir_op *o)
 	emit_ea(c, &o->m, a, false);
 	flags_lost(c);
 	k = new_cold(c, cold_eval);
-	k->site = eval_site(c, o);
+	k->op_site = eval_site(c, o);
 	x_load(&c->cb, 4, X_R11, &lo);
 	x_alu(&c->cb, X_CMP, 8, a, X_R11);
 	k->from = x_jcc_fwd(&c->cb, 2);
 	k = new_cold(c, cold_eval);
-	k->site = c->cold[n].site;
+	k->op_site = c->cold[n].op_site;
 	x_load(&c->cb, 4, X_R11, &hi);
 	if (o->w > 1)
 		x_lea(&c->cb, 8, a, &(struct x_mem){(uint8_t)a, X_NONE, 0, o->w - 1});

@@ -295,10 +295,10 @@ void cold_native_store(struct emitter *c, struct cold *k)
 	struct x_mem m = {s->gla_reg, s->delta_reg, 0, 0};
 	struct enc e = {.reg = in->reg & (is_x87(in) || in->op[1].kind == OPND_MMX ? 7 : 15)};
 
-	call_slow(c, s);
+	call_slow(c, s, false);
 	s->join = code_here(c);
 	encode(c, in, &e, &m);
-	call_slow(c, s + 1);
+	call_slow(c, s + 1, false);
 }
 
 /* A word that unmasks exceptions changes the mode: the run loop goes on from the instruction's start. */
@@ -313,7 +313,7 @@ static bool lower_fldcw(struct emitter *c, const struct ir_op *o)
 	x_movzx_m(&c->cb, X_R11, &m, 2);
 	x_alui(&c->cb, X_AND, 4, X_R11, 0x3F);
 	x_alui(&c->cb, X_CMP, 4, X_R11, 0x3F);
-	miss(c, new_site(c, o, SITE_ONE), 5);
+	leave_for_one(c, o, x_jcc_fwd(&c->cb, 5));
 	x_rm(&c->cb, 0xD9, 4, 5, &m);
 	return true;
 }
@@ -323,7 +323,7 @@ bool x64_alone(struct emitter *c, const struct ir_op *o)
 	if (o->op != IR_NATIVE || !is_fldcw(&c->ir->insns[o->imm]))
 		return false;
 	flags_lost(c);
-	call_slow(c, new_site(c, o, SITE_ONE));
+	leave_for_one(c, o, x_jmp_fwd(&c->cb));
 	return true;
 }
 

@@ -15,7 +15,7 @@ static bool code64(const struct vcpu *cpu)
 	return mode_code_size(cpu->mode) == 8;
 }
 
-static void set_rip(struct vcpu *cpu, const struct x64_site *s, int32_t off)
+static void set_rip(struct vcpu *cpu, int32_t off)
 {
 	uint64_t ip = cpu->ip_base + (uint64_t)(int64_t)off;
 
@@ -39,7 +39,7 @@ static bool hits_self(struct vcpu *cpu, const struct x64_site *s, gla_t gla)
 	const struct tlb_side *t = &m->side[s->idx][tlb_index(gla)];
 	raddr_t ra = t->ra;
 
-	if (ra != RADDR_NONE && hits(s->blk, ra | (gla & (PAGE_SIZE - 1)), n))
+	if (ra != RADDR_NONE && hits(site_block(s), ra | (gla & (PAGE_SIZE - 1)), n))
 		return true;
 	if (n == s->w)
 		return false;
@@ -49,7 +49,7 @@ static bool hits_self(struct vcpu *cpu, const struct x64_site *s, gla_t gla)
 	if (tlb_fill(m, gla, MMU_WRITE, s->idx) == FILL_FAULT)
 		return false; /* the write itself will say so */
 	ra = m->side[s->idx][tlb_index(gla)].ra;
-	return ra != RADDR_NONE && hits(s->blk, ra, s->w - n);
+	return ra != RADDR_NONE && hits(site_block(s), ra, s->w - n);
 }
 
 void x64_fp_save(struct x64 *x)
@@ -99,6 +99,7 @@ static uint64_t value(const struct vcpu *cpu, const struct x64_frame *f)
 {
 	const struct x64_site *s = f->site;
 	unsigned n = s->val & 15;
+	uint64_t imm;
 
 	if (s->val & VAL_HOME)
 		return f->t[s->val % IR_MAX_TEMPS];
@@ -106,7 +107,9 @@ static uint64_t value(const struct vcpu *cpu, const struct x64_frame *f)
 	case VAL_REG: return f->regs[n];
 	case VAL_HIGH: return f->regs[n] >> 8;
 	case VAL_GPR: return cpu->gpr[n];
-	default: return (uint64_t)s->imm;
+	default: /* VAL_IMM */
+		__builtin_memcpy(&imm, s + 1, sizeof(imm));
+		return imm;
 	}
 }
 
@@ -126,8 +129,8 @@ static unsigned access_in_c(struct vcpu *cpu, struct x64_frame *f, gla_t gla)
 		if (mmu_write(&cpu->mmu, gla, s->w, s->idx, value(cpu, f) & (~0ull >> (64 - 8 * s->w))))
 			return page_fault(cpu);
 		/* A device has been written, and its DMA has changed this block. */
-		if (s->last && s->blk->dead) {
-			set_rip(cpu, s, s->next_off);
+		if (s->last && site_block(s)->dead) {
+			set_rip(cpu, s->off + s->len);
 			return 1 + RUN_LOOKUP;
 		}
 		break;
@@ -158,11 +161,11 @@ static unsigned commit(struct vcpu *cpu, struct x64_frame *f)
 		return 0;
 	x64_fp_save(f->x);
 	BUG_ON(mmu_write_buf(&cpu->mmu, f->commit, f->bounce, s->w, s->idx));
-	if (s->blk->dead) {
-		set_rip(cpu, s, s->next_off);
+	if (site_block(s)->dead) {
+		set_rip(cpu, s->off + s->len);
 		return 1 + RUN_LOOKUP;
 	}
-	fp_load(f->x, s->blk->priv);
+	fp_load(f->x, site_block(s)->priv);
 	return 0;
 }
 
@@ -195,28 +198,33 @@ static unsigned slow(struct vcpu *cpu, struct x64_frame *f)
 	if (s->kind == SITE_COMMIT)
 		return commit(cpu, f);
 	f->commit = NO_COMMIT;
-	set_rip(cpu, s, s->off);
+	set_rip(cpu, s->off);
 	if (s->kind == SITE_ONE || s->kind == SITE_STRAY) {
 		x64_fp_save(f->x);
 		if (s->kind == SITE_STRAY)
-			window_strayed(f->x, s->blk);
+			window_strayed(f->x, site_block(s));
 		return 1 + RUN_ONE;
 	}
 	/* In 64-bit code an address that is not in canonical form is #GP(0), or #SS(0) through the stack segment. */
 	if (!canonical(cpu, s, gla))
 		return raise(f->x, s->ss ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL);
 	/* #GP(0): a 16-byte operand of a legacy SSE instruction is not aligned. The interpreter judges it. */
-	if (s->align && gla & (s->align - 1u))
+	if (gla & ((1u << s->align) - 1))
 		return 1 + RUN_ONE;
 	r = tlb_fill(m, gla, s->kind == SITE_LD || s->kind == SITE_NLD ? MMU_READ : MMU_WRITE, s->idx);
+	if (s->one && r != FILL_FAULT) {
+		x64_fp_save(f->x);
+		window_refused(f->x, site_block(s), s->off);
+		return 1 + RUN_ONE;
+	}
 	if (r == FILL_OK && (gla & (PAGE_SIZE - 1)) + s->w <= PAGE_SIZE) {
 		f->regs[s->delta_reg & 15] = m->tlb[s->idx][tlb_index(gla)].addend;
 		return 0;
 	}
 	x64_fp_save(f->x);
 	x = r == FILL_FAULT ? page_fault(cpu) : access_in_c(cpu, f, gla);
-	if (!x && live && ((const struct x64_block *)s->blk->priv)->fp)
-		fp_load(f->x, s->blk->priv);
+	if (!x && live && ((const struct x64_block *)site_block(s)->priv)->fp)
+		fp_load(f->x, site_block(s)->priv);
 	return x;
 }
 
@@ -254,7 +262,7 @@ static enum exit call_helper(struct vcpu *cpu, struct x64_frame *f, const struct
 static enum exit eval(struct vcpu *cpu, struct x64_frame *f, const struct ir_op *o)
 {
 	struct eval *e = &f->x->eval;
-	const struct x64_site *s = f->site;
+	const struct x64_op_site *s = f->op_site;
 
 	e->mode = cpu->mode;
 	if (o->op == IR_NATIVE || o->cc)
@@ -266,7 +274,7 @@ static enum exit eval(struct vcpu *cpu, struct x64_frame *f, const struct ir_op 
 
 static unsigned evaluate(struct vcpu *cpu, struct x64_frame *f)
 {
-	const struct x64_site *s = f->site;
+	const struct x64_op_site *s = f->op_site;
 	const struct ir_op *o = s->op;
 	bool live = cpu->fp_live && ((const struct x64_block *)s->blk->priv)->fp; /* whoever needs it next loads it */
 	enum exit x;
@@ -275,19 +283,19 @@ static unsigned evaluate(struct vcpu *cpu, struct x64_frame *f)
 	if (cpu->fp_live)
 		x64_fp_save(f->x);
 	cpu->eflags = (cpu->eflags & ~IRF_ALL) | flags_unpack(cpu->fl_save);
-	set_rip(cpu, s, s->off);
+	set_rip(cpu, s->off);
 	x = plain_helper(o) ? call_helper(cpu, f, o) : eval(cpu, f, o);
 	cpu->fl_save = flags_pack(cpu->eflags);
 	if (x)
 		return 1 + (x == EXIT_FAULT ? RUN_FAULT : RUN_STOP);
 	if (s->ends) {
 		if (s->ends == ENDS_STOP)
-			set_rip(cpu, s, s->next_off);
+			set_rip(cpu, s->next_off);
 		return x64_next(cpu) ? 0 : 1 + RUN_STOP;
 	}
 	/* The instruction is complete and has changed this very block (a string store, a push of a helper). */
 	if (s->last && s->blk->dead) {
-		set_rip(cpu, s, s->next_off);
+		set_rip(cpu, s->next_off);
 		return 1 + RUN_LOOKUP;
 	}
 	if (live)
@@ -295,22 +303,22 @@ static unsigned evaluate(struct vcpu *cpu, struct x64_frame *f)
 	return 0;
 }
 
-/* The block is left at @s with exit @x: what it has counted and not run. */
-static unsigned leaves(struct vcpu *cpu, const struct x64_site *s, unsigned x)
+/* The block is left with exit @x, @left instructions before its end: what it has counted and not run. */
+static unsigned leaves(struct vcpu *cpu, unsigned left, unsigned x)
 {
 	bool done = x != 1 + RUN_FAULT && x != 1 + RUN_ONE; /* the instruction is */
 
-	if (x && s->left)
-		cpu->insns -= s->left - done;
+	if (x && left)
+		cpu->insns -= left - done;
 	return x;
 }
 
 unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 {
-	return leaves(cpu, f->site, slow(cpu, f));
+	return leaves(cpu, f->site->left, slow(cpu, f));
 }
 
 unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 {
-	return leaves(cpu, f->site, evaluate(cpu, f));
+	return leaves(cpu, f->op_site->left, evaluate(cpu, f));
 }

@@ -237,7 +237,7 @@ static void leave(struct x64 *x, struct codebuf *cb, bool code64)
 	x_jmp(cb, x->stub.exit_env[code64]);
 }
 
-/* Called with a pointer to the x64_site behind the call; goes on at the site's join. */
+/* Called with an x64_site behind the call; goes on at the site's join. */
 static void make_slow(struct x64 *x, struct codebuf *cb, bool code64)
 {
 	static const uint8_t all[] = {X_RAX, X_RCX, X_RDX, X_RSI, X_RDI, X_R8, X_R9, X_R10, X_R13, X_R14, X_RBX, X_RBP,
@@ -245,7 +245,9 @@ static void make_slow(struct x64 *x, struct codebuf *cb, bool code64)
 	struct x_mem site = frame_at(FRAME(site), 16), join = frame_at(FRAME(join), 16);
 	uint8_t *out;
 
-	x->stub.slow[code64] = codebuf_rx(cb);
+	x->stub.slow[code64][1] = codebuf_rx(cb);
+	emit_save(cb);
+	x->stub.slow[code64][0] = codebuf_rx(cb);
 	x_alui(cb, X_SUB, 8, X_RSP, 8);
 	for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
 		struct x_mem m = frame_at(FRAME(regs) + 8 * all[i], 16);
@@ -253,7 +255,6 @@ static void make_slow(struct x64 *x, struct codebuf *cb, bool code64)
 		x_store(cb, 8, &m, all[i]);
 	}
 	x_load(cb, 8, X_RCX, &(struct x_mem){X_RSP, X_NONE, 0, 8});
-	x_load(cb, 8, X_RCX, &(struct x_mem){X_RCX, X_NONE, 0, 0});
 	x_store(cb, 8, &site, X_RCX);
 	call_c(cb, (const void *)(uintptr_t)x64_slow, 16);
 	x_lea(cb, 4, X_R11, &(struct x_mem){X_RAX, X_NONE, 0, -1});

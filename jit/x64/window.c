@@ -2,9 +2,9 @@
  * window.c - accesses through a window (mmu/window.h): the guest's instruction with its own addressing mode, counted from the
  * base of GS, which holds the window's; in 64-bit code with one register for the address and one for the distance to it.
  *
- * It clobbers no flags and no guest register. Should the host fault there, fault.c maps the page, or sends it to the cold path: the
- * same ops lowered once more with the inline probe, from the state just before the access. Where that happens often the
- * instruction becomes a jump to the cold path for good.
+ * It clobbers no flags and no guest register. Should the host fault there, fault.c maps the page, or sends it to the cold path: C
+ * raises the guest's fault, or has the interpreter run the instruction. Where that happens often the block is translated anew, and
+ * that instruction with the inline probe. It is rare (of a boot's 140,000 accesses in windows 15), so cold paths are small rather than fast.
  */
 #define _GNU_SOURCE
 #include "jit/x64/x64.h"
@@ -183,27 +183,36 @@ void window_flags(struct emitter *c)
 	c->gs_env = c->fl_env;
 }
 
+/* By the slow path, for good, from a state just before the access: its flags as at @k. */
+static void leave_window(struct emitter *c, const struct cold *k, struct x64_site *s)
+{
+	call_slow(c, s, c->obs && !k->env);
+}
+
 static void cold_window(struct emitter *c, struct cold *k)
 {
-	const struct cold at = *k; /* the array may grow */
+	const struct ir_op *o = &c->ir->op[k->begin];
+	struct x64_trap *t = &c->trap[k->trap];
+	struct x64_site *s;
+	unsigned a;
 
-	c->fl_host = at.host;
-	c->fl_env = at.env;
-	c->trap[at.trap].cold = code_here(c);
-	if (c->trap[at.trap].relied) {
-		c->obs = at.obs;
-		c->off = at.off;
-		c->next_off = at.next_off;
-		flags_lost(c);
-		call_slow(c, new_site(c, &c->ir->op[at.begin], SITE_STRAY));
-		c->fl_host = at.host;
-		c->fl_env = at.env;
-	}
-	if (c->trap[at.trap].guard)
-		c->trap[at.trap + 1].cold = code_here(c);
-	c->window = false;
-	lower_again(c, &at);
-	c->window = true;
+	temps_at(c, k);
+	c->obs = k->obs;
+	c->off = k->off;
+	c->next_off = k->next_off;
+	t->cold = code_here(c);
+	if (t->relied)
+		leave_window(c, k, new_site(c, o, SITE_STRAY));
+	if (t->guard)
+		t[1].cold = code_here(c);
+	/* temporaries will not be wanted any more, but those of the address */
+	a = IR_KIND(o->m.index) == IR_KIND_T && c->t_reg[IR_NUM(o->m.index) % IR_MAX_TEMPS] == X_R13 ? X_R14 : X_R13;
+	emit_ea(c, &o->m, a, true);
+	s = new_site(c, o, k->kind);
+	s->one = true;
+	s->align = k->align ? __builtin_ctz(k->align) & 15 : 0;
+	s->gla_reg = a & 15;
+	leave_window(c, k, s);
 }
 
 /* The instructions that may fault, for the access that begins at codebuf.gs. */
@@ -218,10 +227,8 @@ static void add_traps(struct emitter *c)
 		t.at += SHRX_LEN;
 		t.base = c->win_mem.base;
 		t.guard = true;
-		t.back = SHRX_LEN;
 		c->trap[c->ntraps++] = t;
 		t.at = (uint32_t)(c->cb.access - c->x->mem.rw);
-		t.back = 0; /* the look stays */
 		t.guard = false;
 	}
 	c->trap[c->ntraps++] = t;
@@ -235,15 +242,13 @@ void window_access(struct emitter *c, unsigned first, unsigned n)
 	k = new_cold(c, cold_window); /* temporaries are where they were at the access */
 	k->host = c->gs_host;
 	k->env = c->gs_env;
+	k->kind = c->win_kind;
+	k->align = c->win_align;
 	k->begin = first;
 	k->end = first + n;
 	k->off = c->off;
 	k->next_off = c->next_off;
 	k->obs = c->obs;
-	k->join = c->cb.p;
-	k->end_host = c->fl_host;
-	k->end_env = c->fl_env;
-	memcpy(k->end_t, c->reg_t, sizeof(k->end_t));
 	if (c->ntraps + 2 > ARRAY_SIZE(c->trap)) {
 		c->cb.overflow = true;
 		c->ntraps = 0;
@@ -366,18 +371,6 @@ static struct x64_trap *find_trap(struct x64 *x, uint32_t at)
 	return lo < x->ntraps && x->trap[lo].at == at ? &x->trap[lo] : NULL;
 }
 
-/* From now on the cold path at once. */
-static void demote(struct x64 *x, const struct x64_trap *t)
-{
-	uint32_t at = t->at - t->back;
-	uint8_t *rw = x->mem.rw + at;
-	int32_t rel = (int32_t)(t->cold - (at + 5));
-
-	rw[0] = 0xE9;
-	memcpy(rw + 1, &rel, sizeof(rel));
-	window_stats(&x->cpu->mmu)->demoted++;
-}
-
 /*
  * The access of 64-bit code at @t went nowhere: by an address in a part of the address space that the window does not know yet, or by
  * one that is not canonical, or it is misaligned.
@@ -429,6 +422,33 @@ void window_strayed(struct x64 *x, struct block *b)
 	cache_remove(x->cpu->jit, b);
 }
 
+static unsigned refused_at(const struct block *b, unsigned off)
+{
+	return (unsigned)((((b->ra & PAGE_MASK) | off) * 0x9E3779B97F4A7C15ull) >> 32) % X64_REFUSED;
+}
+
+bool window_refuses(const struct emitter *c, int32_t off)
+{
+	return c->x->refused[refused_at(c->blk, (unsigned)off)] == REFUSALS;
+}
+
+void window_refused(struct x64 *x, struct block *b, unsigned off)
+{
+	uint8_t *n = &x->refused[refused_at(b, off)];
+
+	if (!x->withheld || b->dead)
+		return;
+	if (*n < REFUSALS && ++*n == REFUSALS && ++x->nrefused > X64_REFUSED / 8) {
+		memset(x->refused, 0, sizeof(x->refused)); /* too many would share a place */
+		x->nrefused = 0;
+	}
+	if (*n < REFUSALS)
+		return;
+	window_stats(&x->cpu->mmu)->demoted++;
+	if (x->cpu->jit)
+		cache_remove(x->cpu->jit, b);
+}
+
 bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint64_t *reg)
 {
 	struct mmu *m = &x->cpu->mmu;
@@ -452,8 +472,7 @@ bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint6
 		vcpu_kick(x->cpu);
 	if (r == WINDOW_RETRY)
 		return true;
-	if (r == WINDOW_WITHHELD && !t->relied && ++t->refused == REFUSALS)
-		demote(x, t);
+	x->withheld = r == WINDOW_WITHHELD && !t->relied;
 	*pc = (uintptr_t)x->mem.rx + t->cold;
 	return true;
 }

@@ -23,26 +23,44 @@ enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
 	SITE_ONE,			 /* no access: the interpreter runs the instruction */
 	SITE_STRAY };			 /* the same, because an address that ops behind it rely on is not near */
 
-/* What a cold path must know about where it was left. Lives as long as its block. */
+/*
+ * What the slow path of an access must know. There are more of them than of anything else but code, so they are small and stand in the code,
+ * behind the call; with VAL_IMM the value does behind them.
+ */
 struct x64_site {
-	struct block *blk;
-	int16_t off, next_off;	/* page offset of the instruction and of the next */
-	uint32_t join;		/* where to go on: offset in the block's code; once compiled, in the arena */
-	uint8_t w;		/* bytes */
+	uint32_t join;		/* where to go on: offset in the arena */
+	uint16_t head;		/* bytes back to where the block's address stands */
+	uint16_t off : 12;	/* page offset of the instruction */
+	uint16_t len : 4;	/* its bytes */
+	uint8_t w;		/* bytes of the access */
 	uint8_t idx : 4;	/* enum mmu_idx */
 	uint8_t kind : 4;	/* enum site_kind */
-	uint8_t align;		/* must be a multiple of this, or #GP; 0: need not */
-	uint8_t gla_reg;	/* register with the linear address */
-	uint8_t delta_reg;	/* gets host address - linear address */
-	uint8_t val;		/* where the value of a store is: VAL_* | number */
-	uint8_t left;		/* instructions from this one to the end of the block; 0: they are not counted yet */
+	uint8_t gla_reg : 4;	/* register with the linear address */
+	uint8_t delta_reg : 4;	/* gets host address - linear address */
+	uint8_t val : 7;	/* where the value of a store is: VAL_* | number */
 	bool last : 1;		/* the op is the last of its instruction, and not of the block */
+	uint8_t left;		/* instructions from this one to the end of the block; 0: they are not counted yet */
+	uint8_t align : 4;	/* logarithm: must be a multiple of that, or #GP */
 	bool ss : 1;		/* the program named SS: a non-canonical address is #SS */
+	bool one : 1;		/* if it does not fault the interpreter runs the instruction */
+} __attribute__((packed));
+
+static inline struct block *site_block(const struct x64_site *s)
+{
+	struct block *b;
+
+	__builtin_memcpy(&b, (const char *)s - s->head, sizeof(b));
+	return b;
+}
+
+/* The same of an op that x64_eval() runs. Lives as long as its block. */
+struct x64_op_site {
+	struct block *blk;
+	const struct ir_op *op;
+	int16_t off, next_off;	/* page offset of the instruction and of the next */
+	uint8_t left;		/* as above */
+	bool last : 1;
 	uint8_t ends : 2;	/* enum site_end */
-	union {
-		const struct ir_op *op; /* for x64_eval() */
-		int64_t imm;		/* VAL_IMM */
-	};
 };
 
 /* The op ends its block, and translated code goes on at cpu->rip if the run loop need not look: it has set that, or not. */
@@ -51,6 +69,7 @@ enum site_end { ENDS_NOT, ENDS_RIP, ENDS_STOP };
 /* A store's value when the slow path begins: a host register, its second byte, a temporary's home, a guest register in
  * memory, or the op's immediate. */
 enum { VAL_REG = 0x00, VAL_HIGH = 0x10, VAL_GPR = 0x20, VAL_IMM = 0x30, VAL_HOME = 0x40 /* | 0..63 */ };
+_Static_assert(IR_MAX_TEMPS <= 64, "x64_site.val");
 
 /* Where the flags are: in EFLAGS, in cpu->fl_save, or in both. */
 enum x64_flags { FL_IN_HOST, FL_IN_ENV, FL_IN_BOTH };
@@ -93,6 +112,7 @@ struct x64_frame {
 	uint64_t rsp;		  /* C's */
 	struct x64 *x;
 	struct block_exit *exit;  /* whose target is looked for */
+	const struct x64_op_site *op_site;
 };
 
 enum x64_fp_part { FP_PART_XMM, FP_PART_X87, FP_PART_AVX, FP_PARTS }; /* fpstate.c */
@@ -100,7 +120,8 @@ enum x64_fp_part { FP_PART_XMM, FP_PART_X87, FP_PART_AVX, FP_PARTS }; /* fpstate
 struct x64_stubs {
 	const uint8_t *enter;
 	/* [1]: for 64-bit code, where R8..R10 are guest registers */
-	const uint8_t *exit_host[2], *exit_env[2], *slow[2], *eval[2];
+	const uint8_t *exit_host[2], *exit_env[2], *eval[2];
+	const uint8_t *slow[2][2]; /* [][1]: the flags are in EFLAGS and are saved first */
 	const uint8_t *lookup[2];  /* R11 = IP, flags in cpu->fl_save */
 	const uint8_t *far[2];	   /* the same, called with a pointer to the block_exit behind the call: it will be linked */
 	const uint8_t *checked;	   /* the same after a branch in 64-bit code, see make_checked() */
@@ -112,16 +133,15 @@ struct x64_stubs {
 /* An instruction with an operand in a window, and the code that makes the access by the soft TLB and goes on behind it. */
 struct x64_trap {
 	uint32_t at, cold;	/* offsets in the code arena */
-	uint8_t refused;	/* times a window could not help */
+	int32_t disp;
 	/* 64-bit code: registers with the address and with what the window's table says; else X_NONE */
 	uint8_t base, delta;
-	bool guard;		/* the look at the guard: delta is X_NONE */
-	bool relied;		/* ... and accesses behind it have none of their own */
-	uint8_t back;		/* the jump to the cold path, should it be for good, goes so many bytes before @at */
-	int32_t disp;
+	bool guard : 1;		/* the look at the guard: delta is X_NONE */
+	bool relied : 1;	/* ... and accesses behind it have none of their own */
 };
 
 #define X64_STRAYED 8192
+#define X64_REFUSED 8192
 
 struct x64 {
 	struct vcpu *cpu;
@@ -139,6 +159,9 @@ struct x64 {
 	struct sigaction *old_fault; /* of SIGSEGV, before ours; NULL: not ours */
 	uint32_t opts_off;	/* JIT_OPT_* */
 	uint64_t strayed[X64_STRAYED / 64]; /* blocks whose addresses were not near where they were thought to be, hashed */
+	uint8_t refused[X64_REFUSED]; /* how often the window could not help an instruction, hashed */
+	unsigned nrefused;	/* of them it is not asked again for so many */
+	bool withheld;		/* the last host fault was of this kind */
 	bool count_last;	/* blocks count their instructions as they end */
 	bool lockstep;		/* compared with the interpreter: nothing whose bits the manual leaves open */
 };
@@ -154,6 +177,7 @@ struct cold {
 	uint8_t *from, *from2, *join; /* the branches to patch; where to come back */
 	void (*emit)(struct emitter *c, struct cold *k);
 	struct x64_site *site;
+	struct x64_op_site *op_site;
 	bool env_flags;
 	int64_t imm;
 	struct block_exit *exit;
@@ -164,7 +188,9 @@ struct cold {
 	uint16_t obs;
 	uint8_t end_t[16];
 	bool end_host, end_env;
-	bool host, env;		/* a window's access: the flags just before it */
+	/* a window's access: the flags just before it, what it is */
+	bool host, env;
+	uint8_t kind, align;
 	unsigned trap;
 };
 
@@ -187,7 +213,7 @@ struct near {
 /* What ops may have changed in the emitter before it turned out that they do not fit. */
 struct mark {
 	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[16];
-	unsigned ncold, nsites, nrefs, ntraps;
+	unsigned ncold, nsites, nop_sites, nrefs, ntraps;
 	uint16_t obs;
 	int32_t off, next_off;
 	bool fl_host, fl_env;
@@ -215,24 +241,31 @@ struct emitter {
 	struct cold cold[X64_MAX_COLD];
 	unsigned ncold;
 	struct group group;
-	/* sites move to the block once their number is known; the code's pointers to them are filled in then */
+	/* sites are filled in where they stand in the code once all is known of them */
 	struct x64_site site[X64_MAX_SITES];
-	uint16_t site_op[X64_MAX_SITES]; /* index of the op x64_eval() runs, or NO_OP */
+	int64_t site_imm[X64_MAX_SITES];
 	unsigned nsites;
+	struct { uint8_t *at; uint16_t site, head; } call[X64_MAX_COLD + X64_MAX_SITES];
+	unsigned ncalls;
+	uint8_t *head;		   /* where the block's address stands, for sites behind it; NULL: nowhere yet */
+	/* these move to the block once their number is known; so do the code's pointers to them */
+	struct x64_op_site op_site[X64_MAX_SITES];
+	uint16_t op_of[X64_MAX_SITES]; /* index of the op */
+	unsigned nop_sites;
 	struct { uint8_t *at; uint16_t site; } ref[X64_MAX_REFS];
 	unsigned nrefs;
 	unsigned limit;		   /* ops from here on are not to be lowered together with those before */
-	bool window;		   /* plain accesses go through the window */
+	bool windows;		   /* the block's plain accesses go through the window, but for instructions where that was of no use */
+	bool window;		   /* those of the current op do */
 	bool far;		   /* ... by its table */
 	bool trust;		   /* addresses that have been found near will be so again */
 	struct near near;
 	bool gs_flags, gs_host, gs_env; /* the current op has changed the flags behind its access in a window; before */
 	struct x64_trap trap[2 * IR_MAX_OPS]; /* offsets in the arena */
 	struct x_mem win_mem;	   /* the operand of the last access through a wide window */
+	uint8_t win_kind, win_align; /* of the last access through a window: enum site_kind, bytes */
 	unsigned ntraps;
 };
-
-#define NO_OP 0xFFFF
 
 #define ENV(field) ((int32_t)offsetof(struct vcpu, field) - VCPU_BIAS)
 #define FRAME(field) ((int32_t)offsetof(struct x64_frame, field))
@@ -258,9 +291,8 @@ void flags_made(struct emitter *c); /* the op has just set them in host EFLAGS *
 void emit_save(struct codebuf *cb);
 void emit_restore(struct codebuf *cb);
 struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kind);
-struct x64_site *eval_site(struct emitter *c, const struct ir_op *o);
-void site_ref(struct emitter *c, const struct x64_site *s); /* eight bytes that will be its address */
-void emit_eval(struct emitter *c, const struct x64_site *s); /* call x64_eval() */
+struct x64_op_site *eval_site(struct emitter *c, const struct ir_op *o);
+void emit_eval(struct emitter *c, const struct x64_op_site *s); /* call x64_eval() */
 /*
  * Where somebody asked for it (MODE_ICOUNT) a block counts its instructions: as it begins, which takes one host instruction where nobody
  * wants EFLAGS, and what leaves it half-way takes the rest back (x64_site.left); or as it ends, where the count is the guest's time.
@@ -283,8 +315,9 @@ void flags_after(struct emitter *c, const struct ir_op *o);
 /* mem.c */
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
 struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align);
-void call_slow(struct emitter *c, const struct x64_site *s);
-void miss(struct emitter *c, struct x64_site *s, unsigned cc); /* to the slow path if condition @cc holds */
+/* Into the slow path; it goes on at the site's join. @save: the flags, which are in EFLAGS, first. For cold paths only. */
+void call_slow(struct emitter *c, const struct x64_site *s, bool save);
+void leave_for_one(struct emitter *c, const struct ir_op *o, uint8_t *from); /* from branch @from on the interpreter runs the instruction */
 uint32_t code_here(const struct emitter *c); /* offset in the arena */
 bool lower_ld(struct emitter *c, const struct ir_op *o);
 bool lower_st(struct emitter *c, const struct ir_op *o);
@@ -299,7 +332,7 @@ bool lower_canon(struct emitter *c, const struct ir_op *o);
 void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write);
 void compare_fetch_tag(struct emitter *c, unsigned a, unsigned b, unsigned idx); /* the same for a fetch at @a, the first byte of a page */
 void load_addend(struct emitter *c, unsigned b, unsigned idx);
-void lower_again(struct emitter *c, const struct cold *at); /* a cold path: the ops of @at, as if each were the first */
+void temps_at(struct emitter *c, const struct cold *at); /* temporaries are where they were at the branch to @at */
 /* window.c */
 bool in_window(const struct emitter *c, unsigned kind, unsigned align);
 struct x_mem window_operand(struct emitter *c, const struct ir_mem *m);
@@ -316,6 +349,9 @@ void fault_fini(struct x64 *x);
 void fault_watch(struct x64 *x); /* this thread's host faults may be @x's; NULL: nobody's */
 bool window_trusts(const struct x64 *x, const struct block *b);
 void window_strayed(struct x64 *x, struct block *b); /* left by a SITE_STRAY: next time @b is translated without such trust */
+/* the instruction of @b at page offset @off was to access what the window does not show: in time it is translated without */
+void window_refused(struct x64 *x, struct block *b, unsigned off);
+bool window_refuses(const struct emitter *c, int32_t off); /* the instruction of c->blk at page offset @off has been found such */
 /* false: not ours. @at: NULL if the host does not say; @reg: RAX to R15 */
 bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint64_t *reg);
 /* group.c */
@@ -331,7 +367,7 @@ lower_fn lower_binary, lower_cmp, lower_unary, lower_shift, lower_mul, lower_imu
 lower_fn lower_mov, lower_zext, lower_sext, lower_lea, lower_ipval, lower_ldenv, lower_stenv, lower_bswap, lower_setcc,
 	lower_cmov, lower_getf, lower_putf, lower_setf, lower_cmc;
 void lower_eval(struct emitter *c, const struct ir_op *o);
-struct x64_site *helper_site(struct emitter *c, const struct ir_op *o); /* for x64_eval(), which may be the last of its block */
+struct x64_op_site *helper_site(struct emitter *c, const struct ir_op *o); /* for x64_eval(), which may be the last of its block */
 /* inline.c */
 bool lower_helper(struct emitter *c, const struct ir_op *o);
 /* native.c */
