@@ -1,5 +1,5 @@
 /*
- * code_mem.c - the code arena (code_mem.h).
+ * code_mem.c - the code arena (code_mem.h). Runs under translated code, too: compiled for general registers only.
  */
 #include "jit/host/code_mem.h"
 #include <string.h>
@@ -15,26 +15,46 @@ enum vm_err code_mem_init(struct code_mem *m, size_t size, unsigned cold, struct
 		size = CODE_MEM_DEFAULT;
 	if (size < 1u << 20)
 		size = 1u << 20;
-	if (size > 1u << 30)
-		size = 1u << 30;
+	if (size > CODE_MEM_MOST)
+		size = CODE_MEM_MOST;
 	m->size = size;
 	m->part[CODE_HOT].end = m->part[CODE_COLD].end = size;
 	if (cold)
 		m->part[CODE_HOT].end = (size / 256 * (256 - cold)) & ~MIB_MASK ? (size / 256 * (256 - cold)) & ~MIB_MASK : size / 2;
-	m->part[CODE_COLD].first = m->part[CODE_COLD].used = m->part[CODE_COLD].written = m->part[CODE_HOT].end;
+	m->part[CODE_COLD].first = m->part[CODE_COLD].used = m->part[CODE_HOT].end;
 	r = host_code_alloc(size, &m->rw, &m->rx, e);
 	if (!r)
 		m->stale = host_code_stale(m->rw, m->rx);
 	return r;
 }
 
-void code_mem_changed(const struct code_mem *m, uint8_t *rw, size_t len)
+/* The writable view need not stay resident: all of it is given back when enough has been written, new code and links of old code alike. */
+static void note_written(struct code_mem *m, size_t at, size_t len)
+{
+	for (size_t page = at / 4096; page <= (at + len - 1) / 4096; page++) {
+		m->nwritten += !(m->written[page / 64] >> page % 64 & 1);
+		m->written[page / 64] |= BIT(page % 64);
+	}
+	if (m->nwritten <= CODE_VIEW_PAGES)
+		return;
+	host_view_idle(m->rw, m->part[CODE_HOT].used);
+	host_view_idle(m->rw + m->part[CODE_COLD].first, m->part[CODE_COLD].used - m->part[CODE_COLD].first);
+	for (size_t i = 0; i < ARRAY_SIZE(m->written) && m->nwritten; i++) {
+		if (!m->written[i])
+			continue;
+		m->nwritten -= (unsigned)__builtin_popcountll(m->written[i]);
+		m->written[i] = 0;
+	}
+}
+
+void code_mem_changed(struct code_mem *m, uint8_t *rw, size_t len)
 {
 	uint8_t *rx = m->rx + (rw - m->rw);
 
 	host_icache_flush(rw, rx, len);
 	if (m->stale)
 		host_code_forget(rx, len);
+	note_written(m, (size_t)(rw - m->rw), len);
 }
 
 void code_mem_fini(struct code_mem *m)
@@ -70,20 +90,6 @@ void code_mem_open(const struct code_mem *m, enum code_temp t, struct codebuf *c
 	codebuf_init(cb, m->rw + m->part[t].used, room(&m->part[t]), m->rx - m->rw);
 }
 
-/*
- * The writable view need not stay resident: with each new MiB all of it is given back, since links go back to old pages (two
- * thirds of them in the end; a fault each that comes again).
- */
-static void give_back(struct code_mem *m, struct code_part *p)
-{
-	size_t from = p->first & ~MIB_MASK;
-
-	if (p->used >> 20 == p->written >> 20)
-		return;
-	host_view_idle(m->rw + from, (p->used & ~MIB_MASK) - from);
-	p->written = p->used;
-}
-
 void code_mem_commit(struct code_mem *m, enum code_temp t, const struct codebuf *cb)
 {
 	struct code_part *p = &m->part[t];
@@ -95,7 +101,6 @@ void code_mem_commit(struct code_mem *m, enum code_temp t, const struct codebuf 
 	code_mem_changed(m, cb->start, (size_t)(cb->p - cb->start));
 	end = (end + 15) & ~(size_t)15;
 	p->used = end < p->end ? end : p->end;
-	give_back(m, p);
 }
 
 void code_mem_keep(struct code_mem *m)
@@ -106,7 +111,7 @@ void code_mem_keep(struct code_mem *m)
 void code_mem_flush(struct code_mem *m)
 {
 	for (unsigned i = 0; i < CODE_TEMPS; i++)
-		m->part[i].used = m->part[i].written = m->part[i].first;
+		m->part[i].used = m->part[i].first;
 }
 
 bool code_mem_holds(const struct code_mem *m, const void *pc)

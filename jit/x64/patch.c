@@ -12,12 +12,14 @@ static void patch(struct x64 *x, uint8_t *at, const uint8_t *to)
 	int32_t rel = (int32_t)(to - (x->mem.rx + (at - x->mem.rw) + 4));
 
 	memcpy(at, &rel, 4);
+	code_mem_changed(&x->mem, at, 4);
 }
 
 /* Exit @x with its tag at x->patch: the jump behind the comparison, and what is compared (lower_far() in term.c). */
 static void link_tagged(struct x64 *x, const struct block_exit *from, const struct block *to)
 {
 	memcpy(from->patch, &from->tag, sizeof(from->tag));
+	code_mem_changed(&x->mem, from->patch, sizeof(from->tag));
 	patch(x, from->patch + FAR_JUMP, to->code);
 }
 
@@ -44,13 +46,13 @@ void x64_link(void *priv, struct block_exit *from, struct block *to)
 
 void x64_unlink(void *priv, struct block_exit *from)
 {
-	(void)priv;
 	if (!from->patch)
 		return;
 	if (from->far)
 		memset(from->patch, 0, sizeof(from->tag)); /* no tag is 0 */
 	else
 		memcpy(from->patch, &from->unlinked, 4);
+	code_mem_changed(&((struct x64 *)priv)->mem, from->patch, from->far ? sizeof(from->tag) : 4);
 }
 
 void x64_save(void *priv, const struct block *blk, uint8_t *saved)

@@ -18,3 +18,10 @@ void host_map_together(uint8_t *at)
 	*p = *p; /* a stretch without any page is left alone */
 	(void)madvise(at, HOST_HUGE, MADV_COLLAPSE);
 }
+
+void host_view_idle(uint8_t *at, size_t len)
+{
+	/* a shared mapping: only the page-table entries go, the file keeps the bytes */
+	if (len)
+		(void)madvise(at, len, MADV_DONTNEED);
+}

@@ -209,13 +209,6 @@ enum vm_err host_code_alloc(size_t size, uint8_t **rw, uint8_t **rx, struct err 
 	return VM_OK;
 }
 
-void host_view_idle(uint8_t *at, size_t len)
-{
-	/* a shared mapping: only the page-table entries go, the file keeps the bytes */
-	if (len)
-		(void)madvise(at, len, MADV_DONTNEED);
-}
-
 void host_code_free(uint8_t *rw, uint8_t *rx, size_t size)
 {
 	host_unmap(rw, size);
