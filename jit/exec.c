@@ -141,7 +141,7 @@ enum run_exit exec_one(struct jit *j)
 		return RUN_FAULT;
 	r = interp_backend.run(j->interp, cpu, b, &last);
 	interp_backend.free_block(j->interp, b);
-	free(b);
+	pool_put(&j->pool, b, b->size);
 	return r;
 }
 

@@ -125,6 +125,7 @@ void jit_free(struct jit *j)
 		j->cpu->mmu.flushed = NULL;
 		j->cpu->mmu.ram->code_written = NULL;
 	}
+	pool_fini(&j->pool);
 	host_unmap(j->hash, HASH_BYTES);
 	free(j->page);
 	again_free(j);

@@ -5,6 +5,7 @@
 #define JIT_PRIV_H
 
 #include "jit/context_tables.h"
+#include "jit/cache/pool.h"
 #include "jit/host/backend.h"
 #include "jit/lift/lift.h"
 #include "cpu/mode.h"
@@ -71,6 +72,7 @@ struct jit {
 	unsigned counting;	  /* who wants it: jit_count_insns() */
 	struct again *again;	  /* dropped blocks that may come back */
 	struct block *graveyard;  /* dead, to be freed when nothing runs */
+	struct pool pool;	  /* blocks' memory */
 	struct ir_block ir;	  /* being translated */
 	struct jit_context ctx[JIT_CONTEXTS];
 	struct context_tables *tables; /* of each context */

@@ -334,15 +334,19 @@ static struct block *make_block(struct jit *j, struct fetch *f)
 	struct ir_block *ir = &j->ir;
 	struct block *b;
 	unsigned nexits, nterm;
-	size_t room;
+	size_t room, size;
 
 	if (lift_block(f, off))
 		return NULL;
 	nterm = count_exits(&ir->term);
 	nexits = nterm + f->nsides;
 	room = again_room(j, f->be, f->ra, f->ra2, f->mode, ir->end_off - off);
-	b = calloc(1, block_size(nexits) + room);
+	size = block_size(nexits) + f->be->block_bytes + room;
+	b = pool_get(&j->pool, size);
 	BUG_ON(!b);
+	b->size = (uint16_t)size;
+	if (f->be->block_bytes)
+		b->priv = (char *)b + block_size(nexits);
 	b->nexits = nexits & 15;
 	b->ra = f->ra;
 	b->ra2 = f->ra2;

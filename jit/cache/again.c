@@ -15,7 +15,7 @@
 #define BUCKETS 512u
 #define DEPTH 8 /* variants in a bucket; the oldest goes */
 
-/* Behind a block's exits. */
+/* At the end of a block's memory. */
 struct copy {
 	uint8_t saved[JIT_SAVED]; /* the backend's, while the block is kept */
 	uint8_t bytes[];
@@ -28,7 +28,7 @@ struct again {
 
 static struct copy *copy_of(struct block *b)
 {
-	return (struct copy *)((char *)b + block_size(b->nexits));
+	return (struct copy *)((char *)b + b->size - b->len - sizeof(struct copy));
 }
 
 static struct block **bucket(struct again *a, raddr_t ra, uint32_t mode)

@@ -53,6 +53,7 @@ struct block {
 	bool is_twin : 1;	/* lockstep: see below */
 	bool copied : 1;	/* a copy of its bytes stands behind the exits (again.c) */
 	uint8_t nexits : 4;	/* of exit[] that are there: what the block may lead to directly */
+	uint16_t size;		/* bytes of all this, with what stands behind the exits */
 	int32_t cold_at;	/* its cold paths, from the code on: behind it, or elsewhere */
 	uint32_t code_len, cold_len; /* bytes of each */
 	struct block *hash_next;
@@ -63,7 +64,7 @@ struct block {
 		struct block *twin; /* lockstep: the same IR compiled for the interpreter; NULL otherwise */
 		const struct block *of; /* is_twin: whose; only that one is told when its bytes change */
 	};
-	void *priv;		/* backend's side tables */
+	void *priv;		/* backend's side tables: jit_backend.block_bytes, or what it has put there */
 	struct block_exit exit[2 + BLOCK_SIDES]; /* last: there are a hundred thousand blocks, and no more is allocated than there are exits */
 };
 

@@ -125,7 +125,7 @@ void cache_bury(struct jit *j)
 			interp_backend.free_block(j->interp, b->twin);
 			free(b->twin);
 		}
-		free(b);
+		pool_put(&j->pool, b, b->size);
 	}
 }
 

@@ -46,9 +46,10 @@ struct jit_backend {
 	/* @opt lifts until freed. Private state in *priv. */
 	enum vm_err (*init)(struct vcpu *cpu, const struct jit_options *opt, void **priv, struct err *e);
 	void (*fini)(void *priv);
+	size_t block_bytes; /* of zeros, at a multiple of 8, that blk->priv leads to when compile() is called; 0: none */
 	/* Compile @ir into @blk (code, code_len, exit[].patch, priv). false: the code cache is full; caller flushes and retries. */
 	bool (*compile)(void *priv, struct block *blk, const struct ir_block *ir);
-	void (*free_block)(void *priv, struct block *blk); /* release blk->priv; its code space may be lost until flush */
+	void (*free_block)(void *priv, struct block *blk); /* release what blk->priv leads to, and itself unless it is block_bytes; its code space may be lost until flush */
 	/* Entered with cpu->rip = IP value of @blk's first byte (the backend derives ip_base). Run until something above is needed. *last = exit of the last block run that may be linked to the next, or NULL. */
 	enum run_exit (*run)(void *priv, struct vcpu *cpu, struct block *blk, struct block_exit **last);
 	void (*link)(void *priv, struct block_exit *from, struct block *to);

@@ -292,28 +292,23 @@ static void put_sites(struct emitter *c)
 	}
 }
 
-/* What lives as long as the block, in one piece: the head, copies of the ops and instructions C may need, and their sites. */
-static void make_priv(struct emitter *c)
+/* What x64_eval() will need of the block: few have anything. */
+static void make_for_eval(struct emitter *c)
 {
 	const struct ir_block *ir = c->ir;
-	size_t ninsns = names_insns(c) ? ir->ninsns : 0;
-	struct x64_block *xb;
-	struct x64_op_site *site;
-	struct insn *insns;
-	struct ir_op *op;
+	size_t ninsns = names_insns(c) ? ir->ninsns : 0, n = c->nop_sites;
+	struct insn *insns = n ? malloc(ninsns * sizeof(*insns) + n * (sizeof(struct ir_op) + sizeof(struct x64_op_site))) : NULL;
+	struct ir_op *op = (struct ir_op *)(insns + ninsns);
+	struct x64_op_site *site = (struct x64_op_site *)(op + n);
 
-	xb = malloc(sizeof(*xb) + c->nop_sites * (sizeof(*site) + sizeof(*op)) + ninsns * sizeof(*insns));
-	BUG_ON(!xb);
-	*xb = *c->xb;
-	xb->fp = x64_fp_needs(ir);
-	site = (struct x64_op_site *)(xb + 1);
-	op = (struct ir_op *)(site + c->nop_sites);
-	insns = (struct insn *)(op + c->nop_sites);
-	xb->insns = ninsns ? (uint32_t)((char *)insns - (char *)xb) : 0;
-	memcpy(site, c->op_site, c->nop_sites * sizeof(*site));
+	c->xb->for_eval = insns;
+	if (!n)
+		return;
+	BUG_ON(!insns);
 	memcpy(insns, ir->insns, ninsns * sizeof(*insns));
-	for (unsigned i = 0; i < c->nop_sites; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		op[i] = ir->op[c->op_of[i]];
+		site[i] = c->op_site[i];
 		site[i].op = &op[i];
 	}
 	for (unsigned i = 0; i < c->nrefs; i++) {
@@ -321,14 +316,15 @@ static void make_priv(struct emitter *c)
 
 		memcpy(c->ref[i].at, &at, sizeof(at));
 	}
-	c->blk->priv = xb;
 }
 
 static void x64_free_block(void *priv, struct block *blk)
 {
+	struct x64_block *xb = blk->priv;
+
 	(void)priv;
-	free(blk->priv);
-	blk->priv = NULL;
+	free(xb->for_eval);
+	xb->for_eval = NULL;
 }
 
 static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir)
@@ -360,7 +356,9 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	if ((ir->mode & MODE_ICOUNT) && !x->count_last)
 		note_left(c);
 	put_sites(c);
-	make_priv(c);
+	make_for_eval(c);
+	c->xb->fp = x64_fp_needs(ir);
+	memcpy(blk->priv, c->xb, sizeof(*c->xb));
 	windows_compiled(c);
 	code_mem_commit(&x->mem, CODE_HOT, &hot);
 	code_mem_commit(&x->mem, CODE_COLD, &c->cb);
@@ -443,6 +441,7 @@ const struct jit_backend x64_backend = {
 	.init = x64_init,
 	.fini = x64_fini,
 	.compile = x64_compile,
+	.block_bytes = sizeof(struct x64_block),
 	.free_block = x64_free_block,
 	.run = x64_run,
 	.link = x64_link,

@@ -266,7 +266,7 @@ static enum exit eval(struct vcpu *cpu, struct x64_frame *f, const struct ir_op 
 
 	e->mode = cpu->mode;
 	if (o->op == IR_NATIVE || o->cc)
-		e->insns = x64_insns(s->blk->priv);
+		e->insns = ((const struct x64_block *)s->blk->priv)->for_eval;
 	e->off = (unsigned)s->off;
 	e->t = f->t;
 	return eval_op(e, o);

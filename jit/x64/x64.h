@@ -87,14 +87,8 @@ struct x64_block {
 	uint8_t fp;		/* bit per enum x64_fp_part that is in host registers throughout; 0: no FP instructions */
 	uint8_t strays;		/* times it was left by a SITE_STRAY */
 	uint32_t ret;		/* offset of where a predicted return comes in, IP in R11: a jump, exit 1; 0: none */
-	uint32_t insns;		/* x64_insns() */
-} __attribute__((aligned(8))); /* sites stand behind it */
-
-/* Copies of the block's instructions for x64_eval(); NULL: no op needs one */
-static inline const struct insn *x64_insns(const struct x64_block *xb)
-{
-	return xb->insns ? (const struct insn *)(const void *)((const char *)xb + xb->insns) : NULL;
-}
+	struct insn *for_eval;	/* what x64_eval() may need: copies of the block's instructions, if an op names them, of such ops, sites; NULL: nothing */
+};
 
 #define NO_COMMIT UINT64_MAX
 

@@ -73,10 +73,13 @@ struct state {
 	enum run_exit x;
 };
 
+#define BLOCK_WORDS 32 /* of a backend's beside a block */
+
 static void once(struct run *r, const struct jit_backend *be, void *p, const struct state *s0, struct state *s)
 {
 	struct vcpu *c = r->f->cpu;
-	struct block b = { .ra = 0x6000, .mode = r->ir.mode, .len = 2, .ninsns = 1, .nexits = 2, .ra2 = RADDR_NONE };
+	uint64_t room[BLOCK_WORDS] = { 0 };
+	struct block b = { .ra = 0x6000, .mode = r->ir.mode, .len = 2, .ninsns = 1, .nexits = 2, .ra2 = RADDR_NONE, .priv = room };
 	struct block_exit *last;
 
 	b.exit[1].n = 1;
@@ -85,6 +88,7 @@ static void once(struct run *r, const struct jit_backend *be, void *p, const str
 	memcpy(c->gpr, s0->gpr, sizeof(c->gpr));
 	c->eflags = s0->eflags;
 	c->rip = 0x6000;
+	ck_assert_uint_le(be->block_bytes, sizeof(room));
 	if (!be->compile(p, &b, &r->ir)) {
 		be->flush(p);
 		ck_assert(be->compile(p, &b, &r->ir));
@@ -219,7 +223,8 @@ START_TEST(test_link)
 	struct run *r = run_new(_i);
 	struct vcpu *c = r->f->cpu;
 	struct ir_term t = { .kind = TERM_JCC, .cc = 5, .t_off = 0, .f_off = 2, .ipsize = 4 };
-	struct block b = { .ra = 0x6000, .len = 2, .ninsns = 1, .nexits = 2, .ra2 = RADDR_NONE };
+	uint64_t room[BLOCK_WORDS] = { 0 };
+	struct block b = { .ra = 0x6000, .len = 2, .ninsns = 1, .nexits = 2, .ra2 = RADDR_NONE, .priv = room };
 	struct block_exit *last;
 
 	start(r);
