@@ -50,6 +50,41 @@ START_TEST(interpreter)
 END_TEST
 
 /* Branches of one block to another reach the whole arena, also one of the default size. */
+/* Pieces of every size: apart from each other, zeros though they have been used before, and all memory anew once none is in use. */
+START_TEST(pool)
+{
+	struct pool p = {0};
+	uint8_t *piece[600], *last = NULL;
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < ARRAY_SIZE(piece); i++) {
+			size_t size = 1 + i * 37 % POOL_MOST;
+
+			piece[i] = pool_get(&p, size);
+			ck_assert_ptr_nonnull(piece[i]);
+			ck_assert_uint_eq((uintptr_t)piece[i] & 7, 0);
+			for (size_t k = 0; k < size; k++)
+				ck_assert_uint_eq(piece[i][k], 0);
+			memset(piece[i], i | 1, size);
+		}
+		for (unsigned i = 0; i < ARRAY_SIZE(piece); i++) {
+			size_t size = 1 + i * 37 % POOL_MOST;
+
+			ck_assert_uint_eq(piece[i][0], (uint8_t)(i | 1));
+			ck_assert_uint_eq(piece[i][size - 1], (uint8_t)(i | 1));
+			pool_put(&p, piece[i], size);
+			if (round == 1 && i % 3 == 0) { /* the same place again */
+				last = pool_get(&p, size);
+				ck_assert_ptr_eq(last, piece[i]);
+				pool_put(&p, last, size);
+			}
+		}
+		ck_assert_uint_eq(p.live, 0);
+	}
+	pool_fini(&p);
+}
+END_TEST
+
 START_TEST(arena_in_reach)
 {
 #if defined(__aarch64__)
@@ -346,6 +381,7 @@ int main(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, arena_fills);
+	tcase_add_test(t, pool);
 	tcase_add_test(t, interpreter);
 	tcase_add_test(t, arena_in_reach);
 	tcase_add_test(t, counted);
