@@ -129,7 +129,7 @@ void mark(const struct emitter *c, struct mark *m)
 	m->next_off = c->next_off;
 	m->fl_host = c->fl_host;
 	m->fl_env = c->fl_env;
-	if (c->window)
+	if (c->windows)
 		m->near = c->near;
 }
 
@@ -150,7 +150,7 @@ void take_back(struct emitter *c, const struct mark *m)
 	c->next_off = m->next_off;
 	c->fl_host = m->fl_host;
 	c->fl_env = m->fl_env;
-	if (c->window)
+	if (c->windows)
 		c->near = m->near;
 	c->busy = 0;
 	c->starved = false;
