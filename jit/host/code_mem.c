@@ -99,7 +99,8 @@ void code_mem_commit(struct code_mem *m, enum code_temp t, const struct codebuf 
 	if (cb->p == cb->start)
 		return;
 	code_mem_changed(m, cb->start, (size_t)(cb->p - cb->start));
-	end = (end + 15) & ~(size_t)15;
+	if (t == CODE_HOT)
+		end = (end + 15) & ~(size_t)15;
 	p->used = end < p->end ? end : p->end;
 }
 

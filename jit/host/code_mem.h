@@ -34,7 +34,7 @@ enum vm_err code_mem_init(struct code_mem *m, size_t size, unsigned cold, struct
 void code_mem_fini(struct code_mem *m);
 size_t code_mem_room(const struct code_mem *m); /* bytes free in the fuller part (of those there are) */
 size_t code_mem_used(const struct code_mem *m);
-/* Open the free rest of a part for writing; code_mem_commit() takes what was written, aligned to 16 bytes. */
+/* Open the free rest of a part for writing; code_mem_commit() takes what was written; what runs is aligned to 16 bytes. */
 void code_mem_open(const struct code_mem *m, enum code_temp t, struct codebuf *cb);
 void code_mem_commit(struct code_mem *m, enum code_temp t, const struct codebuf *cb);
 void code_mem_changed(struct code_mem *m, uint8_t *rw, size_t len); /* @rw was written: make it good to run */
