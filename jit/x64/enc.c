@@ -75,7 +75,23 @@ static bool is_group(uint32_t op)
 	return (op & 0x3F0) == 0x190; /* SETcc */
 }
 
-void x_rr(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, unsigned rm)
+/* Nearly all there is: an opcode of one byte, no prefix but REX, 4 or 8 bytes wide. */
+static inline bool is_plain(uint32_t op, unsigned w, unsigned reg)
+{
+	return op < 0x100 && w >= 4 && reg < X_HI;
+}
+
+/* @rest, of up to six bytes, behind REX with the bits @wrxb, if it has any, and the opcode */
+static inline void put_plain(struct codebuf *cb, uint32_t op, unsigned wrxb, struct piece rest)
+{
+	unsigned rex = wrxb != 0;
+
+	rest.v = (uint64_t)(rex ? (0x40 | wrxb) | op << 8 : op) | rest.v << (8 + 8 * rex);
+	rest.n += 1 + rex;
+	put(cb, &rest);
+}
+
+static __attribute__((noinline)) void any_rr(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, unsigned rm)
 {
 	bool brm = w == 1 || op & X_BRM, breg = w == 1 && !is_group(op);
 	bool hi = reg >= X_HI || rm >= X_HI;
@@ -83,6 +99,16 @@ void x_rr(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, unsigned rm
 
 	add(&i, 0xC0 | low3(reg) << 3 | low3(rm));
 	put(cb, &i);
+}
+
+void x_rr(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, unsigned rm)
+{
+	struct piece modrm = {0xC0 | (reg & 7) << 3 | (rm & 7), 1};
+
+	if (LIKELY(is_plain(op, w, reg) && rm < X_HI))
+		put_plain(cb, op, (w & 8) | reg >> 3 << 2 | rm >> 3, modrm);
+	else
+		any_rr(cb, op, w, reg, rm);
 }
 
 /* ModRM, SIB and displacement */
@@ -165,14 +191,44 @@ static inline void prefix_mem(struct codebuf *cb, const struct x_mem *m)
 		prefix_window(cb, m);
 }
 
-void x_rm(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, const struct x_mem *m)
+/* The same as modrm_mem() for a base and no window. */
+static inline struct piece plain_mem(unsigned reg, const struct x_mem *m)
+{
+	unsigned base = m->base & 7, mod = m->disp == 0 && base != 5 ? 0 : m->disp == (int8_t)m->disp ? 1 : 2;
+	bool sib = m->index != X_NONE || base == 4;
+	uint64_t disp = mod == 1 ? (uint8_t)m->disp : (uint32_t)m->disp;
+	struct piece i;
+
+	i.v = mod << 6 | (reg & 7) << 3 | (sib ? 4 : base);
+	i.n = 1;
+	if (sib) {
+		i.v |= (uint64_t)(m->scale << 6 | (m->index == X_NONE ? 4 : m->index & 7) << 3 | base) << 8;
+		i.n = 2;
+	}
+	i.v |= disp << 8 * i.n;
+	i.n += mod * mod; /* 0, 1 or 4 bytes */
+	return i;
+}
+
+static __attribute__((noinline)) void any_rm(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, const struct x_mem *m)
 {
 	bool breg = w == 1 && !is_group(op);
-	struct piece i = prefix_op(op, w, top(reg) << 2 | mem_xb(m),
-		(breg && needs_rex8(reg)) || (m->scale & (X_GS | X_GS64) && reg < X_HI), reg >= X_HI);
+	struct piece i = prefix_op(op, w, top(reg) << 2 | mem_xb(m), (breg && needs_rex8(reg)) ||
+		(m->scale & (X_GS | X_GS64) && reg < X_HI), reg >= X_HI);
 
 	prefix_mem(cb, m);
 	put_mem(cb, i, reg, m);
+}
+
+void x_rm(struct codebuf *cb, uint32_t op, unsigned w, unsigned reg, const struct x_mem *m)
+{
+	unsigned x = m->index == X_NONE ? 0 : m->index >> 3;
+
+	BUG_ON(m->index == X_RSP);
+	if (LIKELY(is_plain(op, w, reg) && m->base != X_NONE && m->scale < 4))
+		put_plain(cb, op, (w & 8) | reg >> 3 << 2 | x << 1 | m->base >> 3, plain_mem(reg, m));
+	else
+		any_rm(cb, op, w, reg, m);
 }
 
 static inline struct piece vex_prefix(uint32_t op, unsigned w, unsigned l, unsigned rxb, unsigned v)

@@ -140,8 +140,11 @@ bool x64_can_native(void *priv, const struct insn *in)
 {
 	const struct insn_row *row = &insn_rows[in->id];
 	const struct x64 *x = priv;
-	const struct opnd *mem = memory(in);
+	const struct opnd *mem;
 
+	if (!in->map && (in->opcode & 0xF8) != 0xD8 && in->opcode != 0x9B) /* no floating point among these; and most there is */
+		return false;
+	mem = memory(in);
 	if (in->lock || !host_has(priv, row->feature) || (in->vex && !(x->feat & HOSTF_AVX)))
 		return false;
 	if (x->lockstep && is_approximate(in))

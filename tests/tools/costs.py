@@ -75,8 +75,8 @@ def start(program, options, kernel, initrd):
                       '-initrd', initrd, '-append', 'console=ttyS0 quiet', *options], 300)
 
 
-def run(program, options, kernel, initrd, loop):
-    """{workload: cpu_seconds()}; @loop: meter.begin()'s, or None"""
+def run(program, options, kernel, initrd, works, loop):
+    """{workload: cpu_seconds()}, of the boot and @works; @loop: meter.begin()'s, or None"""
     vm = start(program, options, kernel, initrd)
     m = meter.Meter(vm.proc.pid, lambda: cpu_seconds(vm.proc.pid), loop) if loop else None
     out = {}
@@ -87,7 +87,8 @@ def run(program, options, kernel, initrd, loop):
         vm.expect('guest ready')
         out['boot'] = now()
         vm.expect('# ')
-        for w, times in WORKS.items():
+        for w in works:
+            times = WORKS[w]
             before = now()
             vm.send(f'{"work" if w == "calls" else "os"} {" ".join([w] * times)} >/dev/null; echo @do""ne')
             vm.expect('@done')
@@ -205,12 +206,14 @@ def main():
     ap.add_argument('--rounds', type=int, default=5)
     ap.add_argument('--metered', action='store_true', help='time as if the host were alone (tests/tools/meter.py)')
     ap.add_argument('--processor', type=int, default=0, help='of the host, with --metered')
+    ap.add_argument('--works', default=','.join(WORKS), help='besides the boot: %(default)s')
     ap.add_argument('--switched', type=int, default=0, metavar='N', help='switch between the modes in each of N machines')
     ap.add_argument('--sampled', action='store_true', help='ask perf for the shares of the functions that do it')
     ap.add_argument('--modes', default=','.join(MODES), help='some of: %(default)s')
     ap.add_argument('--program', default=f'{ROOT}/build/dragoman')
     args = ap.parse_args()
     modes = args.modes.split(',')
+    works = args.works.split(',') if args.works else []
     with tempfile.TemporaryDirectory() as directory:
         kernel, initrd = guest(directory)
         trace = f'{directory}/trace.pb'
@@ -227,11 +230,11 @@ def main():
             for m in modes if i % 2 else modes[::-1]:
                 if os.path.exists(trace):
                     os.unlink(trace)  # else the emulator would
-                took[m].append(run(args.program, [o.format(trace) for o in MODES[m]], kernel, initrd, loop))
+                took[m].append(run(args.program, [o.format(trace) for o in MODES[m]], kernel, initrd, works, loop))
             size = os.path.getsize(trace) if os.path.exists(trace) else 0
     print(f'medians of {args.rounds} rounds, seconds; against {modes[0]!r}, and the standard errors')
     for which, title in enumerate(("guest's thread", 'whole emulator')):
-        report(title, {m: [{w: t[which] for w, t in r.items()} for r in took[m]] for m in modes})
+        report(title, ['boot', *works], {m: [{w: t[which] for w, t in r.items()} for r in took[m]] for m in modes})
     print(f'timeline: {size / 1e6:.0f} MB')
     return 0
 
@@ -241,8 +244,8 @@ def error(values):
     return 1.25 * statistics.stdev(values) / len(values) ** 0.5 / statistics.median(values) if len(values) > 1 else 0
 
 
-def report(title, took):
-    works = ['boot', *WORKS, 'all']
+def report(title, works, took):
+    works = [*works, 'all']
     print(f'{title:20}' + ''.join(f'{w:>23}' for w in works))
     base = None
     for m, runs in took.items():
