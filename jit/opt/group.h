@@ -10,7 +10,7 @@
 
 #include "jit/ir/ir.h"
 
-#define GROUP_MAX_SPAN 256 /* bytes a group may cover */
+#define GROUP_MAX_SPAN 255 /* bytes a group may cover */
 
 struct access_group {
 	struct ir_mem first;

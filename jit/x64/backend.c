@@ -106,7 +106,8 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->windows = (ir->mode & MODE_WIN) && x->cpu->mmu.win;
 	c->window = c->windows && !refuses_any(c);
 	c->far = ir->mode & MODE_FAR;
-	c->trust = window_trusts(x, blk);
+	c->strayed = x64_strays(x, blk);
+	c->trust = !(x->opts_off & JIT_OPT_NEAR) && !c->strayed;
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
 	drop_temps(c);
@@ -225,7 +226,7 @@ static void emit_head(struct emitter *c)
 	bool wanted = false;
 
 	for (unsigned i = 0; i < c->ncold; i++)
-		wanted |= c->cold[i].site || c->cold[i].end;
+		wanted |= c->cold[i].site || c->cold[i].makes_sites;
 	if (!wanted)
 		return;
 	c->head = c->cb.p;

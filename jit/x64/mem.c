@@ -123,8 +123,7 @@ static unsigned address(struct emitter *c, const struct ir_mem *m)
 	return a;
 }
 
-/* To the slow path of @s from branch @from. */
-static struct cold *miss(struct emitter *c, struct x64_site *s, uint8_t *from)
+struct cold *miss(struct emitter *c, struct x64_site *s, uint8_t *from)
 {
 	struct cold *k = new_cold(c, cold_probe);
 

@@ -184,6 +184,28 @@ static bool canonical(const struct vcpu *cpu, const struct x64_site *s, gla_t gl
 		(gla == (gla_t)sign_extend(gla, 48) && last == (gla_t)sign_extend(last, 48));
 }
 
+/*
+ * The range of a group: the TLB knows its page afterwards, or the interpreter runs the group's first instruction, which says what is wrong.
+ * That one of the accesses will fault is no reason not to trust the block again.
+ */
+static unsigned group(struct vcpu *cpu, struct x64_frame *f, gla_t gla)
+{
+	const struct x64_site *s = f->site;
+	struct mmu *m = &cpu->mmu;
+	enum mmu_fill r = FILL_FAULT;
+
+	if (canonical(cpu, s, gla))
+		r = tlb_fill(m, gla, s->kind == SITE_GLD ? MMU_READ : MMU_WRITE, s->idx);
+	if (r == FILL_OK && (gla & (PAGE_SIZE - 1)) + s->w <= PAGE_SIZE) {
+		f->regs[s->delta_reg & 15] = m->tlb[s->idx][tlb_index(gla)].addend;
+		return 0;
+	}
+	x64_fp_save(f->x);
+	if (r != FILL_FAULT)
+		x64_strayed(f->x, site_block(s));
+	return 1 + RUN_ONE;
+}
+
 static unsigned slow(struct vcpu *cpu, struct x64_frame *f)
 {
 	const struct x64_site *s = f->site;
@@ -202,9 +224,11 @@ static unsigned slow(struct vcpu *cpu, struct x64_frame *f)
 	if (s->kind == SITE_ONE || s->kind == SITE_STRAY) {
 		x64_fp_save(f->x);
 		if (s->kind == SITE_STRAY)
-			window_strayed(f->x, site_block(s));
+			x64_strayed(f->x, site_block(s));
 		return 1 + RUN_ONE;
 	}
+	if (s->kind == SITE_GLD || s->kind == SITE_GST)
+		return group(cpu, f, gla);
 	/* In 64-bit code an address that is not in canonical form is #GP(0), or #SS(0) through the stack segment. */
 	if (!canonical(cpu, s, gla))
 		return raise(f->x, s->ss ? CHECK_SS_CANONICAL : CHECK_GP_CANONICAL);

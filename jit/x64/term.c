@@ -376,7 +376,7 @@ static void cold_side(struct emitter *c, struct cold *k)
 	c->fl_host = k->host;
 	c->fl_env = k->env;
 	count_less(c, (unsigned)k->imm);
-	direct(c, k->exit->n, k->begin);
+	direct(c, k->exit->n, k->w);
 }
 
 bool lower_side(struct emitter *c, const struct ir_op *o)
@@ -392,7 +392,7 @@ bool lower_side(struct emitter *c, const struct ir_op *o)
 	}
 	k = new_cold(c, cold_side);
 	k->exit = x;
-	k->begin = o->w;
+	k->w = o->w;
 	k->imm = left;
 	k->host = c->fl_host;
 	k->env = c->fl_env;

@@ -189,6 +189,16 @@ static void leave_window(struct emitter *c, const struct cold *k, struct x64_sit
 	call_slow(c, s, c->obs && !k->env);
 }
 
+/* Temporaries are where they were at the branch to @at. */
+static void temps_at(struct emitter *c, const struct cold *at)
+{
+	memset(c->t_reg, X_NONE, sizeof(c->t_reg));
+	memcpy(c->reg_t, at->reg_t, sizeof(c->reg_t));
+	for (unsigned r = 0; r < 16; r++)
+		if (c->reg_t[r] != 0xFF)
+			c->t_reg[c->reg_t[r]] = r;
+}
+
 static void cold_window(struct emitter *c, struct cold *k)
 {
 	const struct ir_op *o = &c->ir->op[k->begin];
@@ -245,7 +255,7 @@ void window_access(struct emitter *c, unsigned first, unsigned n)
 	k->kind = c->win_kind;
 	k->align = c->win_align;
 	k->begin = first;
-	k->end = first + n;
+	k->makes_sites = true;
 	k->off = c->off;
 	k->next_off = c->next_off;
 	k->obs = c->obs;
@@ -404,14 +414,14 @@ static unsigned strayed_bit(const struct block *b)
 	return (unsigned)((b->ra * 0x9E3779B97F4A7C15ull) >> 32) % X64_STRAYED;
 }
 
-bool window_trusts(const struct x64 *x, const struct block *b)
+bool x64_strays(const struct x64 *x, const struct block *b)
 {
 	unsigned bit = strayed_bit(b);
 
-	return !(x->opts_off & JIT_OPT_NEAR || x->strayed[bit / 64] >> (bit % 64) & 1);
+	return x->strayed[bit / 64] >> (bit % 64) & 1;
 }
 
-void window_strayed(struct x64 *x, struct block *b)
+void x64_strayed(struct x64 *x, struct block *b)
 {
 	struct x64_block *xb = b->priv;
 	unsigned bit = strayed_bit(b);

@@ -21,7 +21,8 @@
 enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
 	SITE_NLD, SITE_NST, SITE_COMMIT, /* of NATIVE: up to 16 bytes; the store in two steps */
 	SITE_ONE,			 /* no access: the interpreter runs the instruction */
-	SITE_STRAY };			 /* the same, because an address that ops behind it rely on is not near */
+	SITE_STRAY,			 /* the same, because an address that ops behind it rely on is not near */
+	SITE_GLD, SITE_GST };		 /* no access: the way to all the bytes of a group that is read, or written as well */
 
 /*
  * What the slow path of an access must know. There are more of them than of anything else but code, so they are small and stand in the code,
@@ -85,7 +86,7 @@ struct x64_block {
 	uint16_t env;		/* offset of the entry with the flags in cpu->fl_save */
 	uint8_t in;		/* enum x64_flags_in */
 	uint8_t fp;		/* bit per enum x64_fp_part that is in host registers throughout; 0: no FP instructions */
-	uint8_t strays;		/* times it was left by a SITE_STRAY */
+	uint8_t strays;		/* x64_strayed() so often */
 	uint32_t ret;		/* offset of where a predicted return comes in, IP in R11: a jump, exit 1; 0: none */
 	struct insn *for_eval;	/* what x64_eval() may need: copies of the block's instructions, if an op names them, of such ops, sites; NULL: nothing */
 };
@@ -176,14 +177,13 @@ struct cold {
 	int64_t imm;
 	struct block_exit *exit;
 	uint8_t reg_t[16];	/* where the temporaries were */
-	/* a group: its ops, the emitter's state before and after */
-	unsigned begin, end;
+	unsigned w;		/* a side exit: bytes of IP */
+	bool host, env;		/* a side exit, a window's access: the flags just before it */
+	/* a window's access */
+	unsigned begin;		/* its op */
 	int32_t off, next_off;
 	uint16_t obs;
-	uint8_t end_t[16];
-	bool end_host, end_env;
-	/* a window's access: the flags just before it, what it is */
-	bool host, env;
+	bool makes_sites;	/* when it is emitted */
 	uint8_t kind, align;
 	unsigned trap;
 };
@@ -252,6 +252,7 @@ struct emitter {
 	bool windows;		   /* the block's plain accesses go through the window, but for instructions where that was of no use */
 	bool window;		   /* those of the current op do */
 	bool far;		   /* ... by its table */
+	bool strayed;		   /* addresses were not where the block's code took them to be, again and again */
 	bool trust;		   /* addresses that have been found near will be so again */
 	struct near near;
 	bool gs_flags, gs_host, gs_env; /* the current op has changed the flags behind its access in a window; before */
@@ -322,11 +323,11 @@ bool lower_stx(struct emitter *c, const struct ir_op *o);
 bool lower_segchk(struct emitter *c, const struct ir_op *o);
 bool lower_side(struct emitter *c, const struct ir_op *o);
 bool lower_canon(struct emitter *c, const struct ir_op *o);
+struct cold *miss(struct emitter *c, struct x64_site *s, uint8_t *from); /* to the slow path of @s from branch @from */
 /* compare the tag of @len bytes at the address in register @a; b: index of the entry, for load_addend(); uses R11 */
 void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write);
 void compare_fetch_tag(struct emitter *c, unsigned a, unsigned b, unsigned idx); /* the same for a fetch at @a, the first byte of a page */
 void load_addend(struct emitter *c, unsigned b, unsigned idx);
-void temps_at(struct emitter *c, const struct cold *at); /* temporaries are where they were at the branch to @at */
 /* window.c */
 bool in_window(const struct emitter *c, unsigned kind, unsigned align);
 struct x_mem window_operand(struct emitter *c, const struct ir_mem *m);
@@ -341,8 +342,9 @@ void windows_run(void *priv, bool on);
 /* fault.c */
 void fault_fini(struct x64 *x);
 void fault_watch(struct x64 *x); /* this thread's host faults may be @x's; NULL: nobody's */
-bool window_trusts(const struct x64 *x, const struct block *b);
-void window_strayed(struct x64 *x, struct block *b); /* left by a SITE_STRAY: next time @b is translated without such trust */
+/* @b was left because addresses were not where its code took them to be (SITE_STRAY, SITE_GLD, SITE_GST); has that been so again and again? */
+void x64_strayed(struct x64 *x, struct block *b);
+bool x64_strays(const struct x64 *x, const struct block *b);
 /* the instruction of @b at page offset @off was to access what the window does not show: in time it is translated without */
 void window_refused(struct x64 *x, struct block *b, unsigned off);
 bool window_refuses(const struct emitter *c, int32_t off); /* the instruction of c->blk at page offset @off has been found such */

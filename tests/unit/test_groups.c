@@ -1,0 +1,115 @@
+/*
+ * test_groups.c - several accesses off one base by one probe: over the end of a page, into a page that is not there, of a device, in
+ * every engine. What a probe cannot answer the interpreter does, each access once, and for a while only: the block is then
+ * translated without.
+ */
+#include "tests/unit/long_fix.h"
+#include "jit/priv.h"
+
+#define CODE 0x100000u
+#define DATA 0x180000u
+#define MMIO 0x70000000u
+#define ROUNDS 40
+
+struct device {
+	unsigned reads, writes;
+};
+
+static uint64_t dev_read(void *opaque, uint64_t at, unsigned size)
+{
+	(void)at;
+	(void)size;
+	return ++((struct device *)opaque)->reads;
+}
+
+static void dev_write(void *opaque, uint64_t at, uint64_t v, unsigned size)
+{
+	(void)at;
+	(void)v;
+	(void)size;
+	((struct device *)opaque)->writes++;
+}
+
+static const struct {
+	enum jit_accel accel;
+	uint32_t opts_off;
+	bool count;
+} ways[] = {{ACCEL_INTERP, 0, false}, {ACCEL_JIT, 0, false}, {ACCEL_JIT, 0, true}, {ACCEL_JIT, JIT_OPT_GROUP, true}, {ACCEL_LOCKSTEP, 0, false}};
+
+/* mov eax,[esi]; add ebx,eax; mov eax,[esi+4]; add ebx,eax; mov [esi+8],ebx; dec ecx; jnz; hlt: EBX after ROUNDS with ESI = @at */
+static uint32_t sums(struct fix *f, unsigned way, uint32_t at, uint64_t *single)
+{
+	struct jit_options opt = {.accel = ways[way].accel, .cache_bytes = 1 << 20, .opts_off = ways[way].opts_off};
+	struct vcpu *c = f->cpu;
+	struct jit *j;
+	struct err e;
+
+	fix_code(f, CODE, "8B 06 01 C3 8B 46 04 01 C3 89 5E 08 49 75 F1 F4");
+	ck_assert_int_eq(jit_new(&j, c, &opt, &e), VM_OK);
+	if (ways[way].count)
+		jit_count_insns(j, true);
+	c->rip = CODE;
+	c->insns = 0;
+	c->gpr[GPR_RBX] = 0;
+	c->gpr[GPR_RCX] = ROUNDS;
+	c->gpr[GPR_RSI] = at;
+	vcpu_update(c);
+	ck_assert_int_eq(jit_run(j), JIT_HALTED);
+	if (ways[way].count && jit_counts_cheaply(j))
+		ck_assert_uint_eq(c->insns, ROUNDS * 7 + 1);
+	*single = j->st.ones;
+	jit_free(j);
+	return (uint32_t)c->gpr[GPR_RBX];
+}
+
+START_TEST(memory)
+{
+	static const uint32_t at[] = {DATA, DATA + 0xFF8, DATA + 0xFFC, DATA + 0xFFE, DATA + 0xFF4};
+	uint64_t single;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(at); i++) {
+		struct fix *f = fix_prot(0);
+
+		fix_wr(f, at[i], 0x12345, 4);
+		fix_wr(f, at[i] + 4, 0x1000000, 4);
+		ck_assert_uint_eq(sums(f, _i, at[i], &single), ROUNDS * 0x1012345);
+		ck_assert_uint_eq(fix_rd(f, at[i] + 8, 4), ROUNDS * 0x1012345);
+		ck_assert_uint_le(single, ways[_i].accel == ACCEL_JIT ? 16 : ROUNDS * 8);
+		fix_free(f);
+	}
+}
+END_TEST
+
+START_TEST(device)
+{
+	static const struct io_ops ops = {.name = "dev", .read = dev_read, .write = dev_write, .min = 1, .max = 4};
+	struct device d = {0};
+	struct fix *f = fix_prot(0);
+	struct region regs;
+	uint64_t single;
+
+	space_add_io(&f->mem, &regs, "dev", MMIO, 0x1000, &ops, &d);
+	ck_assert_uint_eq(sums(f, _i, MMIO + 0x10, &single), 2 * ROUNDS * (2 * ROUNDS + 1) / 2);
+	if (ways[_i].accel != ACCEL_LOCKSTEP) { /* there the second engine's are replayed */
+		ck_assert_uint_eq(d.reads, 2 * ROUNDS);
+		ck_assert_uint_eq(d.writes, ROUNDS);
+	}
+	fix_free(f);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("groups");
+	TCase *t = tcase_create("all");
+	SRunner *r = srunner_create(s);
+	int bad;
+
+	tcase_add_loop_test(t, memory, 0, ARRAY_SIZE(ways));
+	tcase_add_loop_test(t, device, 0, ARRAY_SIZE(ways));
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	bad = srunner_ntests_failed(r);
+	srunner_free(r);
+	return bad != 0;
+}
