@@ -6,7 +6,9 @@
  * (devices, page-crossing elements, code pages refused by the MMU, the last elements before a
  * limit) goes element by element through the checked accessors, which fault with the registers
  * exactly at the faulting element. Between runs a waiting request stops the instruction with RIP
- * still on it.
+ * still on it. SCAS and CMPS write the flags when they are through: "when a fault occurs ... the EFLAGS
+ * value is restored to the state prior to the execution of the instruction" (REP), and Intel's
+ * processors do so for traps and interrupts as well.
  *
  * Source: Intel SDM Vol. 1 7.3.9 "String Operations"; Vol. 2 REP and each instruction.
  */
@@ -47,6 +49,17 @@ static void reg_put(struct str *s, unsigned r, uint64_t v)
 	uint64_t *g = &s->cpu->gpr[r];
 
 	*g = s->amask == 0xFFFF ? (*g & ~0xFFFFull) | (v & 0xFFFF) : v & s->amask;
+}
+
+/*
+ * REP with a 32-bit address size in 64-bit mode: the manual does not say what becomes of the upper halves when nothing, or
+ * nothing before a fault, is done. Intel's processors have cleared them by then, that of RCX with every string instruction,
+ * those of RSI and RDI with MOVS and STOS; AMD's keep them.
+ */
+static void narrow(struct str *s, unsigned r)
+{
+	if (s->rep && s->amask == UINT32_MAX)
+		reg_put(s, r, reg(s, r));
 }
 
 static void advance(struct str *s, unsigned r, uint64_t n)
@@ -245,6 +258,9 @@ enum exit h_movs(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 	if (movs_plain(cpu, packed))
 		return EXIT_NONE;
 	str_open(&s, cpu, packed);
+	narrow(&s, GPR_RCX);
+	narrow(&s, GPR_RSI);
+	narrow(&s, GPR_RDI);
 	while (s.count) {
 		uint64_t n = page_run(&s, s.seg, reg(&s, GPR_RSI), s.count);
 		uint8_t *d = NULL, *p = NULL;
@@ -277,6 +293,8 @@ enum exit h_stos(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 	if (stos_plain(cpu, packed))
 		return EXIT_NONE;
 	str_open(&s, cpu, packed);
+	narrow(&s, GPR_RCX);
+	narrow(&s, GPR_RDI);
 	while (s.count) {
 		uint64_t n = page_run(&s, SEG_ES, reg(&s, GPR_RDI), s.count), v = cpu->gpr[GPR_RAX];
 		uint8_t *d = run_host(&s, SEG_ES, reg(&s, GPR_RDI), n, MMU_WRITE);
@@ -301,6 +319,7 @@ enum exit h_lods(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 	struct str s;
 
 	str_open(&s, cpu, packed);
+	narrow(&s, GPR_RCX);
 	while (s.count) {
 		uint64_t v;
 
@@ -316,7 +335,7 @@ enum exit h_lods(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 
 /* ---- SCAS, CMPS ---- */
 
-static void flags_sub(struct vcpu *cpu, uint64_t a, uint64_t b, unsigned size)
+static uint32_t flags_sub(uint64_t a, uint64_t b, unsigned size)
 {
 	uint64_t mask = size_mask(size), sign = mask ^ mask >> 1, r = (a - b) & mask;
 	uint32_t f = 0;
@@ -329,7 +348,7 @@ static void flags_sub(struct vcpu *cpu, uint64_t a, uint64_t b, unsigned size)
 	f |= r ? 0 : FL_ZF;
 	f |= r & sign ? FL_SF : 0;
 	f |= (a ^ b) & (a ^ r) & sign ? FL_OF : 0;
-	cpu->eflags = (cpu->eflags & ~(uint32_t)FL_ARITH) | f;
+	return f;
 }
 
 /* Elements of a run up to and including the one that ends the repetition; *end: it did. */
@@ -362,19 +381,26 @@ static uint64_t nth(const struct str *s, const uint8_t *run, uint64_t n, uint64_
 	return load_el(run + (s->down ? n - 1 - i : i) * s->size, s->size);
 }
 
-static bool rep_ends(const struct str *s)
+static bool rep_ends(const struct str *s, uint32_t flags)
 {
-	bool z = s->cpu->eflags & FL_ZF;
+	bool z = flags & FL_ZF;
 
 	return s->rep == 0xF2 ? z : s->rep == 0xF3 ? !z : true;
 }
 
+static void compared(struct vcpu *cpu, uint32_t flags)
+{
+	cpu->eflags = (cpu->eflags & ~(uint32_t)FL_ARITH) | flags;
+}
+
 enum exit h_scas(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 {
+	uint32_t f = cpu->eflags & FL_ARITH;
 	struct str s;
 	bool end = false;
 
 	str_open(&s, cpu, packed);
+	narrow(&s, GPR_RCX);
 	while (s.count && !end) {
 		uint64_t key = cpu->gpr[GPR_RAX] & size_mask(s.size), v, run, n;
 		const uint8_t *p;
@@ -388,22 +414,25 @@ enum exit h_scas(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 			TRY(seg_read(cpu, SEG_ES, reg(&s, GPR_RDI), s.size, &v));
 			n = 1;
 		}
-		flags_sub(cpu, key, v, s.size);
-		end = rep_ends(&s);
+		f = flags_sub(key, v, s.size);
+		end = rep_ends(&s, f);
 		advance(&s, GPR_RDI, n);
 		consumed(&s, n);
 		if (!end && must_stop(&s))
 			return EXIT_STOP;
 	}
+	compared(cpu, f);
 	return EXIT_NONE;
 }
 
 enum exit h_cmps(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 {
+	uint32_t f = cpu->eflags & FL_ARITH;
 	struct str s;
 	bool end = false;
 
 	str_open(&s, cpu, packed);
+	narrow(&s, GPR_RCX);
 	while (s.count && !end) {
 		uint64_t n, run, x, y;
 		const uint8_t *p, *q = NULL;
@@ -418,18 +447,20 @@ enum exit h_cmps(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 			x = nth(&s, p, run, n - 1);
 			y = nth(&s, q, run, n - 1);
 		} else {
-			TRY(seg_read(cpu, s.seg, reg(&s, GPR_RSI), s.size, &x));
+			/* ES:rDI first: the manual has no order, Intel's processors have this one, AMD's the other */
 			TRY(seg_read(cpu, SEG_ES, reg(&s, GPR_RDI), s.size, &y));
+			TRY(seg_read(cpu, s.seg, reg(&s, GPR_RSI), s.size, &x));
 			n = 1;
 		}
-		flags_sub(cpu, x, y, s.size);
-		end = rep_ends(&s);
+		f = flags_sub(x, y, s.size);
+		end = rep_ends(&s, f);
 		advance(&s, GPR_RSI, n);
 		advance(&s, GPR_RDI, n);
 		consumed(&s, n);
 		if (!end && must_stop(&s))
 			return EXIT_STOP;
 	}
+	compared(cpu, f);
 	return EXIT_NONE;
 }
 
@@ -457,6 +488,7 @@ enum exit h_ins(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 
 	str_open(&s, cpu, packed);
 	TRY(gate_port(cpu, port, s.size)); /* even when the count is 0 */
+	narrow(&s, GPR_RCX);
 	while (s.count) {
 		uint64_t n = page_run(&s, SEG_ES, reg(&s, GPR_RDI), s.count);
 		uint8_t *d = run_host(&s, SEG_ES, reg(&s, GPR_RDI), n, MMU_WRITE);
@@ -486,6 +518,7 @@ enum exit h_outs(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 
 	str_open(&s, cpu, packed);
 	TRY(gate_port(cpu, port, s.size)); /* even when the count is 0 */
+	narrow(&s, GPR_RCX);
 	while (s.count) {
 		uint64_t v;
 

@@ -1,13 +1,19 @@
 /* stack.c - PUSH, POP and relatives: the store or load first, then the stack pointer. */
 #include "jit/lift/priv.h"
 
-static void push(struct lift *l, unsigned w, struct src v)
+/* Push @w bytes, of which the lower @stored are written. */
+static void push_part(struct lift *l, unsigned w, unsigned stored, struct src v)
 {
 	struct ir_mem m;
 
-	lift_stack(l, &m, IR_G(GPR_RSP), -(int64_t)w, w, true);
-	ir_st(l->b, w, &m, v.v)->imm = v.imm;
+	lift_stack(l, &m, IR_G(GPR_RSP), -(int64_t)w, stored, true);
+	ir_st(l->b, stored, &m, v.v)->imm = v.imm;
 	lift_sp_add(l, -(int64_t)w);
+}
+
+static void push(struct lift *l, unsigned w, struct src v)
+{
+	push_part(l, w, w, v);
 }
 
 void lift_push(struct lift *l)
@@ -25,23 +31,25 @@ void lift_push(struct lift *l)
 	op = ir_emit_nf(l->b, IR_LDENV, 8, t, IR_NONE, IR_NONE);
 	op->imm = offsetof(struct vcpu, seg) + o->reg * sizeof(struct seg) + offsetof(struct seg, sel);
 	op->aux = 2;
-	push(l, w, VAL(t));
+	/* "all recent Intel Core and Intel Atom processors perform a 16-bit move" if the operand size is 32 (PUSH) */
+	push_part(l, w, w == 4 ? 2 : w, VAL(t));
 }
 
 void lift_pop(struct lift *l)
 {
 	const struct opnd *o = &l->in->op[0];
-	unsigned w = l->in->osize;
+	/* for a segment register Intel's processors read no more than it holds, AMD's all; the manual has no word on it */
+	unsigned w = l->in->osize, n = o->kind == OPND_SEG ? 2 : w;
 	ir_val t = ir_temp(l->b);
 	struct ir_mem m;
 
-	lift_stack(l, &m, IR_G(GPR_RSP), 0, w, false);
+	lift_stack(l, &m, IR_G(GPR_RSP), 0, n, false);
 	if (o->kind == OPND_GPR && o->reg != GPR_RSP) {
 		ir_ld(l->b, w, lift_reg(o), &m);
 		lift_sp_add(l, w);
 		return;
 	}
-	ir_ld(l->b, w, t, &m);
+	ir_ld(l->b, n, t, &m);
 	if (o->kind == OPND_SEG) {
 		ir_emit_nf(l->b, IR_ZEXT, 8, t, t, IR_NONE)->aux = 2;
 		lift_do(l, HELPER_load_seg, IMM(o->reg), VAL(t), NO);

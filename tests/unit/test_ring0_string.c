@@ -171,6 +171,23 @@ START_TEST(faults)
 	ck_raised(f, PF_NOT_PRESENT, 2);
 	ck_assert_uint_eq(c->gpr[GPR_RDI], 0xAFFF); /* the element that straddles the border */
 	ck_assert_uint_eq(c->gpr[GPR_RCX], 0x2000 - 0xFFC / 2);
+	/* a scan that faults leaves the flags as they were; the two operands of CMPS are read ES:rDI first */
+	c->eflags |= FL_CF;
+	c->gpr[GPR_RAX] = 0x100;
+	c->gpr[GPR_RDI] = 0xAFFE;
+	c->gpr[GPR_RCX] = 9;
+	fix_wr(f, 0xAFFE, 0x0101, 2);
+	ck_assert_int_eq(h_scas(c, HSTR(1, 4, 0xF2, SEG_DS), 0, 0), EXIT_FAULT);
+	ck_assert_uint_eq(c->event.cr2, 0xB000);
+	ck_raised(f, PF_NOT_PRESENT, 0);
+	ck_assert_uint_eq(c->gpr[GPR_RCX], 7);
+	ck_assert_uint_eq(c->eflags & FL_ARITH, FL_CF);
+	c->gpr[GPR_RSI] = 0xB123;
+	c->gpr[GPR_RDI] = 0xB456;
+	ck_assert_int_eq(h_cmps(c, HSTR(1, 4, 0xF3, SEG_DS), 0, 0), EXIT_FAULT);
+	ck_assert_uint_eq(c->event.cr2, 0xB456);
+	ck_raised(f, PF_NOT_PRESENT, 0);
+	c->gpr[GPR_RSI] = 0x1000;
 	/* a request stops it between pages, with the rest still to do */
 	vcpu_kick(c);
 	c->gpr[GPR_RDI] = 0x10000;
@@ -209,6 +226,23 @@ START_TEST(wrap16)
 	c->gpr[GPR_RDI] = 0xFFFF; /* a word at FFFFh is beyond the limit */
 	ck_assert_int_eq(h_stos(c, HSTR(2, 2, 0, SEG_DS), 0, 0), EXIT_FAULT);
 	ck_raised(f, GP_LIMIT, 0);
+	fix_free(f);
+}
+END_TEST
+
+/* REP by a 32-bit count of 0 clears the upper half of RCX, MOVS and STOS also those of their indexes, as on Intel's processors. */
+START_TEST(upper_halves)
+{
+	struct fix *f = fix_prot(0);
+	struct vcpu *c = f->cpu;
+
+	for (enum op op = MOVS; op < OPS; op++) {
+		c->gpr[GPR_RCX] = c->gpr[GPR_RSI] = c->gpr[GPR_RDI] = 0x700000000;
+		ck_assert_int_eq(helper_of[op](c, HSTR(2, 4, 0xF3, SEG_DS), 0, 0), EXIT_NONE);
+		ck_assert_uint_eq(c->gpr[GPR_RCX], 0);
+		ck_assert_uint_eq(c->gpr[GPR_RSI], op == MOVS ? 0 : 0x700000000);
+		ck_assert_uint_eq(c->gpr[GPR_RDI], op <= STOS ? 0 : 0x700000000);
+	}
 	fix_free(f);
 }
 END_TEST
@@ -267,6 +301,7 @@ int main(void)
 	tcase_add_test(t, against_oracle);
 	tcase_add_test(t, faults);
 	tcase_add_test(t, wrap16);
+	tcase_add_test(t, upper_halves);
 	tcase_add_test(t, ports);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);

@@ -46,7 +46,7 @@ struct diff_case {
 	uint32_t undef_any; /* the same when one of its instructions faults */
 	uint32_t eflags;
 	uint16_t sel[SEG_COUNT];
-	uint8_t loose;	/* LOOSE_x: what the architecture leaves open when it faults */
+	uint16_t loose;	/* LOOSE_x: what the architecture leaves open, mostly when it faults */
 	uint16_t patch_at, patch_len; /* in the data page, over the filling */
 	uint8_t patch[48];
 	uint64_t gpr[16], fs_base, gs_base; /* bases: 64-bit mode only */
@@ -58,12 +58,19 @@ struct diff_case {
 #define LOOSE_ORDER 2 /* the order of several accesses and checks is open: which of them faults */
 #define LOOSE_W 4   /* whether the first access of a read-modify-write is a write */
 #define LOOSE_REGS 8 /* registers loaded before the fault may or may not be seen */
+#define LOOSE_CALL 16 /* Intel: near CALL has written the return address when the target is beyond the limit */
+#define LOOSE_REP 32 /* AMD: order and flags of CMPS and SCAS that fault, upper halves with a 32-bit address size */
+#define LOOSE_SREG 64 /* AMD: 32-bit PUSH of a segment register writes four bytes, POP reads all of its operand size */
+#define LOOSE_SPREADS 128 /* AMD: instructions follow that may read what one of the last two left otherwise */
+
+enum diff_vendor { VENDOR_OURS, VENDOR_INTEL, VENDOR_AMD, VENDOR_OTHER }; /* bits: another may be like either */
 
 struct diff_result {
 	uint64_t gpr[16], rip, cr2, fs_base, gs_base;
 	uint32_t eflags, err;
 	uint16_t sel[SEG_COUNT];
 	uint8_t vec;
+	uint8_t vendor; /* enum diff_vendor: whose result it is */
 	uint8_t mem[PAGE_SIZE];
 };
 
@@ -82,6 +89,7 @@ void host_free(struct host *h);
 /* host_run() - run @n <= HOST_BATCH cases; false: the child died at case *@n, and was started again */
 bool host_run(struct host *h, const struct diff_case *c, struct diff_result *r, unsigned *n);
 bool host_has(unsigned feature); /* enum cpu_feature: does this processor offer it? */
+enum diff_vendor host_vendor(void);
 
 /* guest.c: our processor with the same environment, with backend @accel (enum jit_accel). */
 struct guest;

@@ -72,6 +72,12 @@ static bool vendors_differ(const struct insn_row *r)
 	return sem_is(r, "jcc jmp_near jmp_near_ind call_near call_near_ind ret_near loop loope loopne jcxz jmp_far call_far lxs");
 }
 
+/* F3 90 with REX.B is PAUSE on Intel's processors, XCHG on AMD's and ours: the opcode map has both in one place. */
+static bool vendors_pause(const struct insn_row *r)
+{
+	return r->map == 0 && r->opcode == 0x90 && sem_is(r, "xchg");
+}
+
 /* ---- bytes ---- */
 
 struct enc {
@@ -97,7 +103,7 @@ static void enc_prefixes(struct gen *g, struct enc *e, const struct insn_row *r,
 	else if (r->match & MATCH_PFXF2)
 		e->b[e->n++] = 0xF2;
 	else if (!pure && !(r->match & (MATCH_NOREP | MATCH_NOF3)) && chance(g, string ? 60 : vendors_differ(r) ? 0 : 2))
-		e->b[e->n++] = 0xF2 | (gen_rnd(g) & 1);
+		e->b[e->n++] = 0xF2 | (gen_rnd(g) & 1 & !vendors_pause(r));
 	if (!(r->match & MATCH_PFX66) && chance(g, r->lockable ? 10 : 1))
 		e->b[e->n++] = 0xF0;
 	if (mode == 8 && ((r->match & MATCH_W1) || chance(g, 60)))
@@ -209,18 +215,25 @@ static bool undefined_result(const struct insn *in, const uint64_t *rcx)
 	return !rcx || (*rcx & 31) > 16;
 }
 
-/* What the manual does not promise about an instruction that faults after a part of its work. */
-static unsigned loose(const struct insn_row *r)
+/* What the manual does not promise about an instruction, mostly one that faults after a part of its work. */
+static unsigned loose(const struct insn *in, unsigned mode)
 {
+	const struct insn_row *r = &insn_rows[in->id];
+	bool sreg = sem_is(r, "push pop") && in->op[0].kind == OPND_SEG;
+	bool wide_rep = mode == 8 && in->rep && in->asize == 4 && sem_is(r, "movs stos lods cmps scas ins outs");
+
 	return (sem_is(r, "enter pusha call_far") ? LOOSE_MEM : 0) |
 		(sem_is(r, "popa") ? LOOSE_REGS : 0) |
 		(sem_is(r, "enter pusha popa ret_far iret call_far jmp_far lxs bound arpl cmpxchg8b call_near call_near_ind") ? LOOSE_ORDER : 0) |
-		(sem_is(r, "arpl") ? LOOSE_W : 0);
+		(sem_is(r, "arpl") ? LOOSE_W : 0) | (sem_is(r, "call_near call_near_ind") ? LOOSE_CALL : 0) |
+		(sem_is(r, "cmps") || (sem_is(r, "scas") && in->rep) || wide_rep ? LOOSE_REP : 0) |
+		(sreg && (sem_is(r, "pop") || in->osize == 4) ? LOOSE_SREG : 0);
 }
 
 bool gen_parse(const struct insn_index *ix, struct diff_case *c)
 {
-	unsigned off = 0;
+	unsigned off = 0, how;
+	bool spreads = false;
 
 	c->ninsns = 0;
 	c->undef = c->undef_any = c->loose = 0;
@@ -237,7 +250,11 @@ bool gen_parse(const struct insn_index *ix, struct diff_case *c)
 		if (c->undef == ~0u || undefined_result(&in, rcx))
 			return false;
 		c->undef_any |= c->undef;
-		c->loose |= loose(&insn_rows[in.id]);
+		if (spreads)
+			c->loose |= LOOSE_SPREADS;
+		how = loose(&in, c->mode);
+		spreads |= ((how & LOOSE_SREG) && sem_is(&insn_rows[in.id], "push")) || (c->mode == 8 && (how & LOOSE_REP) && in.asize == 4 && in.rep);
+		c->loose |= how;
 		off += in.len;
 		c->ninsns++;
 	}
@@ -477,6 +494,12 @@ static void plant_stack(struct gen *g, struct diff_case *c, const struct insn *i
 	if (sem_is(r, "iret")) {
 		v[2] = (gen_rnd(g) & (FL_ARITH | FL_DF | FL_ID | FL_AC | FL_IOPL)) | 2 | (gen_rnd(g) & FL_IF) |
 			(chance(g, 10) ? gen_rnd(g) & 0x3FFFFF : 0);
+		/*
+		 * Intel's processors check the rest of the frame with the new AC and save the old one: Linux takes that #AC for
+		 * a split lock's and starts the instruction again, for ever.
+		 */
+		if (at & (in->osize - 1))
+			v[2] &= ~(uint64_t)FL_AC;
 		v[3] = target(g, 8);
 		v[4] = chance(g, 85) ? SEL_DATA : some_selector(g, c, false);
 	} else if (sem_is(r, "popf")) {

@@ -232,7 +232,8 @@ static void child_main(int from, int to)
 	static const int signals[] = {SIGTRAP, SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGALRM};
 	stack_t ss = {.ss_sp = malloc(ALT_STACK), .ss_size = ALT_STACK};
 	struct sigaction sa = {.sa_sigaction = child_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-	const struct itimerval on = {.it_value = {2, 0}}, off = {{0}};
+	/* for a batch; long, because hypervisors make a guest wait for its split locks, six seconds and more */
+	const struct itimerval on = {.it_value = {30, 0}}, off = {{0}};
 	char c = child_memory() && child_ldt() && ss.ss_sp && !sigaltstack(&ss, NULL);
 
 	sigfillset(&sa.sa_mask);
@@ -316,7 +317,22 @@ bool host_run(struct host *h, const struct diff_case *c, struct diff_result *r, 
 		BUG_ON(!host_start(h));
 	}
 	memcpy(r, h->sh->r, *n * sizeof(*r));
+	for (unsigned i = 0; i < *n; i++)
+		r[i].vendor = host_vendor();
 	return ok;
+}
+
+enum diff_vendor host_vendor(void)
+{
+	uint32_t v[4] = {0};
+
+	__cpuid(0, v[0], v[1], v[2], v[3]);
+	switch (v[1]) {
+	case signature_INTEL_ebx: return VENDOR_INTEL;
+	case signature_AMD_ebx:
+	case 0x6F677948: return VENDOR_AMD; /* Hygon */
+	default: return VENDOR_OTHER;
+	}
 }
 
 bool host_has(unsigned feature)
@@ -352,4 +368,5 @@ struct host *host_new(const char **why)
 void host_free(struct host *h) {}
 bool host_run(struct host *h, const struct diff_case *c, struct diff_result *r, unsigned *n) { return false; }
 bool host_has(unsigned feature) { return true; }
+enum diff_vendor host_vendor(void) { return VENDOR_OTHER; }
 #endif
