@@ -94,8 +94,8 @@ void simd_vcvtps2ph(struct simd *x)
 				p.e.flags |= FX_IE;
 			a = sfp_quiet(a);
 		} else if (a.cls == F_FIN) {
-			if (a.denorm)
-				p.e.flags |= FX_DE;
+			if (a.denorm) /* PE: also beside an unmasked underflow, as Intel's processors have it */
+				p.e.flags |= FX_DE | FX_PE;
 			a = soft_round(&p.e, &fmt16, a.sign, a.exp, (soft_u128)a.sig << 64);
 		}
 		r.w[i] = soft_put16(&a);

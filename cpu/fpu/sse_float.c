@@ -6,6 +6,7 @@
  * Source: Intel SDM Vol. 1 4.8, 4.9, 11.5, table 4-7; Vol. 2, each instruction's "Operation".
  */
 #include "cpu/fpu/sse_fp.h"
+#include <string.h>
 
 struct sfp sfp_begin(const struct simd *x, bool dbl)
 {
@@ -322,29 +323,33 @@ void simd_roundsd(struct simd *x)
 	round_elements(x, true, 1);
 }
 
-/* Products first, then sums of neighbours, then their sum; an unmasked exception ends it between the steps. */
+/*
+ * Products first, then sums of neighbours, then of those; an unmasked exception ends it between the steps. Every element adds for
+ * itself, so that each may keep another NaN: the manual leaves open which ("horizontal propagation is implementation dependent", Vol. 2A
+ * DPPS), and these orders are those of Intel's processors.
+ */
 static void dot(struct simd *x, bool dbl)
 {
 	struct sfp p = sfp_begin(x, dbl);
-	unsigned n = dbl ? 2 : 4;
-	uint64_t t[4] = {0};
+	unsigned n = dbl ? 2 : 4, first = dbl ? 0 : 1; /* of a pair: DPPS has the neighbour's product first */
+	uint64_t t[4] = {0}, u[4];
 
 	for (unsigned i = 0; i < n; i++)
 		if (x->imm >> (4 + i) & 1)
 			t[i] = sfp_arith(&p, SFP_MUL, vec_get(&x->d, dbl, i), vec_get(&x->s, dbl, i));
-	for (unsigned step = 0;; step++) {
-		bool stop = n == 1 || (p.e.flags & ~p.e.mask);
+	for (unsigned step = 0, beside = 1;; step++, beside *= 2, first = 0) {
+		bool stop = beside == n || (p.e.flags & ~p.e.mask);
 
 		x->steps[step] |= p.e.flags;
 		p.e.flags = 0;
 		if (stop)
 			break;
-		n /= 2;
+		memcpy(u, t, sizeof(u));
 		for (unsigned i = 0; i < n; i++)
-			t[i] = sfp_arith(&p, SFP_ADD, t[2 * i], t[2 * i + 1]);
+			t[i] = sfp_arith(&p, SFP_ADD, u[i ^ first], u[i ^ first ^ beside]);
 	}
-	for (unsigned i = 0; i < (dbl ? 2 : 4); i++)
-		vec_set(&x->d, dbl, i, x->imm >> i & 1 ? t[0] : 0);
+	for (unsigned i = 0; i < n; i++)
+		vec_set(&x->d, dbl, i, x->imm >> i & 1 ? t[i] : 0);
 }
 
 void simd_dpps(struct simd *x)

@@ -196,8 +196,8 @@ static enum exit run(struct vex *v, const struct vex_body *b)
 		run_lanes(v, b);
 	if (v->x.exit != EXIT_NONE)
 		return v->x.exit;
-	/* a store that faults comes before the exception of the value to be stored (VCVTPS2PH) */
-	if (v->x.fpflags && in->op[0].kind == OPND_MEM &&
+	/* VCVTPS2PH: #XM comes before #PF of the store, as on Intel's processors; a store that faults leaves masked flags alone, as translated code does */
+	if (v->x.fpflags && in->op[0].kind == OPND_MEM && !(v->x.fpflags & ~(v->x.cpu->fpu.mxcsr >> 7)) &&
 		mmu_probe(&v->x.cpu->mmu, v->x.gla, in->op[0].size, MMU_WRITE, vcpu_mmu_idx(v->x.cpu)) != EXIT_NONE)
 		return cpu_page_fault(v->x.cpu);
 	TRY(simd_fp_exceptions(&v->x));

@@ -1,8 +1,8 @@
 /*
  * vex_mem.c - masked moves and gathers: VEX instructions whose elements are accesses of their own.
  *
- * An element whose mask bit is clear is not accessed and cannot fault. A store checks all its elements before it writes
- * one. A gather that faults keeps what it has: those elements are in the destination and their masks are clear, so
+ * An element whose mask bit is clear is not accessed and cannot fault. The addresses of all others are checked before any page is looked
+ * at, as Intel's processors do (the manual leaves the order open), and a store looks at all its pages before it writes one. A gather that faults keeps what it has: those elements are in the destination and their masks are clear, so
  * that the instruction goes on where it stopped when it is executed again.
  *
  * Source: Intel SDM Vol. 2C VMASKMOV, VPMASKMOV, VGATHERDPS/VGATHERQPS and the like; Vol. 2A 2.3.12 "Vector SIB".
@@ -36,18 +36,30 @@ static uint64_t scaled_index(const struct simd *x)
 	return m->index == MEM_NONE ? 0 : x->cpu->gpr[m->index] << m->scale;
 }
 
+/* The linear addresses of the selected elements of @size bytes. */
+static enum exit addresses(struct vex *v, unsigned size, bool write, gla_t gla[8])
+{
+	struct simd *x = &v->x;
+	uint64_t at = scaled_index(x);
+
+	for (unsigned i = 0; i < 16 * v->lanes / size; i++)
+		if (selected(&v->a, i, size))
+			TRY(address(x, at + i * size, size, write, &gla[i]));
+	return EXIT_NONE;
+}
+
 static enum exit masked_load(struct vex *v, unsigned size)
 {
 	struct simd *x = &v->x;
 	union ymm r = {.q = {0}};
-	uint64_t at = scaled_index(x), e;
-	gla_t gla;
+	uint64_t e;
+	gla_t gla[8];
 
+	TRY(addresses(v, size, false, gla));
 	for (unsigned i = 0; i < 16 * v->lanes / size; i++) {
 		if (!selected(&v->a, i, size))
 			continue;
-		TRY(address(x, at + i * size, size, false, &gla));
-		TRY(lin_read(x->cpu, gla, size, vcpu_mmu_idx(x->cpu), &e));
+		TRY(lin_read(x->cpu, gla[i], size, vcpu_mmu_idx(x->cpu), &e));
 		memcpy(r.b + i * size, &e, size);
 	}
 	v->d = r;
@@ -57,18 +69,14 @@ static enum exit masked_load(struct vex *v, unsigned size)
 static enum exit masked_store(struct vex *v, unsigned size)
 {
 	unsigned n = 16 * v->lanes / size;
-	struct simd *x = &v->x;
-	struct vcpu *cpu = x->cpu;
-	uint64_t at = scaled_index(x), e = 0;
+	struct vcpu *cpu = v->x.cpu;
+	uint64_t e = 0;
 	gla_t gla[8];
 
-	for (unsigned i = 0; i < n; i++) {
-		if (!selected(&v->a, i, size))
-			continue;
-		TRY(address(x, at + i * size, size, true, &gla[i]));
-		if (mmu_probe(&cpu->mmu, gla[i], size, MMU_WRITE, vcpu_mmu_idx(cpu)) != EXIT_NONE)
+	TRY(addresses(v, size, true, gla));
+	for (unsigned i = 0; i < n; i++)
+		if (selected(&v->a, i, size) && mmu_probe(&cpu->mmu, gla[i], size, MMU_WRITE, vcpu_mmu_idx(cpu)) != EXIT_NONE)
 			return cpu_page_fault(cpu);
-	}
 	for (unsigned i = 0; i < n; i++) {
 		if (!selected(&v->a, i, size))
 			continue;

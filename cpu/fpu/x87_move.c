@@ -97,19 +97,16 @@ static enum exit finish_store(struct x87 *x, const void *p, unsigned size, bool 
 	return EXIT_NONE;
 }
 
-/* Unmasked exceptions suppress a store of @size bytes to memory and its pop, except inexact; the page is looked at all the same. */
-static bool stored(struct x87 *x, unsigned size, enum exit *r)
+/*
+ * Unmasked exceptions suppress a store to memory and its pop, except inexact. Nobody looks at the page then, and #MF comes with the next
+ * instruction that waits: so do Intel's processors; AMD's raise the page fault of the store.
+ */
+static bool stored(struct x87 *x)
 {
 	unsigned f = x->e.flags & ~x->e.mask & (FX_IE | FX_DE | FX_ZE | FX_OE | FX_UE);
 
-	*r = EXIT_NONE;
 	if (!f)
 		return true;
-	/* #PF: it must not be written. Processors find that out before they know that there is nothing to write. */
-	if (mmu_probe(&x->cpu->mmu, x->gla, size, MMU_WRITE, vcpu_mmu_idx(x->cpu)) != EXIT_NONE) {
-		*r = cpu_page_fault(x->cpu);
-		return false;
-	}
 	x->s->fsw &= ~FSW_C1;
 	x87_raise(x, f & (FX_OE | FX_UE) ? x->e.flags & ~FX_PE : x->e.flags);
 	return false;
@@ -120,7 +117,6 @@ static enum exit fst_mem(struct x87 *x, unsigned size, bool pop)
 	struct fnum n = x87_get(x->s, 0);
 	const struct fmt *f = size == 4 ? &fmt32 : &fmt64;
 	uint8_t raw[10];
-	enum exit r;
 	uint64_t v;
 
 	memcpy(raw, x->s->st[0], 10);
@@ -136,8 +132,8 @@ static enum exit fst_mem(struct x87 *x, unsigned size, bool pop)
 			n = soft_round(&x->e, f, n.sign, n.exp, (soft_u128)n.sig << 64);
 		}
 	}
-	if (!stored(x, size, &r))
-		return r;
+	if (!stored(x))
+		return EXIT_NONE;
 	if (size == 10)
 		return finish_store(x, raw, 10, pop);
 	v = size == 4 ? soft_put32(&n) : soft_put64(&n);
@@ -147,7 +143,6 @@ static enum exit fst_mem(struct x87 *x, unsigned size, bool pop)
 static enum exit fist(struct x87 *x, unsigned size, bool truncate, bool pop)
 {
 	struct fnum n = x87_get(x->s, 0);
-	enum exit r;
 	int64_t v;
 
 	if (truncate)
@@ -158,8 +153,8 @@ static enum exit fist(struct x87 *x, unsigned size, bool truncate, bool pop)
 	} else {
 		soft_toint(&x->e, n, size * 8, &v);
 	}
-	if (!stored(x, size, &r))
-		return r;
+	if (!stored(x))
+		return EXIT_NONE;
 	return finish_store(x, &v, size, pop);
 }
 
@@ -184,7 +179,6 @@ enum exit x87_bcd_store(struct x87 *x)
 	struct fnum n = x87_get(x->s, 0);
 	uint8_t d[10] = {0};
 	int64_t v = 0;
-	enum exit r;
 	bool bad;
 
 	if (x87_empty(x->s, 0)) {
@@ -197,8 +191,8 @@ enum exit x87_bcd_store(struct x87 *x)
 			x->e.up = false;
 		}
 	}
-	if (!stored(x, 10, &r))
-		return r;
+	if (!stored(x))
+		return EXIT_NONE;
 	if (bad)
 		return finish_store(x, indefinite, 10, true);
 	d[9] = n.sign << 7;

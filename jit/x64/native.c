@@ -119,10 +119,13 @@ static bool host_has(const struct x64 *x, unsigned feature)
 	return false;
 }
 
-/* RCPxS, RSQRTxS: the manual leaves the result's bits open, and the interpreter's are others than the host's. */
-static bool is_approximate(const struct insn *in)
+/*
+ * RCPxS, RSQRTxS: the manual leaves the result's bits open, and the interpreter's are others than the host's. DPPS, DPPD: it leaves open
+ * which of several NaNs stays, and not all processors keep the same.
+ */
+static bool is_loose(const struct insn *in)
 {
-	return in->map == 1 && (in->opcode == 0x52 || in->opcode == 0x53);
+	return (in->map == 1 && (in->opcode == 0x52 || in->opcode == 0x53)) || (in->map == 3 && (in->opcode == 0x40 || in->opcode == 0x41));
 }
 
 /* Faults in the middle of it, implied operands, control words: not by the host. */
@@ -147,7 +150,7 @@ bool x64_can_native(void *priv, const struct insn *in)
 	mem = memory(in);
 	if (in->lock || !host_has(priv, row->feature) || (in->vex && !(x->feat & HOSTF_AVX)))
 		return false;
-	if (x->lockstep && is_approximate(in))
+	if (x->lockstep && is_loose(in))
 		return false;
 	if (in->has_mem && (!mem || mem->size < 2 - !is_x87(in) || mem->size > (in->vex ? 32 : 16)))
 		return false;

@@ -13,6 +13,7 @@
  */
 #include "tests/diff/support/fpprog.h"
 #include "tests/diff/support/values.h"
+#include "tests/diff/support/vendor.h"
 #include "cpu/insn/rows.h"
 #include "jit/host/backend.h"
 #include "jit/jit.h"
@@ -136,7 +137,7 @@ static void run_batch(struct same *t)
 		t->faults += t->r.vec != 3;
 		if (t->host && t->can[i]) {
 			t->confirmed++;
-			why = diff_compare(&t->c[i], &t->native[i], &t->r);
+			why = vendor_compare(t->gen.index, &t->c[i], &t->native[i], &t->r);
 			if (why)
 				complain(t, i, "silicon and the translator", why, &t->native[i]);
 		}

@@ -14,6 +14,8 @@
 #include "cpu/insn/rows.h"
 #include "tests/diff/support/fpcase.h"
 #include "tests/diff/support/values.h"
+#include "tests/diff/support/vendor.h"
+#include "tests/diff/support/vexgen.h"
 #include "mmu/base/log.h"
 #include <check.h>
 #include <stdio.h>
@@ -192,12 +194,6 @@ static void emulate(struct run *t, const struct insn *in, struct state *s, unsig
 	mmu_read_buf(&c->mmu, MEM_AT, s->mem, 64, vcpu_mmu_idx(c));
 }
 
-/* RCPxS, RSQRTxS: the manual gives a bound, not bits. */
-static bool is_approximate(const struct insn_row *r)
-{
-	return !strncmp(r->mnemonic, "rcp", 3) || !strncmp(r->mnemonic, "rsqrt", 5);
-}
-
 /* Make our result the host's where they agree within the manual's bound. */
 static void settle_approximate(const struct state *host, struct state *ours)
 {
@@ -211,6 +207,15 @@ static void settle_approximate(const struct state *host, struct state *ours)
 				b[i] = a[i];
 		memcpy(&ours->f.xmm[r], b, 16);
 	}
+}
+
+/* Which of several NaNs DPPS and DPPD keep: ours is Intel's choice, AMD's add in another order. */
+static void settle_dot(const struct insn *in, const struct state *host, struct state *ours)
+{
+	unsigned r = in->op[0].reg;
+
+	if (vexgen_is_dot(&insn_rows[in->id]) && !host_intel())
+		value_same_nans(host->f.xmm[r], ours->f.xmm[r], 16, insn_rows[in->id].opcode == 0x41);
 }
 
 static const char *difference(const struct state *a, const struct state *b)
@@ -253,8 +258,9 @@ static const char *both(struct run *t, const struct insn *in, unsigned off, cons
 	((void (*)(struct native *))(uintptr_t)t->page)(t->n);
 	t->n->s.flags = trap.hit ? XM_FLAGS : t->n->s.flags & FL_ARITH;
 	emulate(t, in, ours, off);
-	if (is_approximate(&insn_rows[in->id]))
+	if (vexgen_is_approximate(&insn_rows[in->id]))
 		settle_approximate(&t->n->s, ours);
+	settle_dot(in, &t->n->s, ours);
 	return difference(&t->n->s, ours);
 }
 

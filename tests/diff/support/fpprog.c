@@ -22,6 +22,10 @@ static bool has_mmx_operand(const struct insn_row *r)
 
 bool fpprog_is_vector(const struct insn_row *r)
 {
+	if (!r->id || vexgen_is_dot(r))
+		return false;
+	if (vexgen_is_dot(r)) /* NaNs: by processor */
+		return false;
 	if (r->id && !strcmp(r->semantics, "sse"))
 		return !vexgen_is_approximate(r) && !has_mmx_operand(r) && !(r->map == 1 && r->opcode == 0xAE);
 	/* VSTMXCSR, VLDMXCSR: any page's bytes are reserved bits; AMD has one more bit */
@@ -57,6 +61,12 @@ static unsigned add(struct diff_case *c, const char *hex)
 	return c->len;
 }
 
+/* A store of 80 bits may write a part of them before it faults (Vol. 3A 8.1.1): Intel's processors do, AMD's and we do not. */
+static bool stores_in_parts(const struct insn_row *r)
+{
+	return r->match & MATCH_MEM && ((r->opcode == 0xDB && (r->match & 7) == 7) || (r->opcode == 0xDF && (r->match & 7) == 6));
+}
+
 static unsigned encode_x87(const struct insn_row *r, uint8_t *b)
 {
 	unsigned ext = r->match & 8 ? r->match & 7 : value_rnd() & 7;
@@ -83,6 +93,8 @@ static bool add_row(struct diff_case *c, const struct insn_index *ix, unsigned i
 			continue;
 		memcpy(c->code + c->len, b, in.len);
 		c->len += in.len;
+		if (!strcmp(insn_rows[id].semantics, "x87") && stores_in_parts(&insn_rows[id]))
+			c->gpr[GPR_RSI] &= ~15ull;
 		return true;
 	}
 	return false;

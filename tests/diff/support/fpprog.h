@@ -9,7 +9,7 @@
 
 #include "tests/diff/support/diff.h"
 
-/* fpprog_is_vector() - SSE or AVX, and a function of its inputs? MMX operands are not among them */
+/* fpprog_is_vector() - SSE or AVX, and a function of its inputs? MMX operands are not among them, nor dot products (vexgen_is_dot()) */
 bool fpprog_is_vector(const struct insn_row *r);
 /* fpprog_is_x87() - x87 or MMX, without what processors may do differently: environments, transcendental functions */
 bool fpprog_is_x87(const struct insn_row *r);

@@ -84,3 +84,25 @@ bool value_close(float a, float b)
 		return fabsf(a + b) <= 0x1.01p-126f;
 	return fabs((double)a - b) <= 3.01 * 0x1p-12 * fabs((double)a);
 }
+
+static bool is_nan(const uint8_t *p, bool dbl)
+{
+	double d;
+	float f;
+
+	if (dbl) {
+		memcpy(&d, p, sizeof(d));
+		return isnan(d);
+	}
+	memcpy(&f, p, sizeof(f));
+	return isnan(f);
+}
+
+void value_same_nans(const uint8_t *a, uint8_t *b, unsigned n, bool dbl)
+{
+	unsigned size = dbl ? 8 : 4;
+
+	for (unsigned i = 0; i < n; i += size)
+		if (is_nan(a + i, dbl) && is_nan(b + i, dbl))
+			memcpy(b + i, a + i, size);
+}

@@ -17,5 +17,7 @@ uint64_t value_quad(unsigned kind);
 void value_vector(uint8_t *p, unsigned kind);
 /* value_close() - two answers of RCPxS or RSQRTxS, each within the manual's 1.5 * 2^-12 of the same value */
 bool value_close(float a, float b);
+/* value_same_nans() - @n bytes of floats, @dbl: doubles: where both vectors hold a NaN, @b gets @a's */
+void value_same_nans(const uint8_t *a, uint8_t *b, unsigned n, bool dbl);
 
 #endif

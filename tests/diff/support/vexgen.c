@@ -87,3 +87,10 @@ bool vexgen_is_approximate(const struct insn_row *r)
 
 	return !strncmp(m, "rcp", 3) || !strncmp(m, "rsqrt", 5);
 }
+
+bool vexgen_is_dot(const struct insn_row *r)
+{
+	const char *m = r->mnemonic + (r->mnemonic[0] == 'v');
+
+	return !strncmp(m, "dpp", 3);
+}

@@ -16,5 +16,7 @@ bool vexgen_usable(const struct insn *in);
 bool vexgen_is_gather(const struct insn_row *r);
 /* vexgen_is_approximate() - RCPxS, RSQRTxS: the manual gives a bound, not bits */
 bool vexgen_is_approximate(const struct insn_row *r);
+/* vexgen_is_dot() - DPPS, DPPD: which of several NaNs an element keeps depends on the implementation */
+bool vexgen_is_dot(const struct insn_row *r);
 
 #endif
