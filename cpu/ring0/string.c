@@ -6,9 +6,8 @@
  * (devices, page-crossing elements, code pages refused by the MMU, the last elements before a
  * limit) goes element by element through the checked accessors, which fault with the registers
  * exactly at the faulting element. Between runs a waiting request stops the instruction with RIP
- * still on it. SCAS and CMPS write the flags when they are through: "when a fault occurs ... the EFLAGS
- * value is restored to the state prior to the execution of the instruction" (REP), and Intel's
- * processors do so for traps and interrupts as well.
+ * still on it. SCAS and CMPS write the flags when they stop: "when a fault occurs ... the EFLAGS value
+ * is restored to the state prior to the execution of the instruction" (REP).
  *
  * Source: Intel SDM Vol. 1 7.3.9 "String Operations"; Vol. 2 REP and each instruction.
  */
@@ -418,8 +417,10 @@ enum exit h_scas(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 		end = rep_ends(&s, f);
 		advance(&s, GPR_RDI, n);
 		consumed(&s, n);
-		if (!end && must_stop(&s))
+		if (!end && must_stop(&s)) {
+			compared(cpu, f);
 			return EXIT_STOP;
+		}
 	}
 	compared(cpu, f);
 	return EXIT_NONE;
@@ -457,8 +458,10 @@ enum exit h_cmps(struct vcpu *cpu, uint64_t packed, uint64_t b, uint64_t c)
 		advance(&s, GPR_RSI, n);
 		advance(&s, GPR_RDI, n);
 		consumed(&s, n);
-		if (!end && must_stop(&s))
+		if (!end && must_stop(&s)) {
+			compared(cpu, f);
 			return EXIT_STOP;
+		}
 	}
 	compared(cpu, f);
 	return EXIT_NONE;
