@@ -235,7 +235,8 @@ def main():
     print(f'medians of {args.rounds} rounds, seconds; against {modes[0]!r}, and the standard errors')
     for which, title in enumerate(("guest's thread", 'whole emulator')):
         report(title, ['boot', *works], {m: [{w: t[which] for w, t in r.items()} for r in took[m]] for m in modes})
-    print(f'timeline: {size / 1e6:.0f} MB')
+    if size:
+        print(f'timeline: {size / 1e6:.0f} MB')
     return 0
 
 

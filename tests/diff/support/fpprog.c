@@ -22,14 +22,12 @@ static bool has_mmx_operand(const struct insn_row *r)
 
 bool fpprog_is_vector(const struct insn_row *r)
 {
-	if (!r->id || vexgen_is_dot(r))
+	if (!r->id || vexgen_is_dot(r)) /* which NaN a dot product keeps is by processor */
 		return false;
-	if (vexgen_is_dot(r)) /* NaNs: by processor */
-		return false;
-	if (r->id && !strcmp(r->semantics, "sse"))
+	if (!strcmp(r->semantics, "sse"))
 		return !vexgen_is_approximate(r) && !has_mmx_operand(r) && !(r->map == 1 && r->opcode == 0xAE);
 	/* VSTMXCSR, VLDMXCSR: any page's bytes are reserved bits; AMD has one more bit */
-	return r->id && !strcmp(r->semantics, "avx") && !vexgen_is_approximate(r) && !(r->map == 1 && r->opcode == 0xAE);
+	return !strcmp(r->semantics, "avx") && !vexgen_is_approximate(r) && !(r->map == 1 && r->opcode == 0xAE);
 }
 
 static bool is_one_of(const char *mnemonic, const char *list)
