@@ -191,6 +191,13 @@ static inline struct block *context_find(const struct jit *j)
 	return j->fast[i].tag == rip + j->cpu->jc_key ? j->fast[i].b : NULL;
 }
 /* dump.c */
+static inline bool dumps(const struct jit *j) /* anything of these */
+{
+	const struct log *l = j->cpu->log;
+
+	return log_on(l, LOG_IN) || log_on(l, LOG_IR) || log_on(l, LOG_OPT) || log_on(l, LOG_OUT);
+}
+
 void dump_block(const struct jit *j, const struct block *b, const struct ir_block *ir, bool optimised);
 void dump_code(const struct jit *j, const struct block *b);
 /* exec.c */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define BLOCK_MAX_INSNS 40
+_Static_assert(BLOCK_MAX_INSNS < IR_MAX_INSNS, "one more is decoded");
 
 struct fetch {
 	struct jit *j;
@@ -185,11 +186,10 @@ static void side_exit(struct fetch *f, struct ir_block *b)
 	f->nsides++;
 }
 
-static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode_status st)
+/* @l: of the block */
+static void lift_one(struct fetch *f, struct lift *l, unsigned off, struct insn *in, enum decode_status st)
 {
 	struct jit *j = f->j;
-	struct lift l = {.b = &j->ir, .in = in, .features = &j->cpu->features, .mode = f->mode,
-		.off = off, .next_off = off + in->len};
 
 	if (st == DECODE_TOOLONG) {
 		lift_toolong(&j->ir, off, in);
@@ -197,12 +197,14 @@ static void lift_one(struct fetch *f, unsigned off, struct insn *in, enum decode
 	}
 	if (st == DECODE_UD)
 		in->id = INSN_UD;
-	l.pair = in->id == INSN_STI && can_pair(f, l.next_off);
-	l.no_native = in->id == INSN_UD || !f->be->can_native(f->be_priv, in);
-	lift_insn(&l);
+	l->in = in;
+	l->off = off;
+	l->next_off = off + in->len;
+	l->pair = in->id == INSN_STI && can_pair(f, l->next_off);
+	lift_insn(l);
 	if (j->lock && in->id < INSN_COUNT)
 		settle_flags(&j->ir, in);
-	if (goes_on(f, &j->ir, l.next_off))
+	if (goes_on(f, &j->ir, l->next_off))
 		side_exit(f, &j->ir);
 }
 
@@ -229,32 +231,33 @@ static enum exit lift_block(struct fetch *f, unsigned off)
 	struct jit *j = f->j;
 	struct ir_block *b = &j->ir;
 	unsigned max = f->mode & MODE_ONE || j->opt.one_insn ? 1 : BLOCK_MAX_INSNS;
+	struct lift l = {.b = b, .features = &j->cpu->features, .mode = f->mode, .can_native = f->be->can_native, .native_priv = f->be_priv};
 
 	ir_block_init(b, f->mode, off);
 	while (b->term.kind == TERM_NONE && b->ninsns < max && off < PAGE_SIZE) {
 		unsigned avail = PAGE_SIZE - off;
 		unsigned nops = b->nops, ninsns = b->ninsns, nsides = f->nsides;
 		enum decode_status st = DECODE_MORE;
-		struct insn in;
+		struct insn *in = &b->insns[ninsns]; /* which ir_insn() takes as it is */
 
 		if (ninsns && debug_breaks(j, off))
 			break;
 		if (!(f->mode & MODE_ONE))
 			st = insn_decode(j->cpu->index, f->page + off,
-				avail < INSN_MAX_LEN ? avail : INSN_MAX_LEN, mode_code_size(f->mode), &in);
+				avail < INSN_MAX_LEN ? avail : INSN_MAX_LEN, mode_code_size(f->mode), in);
 		if (st == DECODE_MORE) {
 			if (b->ninsns)
 				break; /* the straddler gets its own block */
-			enum exit x = decode_slow(f, off, &in, &st);
+			enum exit x = decode_slow(f, off, in, &st);
 
 			if (x)
 				return x;
 		}
-		bool magic = debug_magic(j, &in, st), behind_sti = ninsns && b->insns[ninsns - 1].id == INSN_STI;
+		bool magic = debug_magic(j, in, st), behind_sti = ninsns && b->insns[ninsns - 1].id == INSN_STI;
 
-		if (ninsns && (magic || debug_counts(j, &in, st)))
+		if (ninsns && (magic || debug_counts(j, in, st)))
 			break;
-		lift_one(f, off, &in, st);
+		lift_one(f, &l, off, in, st);
 		if (b->overflow && ninsns) {
 			/* did not fit: end the block before it */
 			b->overflow = false;
@@ -265,7 +268,7 @@ static enum exit lift_block(struct fetch *f, unsigned off)
 			break;
 		}
 		BUG_ON(b->overflow);
-		off += in.len;
+		off += in->len;
 		if (behind_sti && b->term.kind == TERM_NONE)
 			lift_look(b, off);
 		if (magic)
@@ -359,10 +362,12 @@ static struct block *make_block(struct jit *j, struct fetch *f)
 		b->counted = ir->insns[0].id + 1;
 	b->magic = ir->ninsns && debug_magic(j, &ir->insns[0], DECODE_OK);
 	set_exits(b, ir, nterm);
-	dump_block(j, b, ir, false);
+	if (dumps(j))
+		dump_block(j, b, ir, false);
 	check_ir(ir);
 	ir_optimise(ir, j->opt.passes_off);
-	dump_block(j, b, ir, true);
+	if (dumps(j))
+		dump_block(j, b, ir, true);
 	return b;
 }
 
@@ -399,7 +404,8 @@ struct block *translate(struct jit *j, raddr_t ra, const uint8_t *host, uint32_t
 		cache_flush(j);
 		BUG_ON(!j->be->compile(j->be_priv, b, &j->ir));
 	}
-	dump_code(j, b);
+	if (dumps(j))
+		dump_code(j, b);
 	if (j->lock)
 		b->twin = lockstep_twin(j, b, &j->ir);
 	cache_insert(j, b);

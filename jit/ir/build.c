@@ -55,10 +55,13 @@ void ir_insn(struct ir_block *b, unsigned off, const struct insn *in)
 	o->aux = in->len;
 	b->ntemps = 0;
 	b->end_off = off + in->len;
-	if (b->ninsns < IR_MAX_INSNS)
-		b->insns[b->ninsns++] = *in;
-	else
+	if (b->ninsns == IR_MAX_INSNS) {
 		b->overflow = true;
+		return;
+	}
+	if (in != &b->insns[b->ninsns])
+		b->insns[b->ninsns] = *in;
+	b->ninsns++;
 }
 
 ir_val ir_temp(struct ir_block *b)

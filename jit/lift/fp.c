@@ -131,7 +131,7 @@ static void fp(struct lift *l, unsigned units)
 	if (has_mmx_operand(l->in))
 		units |= UNIT_X87;
 	gone = blocking_modes(units) & (MODE_NOX87 | MODE_NOSSE | MODE_NOAVX);
-	if (l->no_native || (l->mode & blocking_modes(units)))
+	if ((l->mode & blocking_modes(units)) || (l->can_native && !l->can_native(l->native_priv, l->in)))
 		by_helper(l, true, gone);
 	else
 		native(l, units);

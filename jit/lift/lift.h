@@ -18,7 +18,9 @@ struct lift {
 	unsigned off;	   /* page offset of the instruction */
 	unsigned next_off; /* of the next: off + in->len */
 	bool pair;	   /* STI: the next instruction will be in this block, and end it */
-	bool no_native;	   /* FP only through h_fpu (host cannot, or asked for) */
+	/* can the host run this FP instruction? NULL: any. Else FP goes through h_fpu */
+	bool (*can_native)(void *priv, const struct insn *in);
+	void *native_priv;
 };
 
 typedef void lift_fn(struct lift *l);

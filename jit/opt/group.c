@@ -16,21 +16,30 @@ struct scan {
 	int32_t *off;
 };
 
-/* Ops that have no effect but on registers and flags. */
-static bool harmless(unsigned op)
+/* What the op may be in a run: one with no effect but on registers and flags, an access. */
+enum { OTHER, HARMLESS, ACCESS };
+
+static const uint8_t role[IR_OP_COUNT] = {
+#define H(op) [IR_##op] = HARMLESS
+	H(INSN), H(MOV), H(ZEXT), H(SEXT), H(LEA), H(IPVAL), H(ADD), H(SUB), H(AND), H(OR), H(XOR), H(CMP), H(TEST), H(NOT), H(NEG), H(INC),
+	H(DEC), H(ADC), H(SBB), H(STX), H(SHL), H(SHR), H(SAR), H(IMUL), H(SETCC), H(CMOV),
+#undef H
+	[IR_LD] = ACCESS, [IR_ST] = ACCESS, [IR_LDX] = ACCESS,
+};
+
+static bool off_register(const struct ir_mem *m)
 {
-	switch (op) {
-	case IR_INSN: case IR_MOV: case IR_ZEXT: case IR_SEXT: case IR_LEA: case IR_IPVAL: case IR_ADD: case IR_SUB:
-	case IR_AND: case IR_OR: case IR_XOR: case IR_CMP: case IR_TEST: case IR_NOT: case IR_NEG: case IR_INC: case IR_DEC:
-	case IR_ADC: case IR_SBB: case IR_STX: case IR_SHL: case IR_SHR: case IR_SAR: case IR_IMUL: case IR_SETCC: case IR_CMOV:
-		return true;
-	}
-	return false;
+	return IR_KIND(m->base) == IR_KIND_G && m->index == IR_NONE && m->seg == IR_NOSEG;
 }
 
-static bool access_op(unsigned op)
+/* Before anybody looks closely: is the next access behind op @i of that kind, with nothing but harmless ops before it? */
+static bool another(const struct ir_block *ir, unsigned i)
 {
-	return op == IR_LD || op == IR_ST || op == IR_LDX;
+	const struct ir_op *o = &ir->op[i + 1], *end = ir->op + ir->nops;
+
+	while (o < end && (role[o->op] == HARMLESS || (o->op == IR_CANON && o->aux)))
+		o++;
+	return o < end && role[o->op] == ACCESS && off_register(&o->m);
 }
 
 /* Distance of @m from the base, if it is known. */
@@ -38,7 +47,7 @@ static bool distance(const struct scan *s, const struct ir_mem *m, int32_t *off)
 {
 	unsigned n = IR_NUM(m->base) & 15;
 
-	if (IR_KIND(m->base) != IR_KIND_G || m->index != IR_NONE || m->seg != IR_NOSEG || m->asize != s->g.first.asize ||
+	if (!off_register(m) || m->asize != s->g.first.asize ||
 		m->idx != s->g.first.idx || !(s->k.regs >> n & 1))
 		return false;
 	if (m->disp > 4 * GROUP_MAX_SPAN + (int64_t)INT32_MAX / 4 || m->disp < INT32_MIN / 4)
@@ -82,13 +91,13 @@ static bool take(const struct ir_block *ir, struct scan *s, unsigned i)
 	const struct ir_op *o = &ir->op[i];
 	int32_t off, lo, hi;
 
-	if (harmless(o->op)) {
+	if (role[o->op] == HARMLESS) {
 		learn(s, o);
 		return true;
 	}
 	if (o->op == IR_CANON && o->aux) /* nothing: the terminal judges */
 		return true;
-	if (!access_op(o->op) || !distance(s, &o->m, &off))
+	if (role[o->op] != ACCESS || !distance(s, &o->m, &off))
 		return false;
 	lo = off < s->g.lo ? off : s->g.lo;
 	hi = off + o->w > s->g.hi ? off + o->w : s->g.hi;
@@ -103,25 +112,36 @@ static bool take(const struct ir_block *ir, struct scan *s, unsigned i)
 	return true;
 }
 
-bool group_find(const struct ir_block *ir, unsigned first, struct access_group *g, int32_t *off)
+/* @s: of the run that begins with op @first, which is in it */
+static bool scan(const struct ir_block *ir, struct scan *s, unsigned first, struct access_group *g)
 {
-	const struct ir_op *o = &ir->op[first];
-	struct scan s = {.g = {.first = o->m}, .off = off};
 	unsigned accesses = 1;
 
-	if (!access_op(o->op) || IR_KIND(o->m.base) != IR_KIND_G || o->m.asize < 4)
-		return false;
-	s.k.regs = 1u << (IR_NUM(o->m.base) & 15);
-	if (!distance(&s, &o->m, &s.g.lo))
-		return false;
-	s.g.hi = s.g.lo + o->w;
-	for (unsigned i = first; i < ir->nops && take(ir, &s, i); i++)
+	for (unsigned i = first; i < ir->nops && take(ir, s, i); i++)
 		if (i + 1 == ir->nops || ir->op[i + 1].op == IR_INSN) {
-			s.g.end = i + 1;
-			if (s.accesses > accesses) {
-				accesses = s.accesses;
-				*g = s.g;
+			s->g.end = i + 1;
+			if (s->accesses > accesses) {
+				accesses = s->accesses;
+				*g = s->g;
 			}
 		}
 	return accesses > 1;
+}
+
+bool group_find(const struct ir_block *ir, unsigned first, struct access_group *g, int32_t *off)
+{
+	const struct ir_op *o = &ir->op[first];
+	struct scan s;
+
+	if (!off_register(&o->m) || o->m.asize < 4 || !another(ir, first))
+		return false;
+	s.g = (struct access_group){.first = o->m};
+	s.accesses = 0;
+	s.off = off;
+	s.k.regs = 1u << (IR_NUM(o->m.base) & 15);
+	s.k.off[IR_NUM(o->m.base) & 15] = 0;
+	if (!distance(&s, &o->m, &s.g.lo))
+		return false;
+	s.g.hi = s.g.lo + o->w;
+	return scan(ir, &s, first, g);
 }

@@ -19,7 +19,13 @@ struct access_group {
 	bool writes;
 };
 
-/* The longest group that begins with op @first of @ir. Fills @off, by op index, with each access's distance from the base;
+/* Can a group begin with it? */
+static inline bool group_begins(const struct ir_op *o)
+{
+	return o->op == IR_LD || o->op == IR_ST || o->op == IR_LDX;
+}
+
+/* The longest group that begins with op @first of @ir, which can begin one. Fills @off, by op index, with each access's distance from the base;
  * entries of other ops are garbage. Returns false if there are not two accesses. */
 bool group_find(const struct ir_block *ir, unsigned first, struct access_group *g, int32_t *off);
 

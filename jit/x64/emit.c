@@ -243,11 +243,32 @@ void emit_restore(struct codebuf *cb)
 	x_mov(cb, 8, X_RAX, X_R11);
 }
 
+static void put_snippet(struct emitter *c, enum snippet_kind kind, void (*emit)(struct codebuf *))
+{
+	uint64_t key = snippet_key(kind, 0, 0, 0, 0);
+	uint8_t *from = c->cb.p;
+
+	if (snippet_put(c->snippet, key, &c->cb))
+		return;
+	emit(&c->cb);
+	snippet_keep(c->snippet, key, &c->cb, from, from);
+}
+
+void put_save(struct emitter *c)
+{
+	put_snippet(c, SNIP_SAVE, emit_save);
+}
+
+void put_restore(struct emitter *c)
+{
+	put_snippet(c, SNIP_RESTORE, emit_restore);
+}
+
 void flags_save(struct emitter *c)
 {
 	if (c->fl_env)
 		return;
-	emit_save(&c->cb);
+	put_save(c);
 	c->fl_env = true;
 }
 
@@ -255,7 +276,7 @@ void flags_need(struct emitter *c)
 {
 	if (c->fl_host)
 		return;
-	emit_restore(&c->cb);
+	put_restore(c);
 	c->fl_host = true;
 }
 

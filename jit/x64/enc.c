@@ -191,22 +191,30 @@ static inline void prefix_mem(struct codebuf *cb, const struct x_mem *m)
 		prefix_window(cb, m);
 }
 
-/* The same as modrm_mem() for a base and no window. */
+/* The same as modrm_mem() for a base, which needs a SIB byte or not, an index or none, and no window. */
 static inline struct piece plain_mem(unsigned reg, const struct x_mem *m)
 {
-	unsigned base = m->base & 7, mod = m->disp == 0 && base != 5 ? 0 : m->disp == (int8_t)m->disp ? 1 : 2;
-	bool sib = m->index != X_NONE || base == 4;
-	uint64_t disp = mod == 1 ? (uint8_t)m->disp : (uint32_t)m->disp;
-	struct piece i;
+	unsigned base = m->base & 7;
+	struct piece i = {(reg & 7) << 3, 1};
 
-	i.v = mod << 6 | (reg & 7) << 3 | (sib ? 4 : base);
-	i.n = 1;
-	if (sib) {
-		i.v |= (uint64_t)(m->scale << 6 | (m->index == X_NONE ? 4 : m->index & 7) << 3 | base) << 8;
+	if (m->index != X_NONE) {
+		i.v |= 4 | (unsigned)(m->scale << 6 | (m->index & 7) << 3 | base) << 8;
 		i.n = 2;
+	} else if (base == 4) {
+		i.v |= 0x2404;
+		i.n = 2;
+	} else {
+		i.v |= base;
 	}
-	i.v |= disp << 8 * i.n;
-	i.n += mod * mod; /* 0, 1 or 4 bytes */
+	if (m->disp == (int8_t)m->disp) {
+		if (m->disp == 0 && base != 5)
+			return i;
+		i.v |= 0x40 | (uint64_t)(uint8_t)m->disp << 8 * i.n;
+		i.n++;
+	} else {
+		i.v |= 0x80 | (uint64_t)(uint32_t)m->disp << 8 * i.n;
+		i.n += 4;
+	}
 	return i;
 }
 

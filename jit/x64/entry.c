@@ -45,9 +45,15 @@ static enum x64_flags_in flags_in(const struct emitter *c)
 static void jump_cache_entry(struct emitter *c)
 {
 	struct x_mem base = env_mem(ENV(ip_base));
+	uint64_t key = snippet_key(SNIP_STORE_BASE, 0, 0, 0, 0);
+	uint8_t *from;
 
 	x_lea(&c->cb, 8, X_R11, &(struct x_mem){X_R11, X_NONE, 0, -(int32_t)(c->blk->ra & (PAGE_SIZE - 1))});
+	from = c->cb.p;
+	if (snippet_put(c->snippet, key, &c->cb))
+		return;
 	x_store(&c->cb, 8, &base, X_R11);
+	snippet_keep(c->snippet, key, &c->cb, from, from);
 }
 
 static uint32_t here(const struct emitter *c) /* offset in the block's code */
@@ -66,13 +72,13 @@ void emit_entries(struct emitter *c)
 	case IN_ENV:
 		over = x_jmp_fwd8(&c->cb);
 		xb->body = here(c);
-		emit_save(&c->cb);
+		put_save(c);
 		x_here8(&c->cb, over);
 		xb->env = here(c);
 		break;
 	case IN_HOST:
 		xb->env = here(c);
-		emit_restore(&c->cb);
+		put_restore(c);
 		xb->body = here(c);
 		break;
 	default:

@@ -28,7 +28,7 @@ unsigned lower_group(struct emitter *c)
 	struct x64_site *site;
 	struct mark m;
 
-	if (c->group.on || c->windows || c->strayed || i < c->group.skip || c->x->opts_off & JIT_OPT_GROUP ||
+	if (!group_begins(&c->ir->op[i]) || c->group.on || c->windows || c->strayed || i < c->group.skip || c->x->opts_off & JIT_OPT_GROUP ||
 		!group_find(c->ir, i, &s, c->group.off))
 		return 0;
 	mark(c, &m);
@@ -41,9 +41,7 @@ unsigned lower_group(struct emitter *c)
 	site->w = (uint8_t)(s.hi - s.lo);
 	site->gla_reg = a & 15;
 	site->delta_reg = b & 15;
-	compare_tag(c, a, b, (unsigned)(s.hi - s.lo), s.first.idx, s.writes);
-	miss(c, site, x_jcc_fwd(&c->cb, 5));
-	load_addend(c, b, s.first.idx);
+	miss(c, site, look_up(c, a, b, (unsigned)(s.hi - s.lo), s.first.idx, s.writes));
 	site->join = code_here(c);
 	x_alu(&c->cb, X_ADD, 8, b, a);
 	lower_hot(c, s.end, b, s.lo);

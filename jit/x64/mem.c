@@ -155,20 +155,6 @@ static void entry_at(struct emitter *c, unsigned a, unsigned b)
 	x_alui(&c->cb, X_AND, 4, b, (TLB_SIZE - 1) * sizeof(struct tlb_entry));
 }
 
-void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write)
-{
-	struct x_mem m = {X_R15, (uint8_t)b, 0, tlb_at(idx)};
-
-	if (len > 1)
-		x_lea(&c->cb, 8, X_R11, &(struct x_mem){(uint8_t)a, X_NONE, 0, (int32_t)len - 1});
-	else
-		x_mov(&c->cb, 8, X_R11, a);
-	entry_at(c, a, b);
-	x_alui(&c->cb, X_AND, 8, X_R11, -(int32_t)PAGE_SIZE);
-	m.disp += write ? offsetof(struct tlb_entry, wr) : offsetof(struct tlb_entry, rd);
-	x_alu_rm(&c->cb, X_CMP, 8, X_R11, &m);
-}
-
 void compare_fetch_tag(struct emitter *c, unsigned a, unsigned b, unsigned idx)
 {
 	struct x_mem m = {X_R15, (uint8_t)b, 0, tlb_at(idx) + (int32_t)offsetof(struct tlb_entry, ex)};
@@ -182,6 +168,26 @@ void load_addend(struct emitter *c, unsigned b, unsigned idx)
 	struct x_mem m = {X_R15, (uint8_t)b, 0, tlb_at(idx) + (int32_t)offsetof(struct tlb_entry, addend)};
 
 	x_load(&c->cb, 8, b, &m);
+}
+
+uint8_t *look_up(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write)
+{
+	struct x_mem m = {X_R15, (uint8_t)b, 0, tlb_at(idx) + (int32_t)(write ? offsetof(struct tlb_entry, wr) : offsetof(struct tlb_entry, rd))};
+	uint64_t key = snippet_key(SNIP_PROBE, len, (uint8_t)a, (uint8_t)b, (uint8_t)(idx << 1 | write));
+	uint8_t *from = c->cb.p, *miss = snippet_put(c->snippet, key, &c->cb);
+
+	if (miss)
+		return miss;
+	if (len > 1)
+		x_lea(&c->cb, 8, X_R11, &(struct x_mem){(uint8_t)a, X_NONE, 0, (int32_t)len - 1});
+	else
+		x_mov(&c->cb, 8, X_R11, a);
+	entry_at(c, a, b);
+	x_alui(&c->cb, X_AND, 8, X_R11, -(int32_t)PAGE_SIZE);
+	x_alu_rm(&c->cb, X_CMP, 8, X_R11, &m);
+	miss = x_jcc_fwd(&c->cb, 5);
+	load_addend(c, b, idx);
+	return snippet_keep(c->snippet, key, &c->cb, from, miss);
 }
 
 /* The host's operand for the access. @val: what a store will write. */
@@ -210,9 +216,7 @@ struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_v
 		x_testi(&c->cb, 1, a, (int32_t)align - 1);
 		misaligned = x_jcc_fwd(&c->cb, 5);
 	}
-	compare_tag(c, a, b, o->w, o->m.idx, kind != SITE_LD && kind != SITE_NLD);
-	miss(c, s, x_jcc_fwd(&c->cb, 5))->from2 = misaligned;
-	load_addend(c, b, o->m.idx);
+	miss(c, s, look_up(c, a, b, o->w, o->m.idx, kind != SITE_LD && kind != SITE_NLD))->from2 = misaligned;
 	s->join = code_here(c);
 	return (struct x_mem){(uint8_t)a, (uint8_t)b, 0, 0};
 }

@@ -9,8 +9,13 @@
 static void load_ip_to(struct emitter *c, unsigned d, int64_t off, unsigned ipsize)
 {
 	struct x_mem base = env_mem(ENV(ip_base));
+	uint64_t snip = snippet_key(SNIP_LOAD_BASE, 0, (uint8_t)d, 0, 0);
+	uint8_t *from = c->cb.p;
 
-	x_load(&c->cb, 8, d, &base);
+	if (!snippet_put(c->snippet, snip, &c->cb)) {
+		x_load(&c->cb, 8, d, &base);
+		snippet_keep(c->snippet, snip, &c->cb, from, from);
+	}
 	if (off != (int32_t)off) {
 		x_movi(&c->cb, 8, X_R14, (uint64_t)off);
 		x_lea(&c->cb, 8, d, &(struct x_mem){(uint8_t)d, X_R14, 0, 0});
@@ -50,17 +55,29 @@ static void cold_exit(struct emitter *c, struct cold *k)
 	codebuf_u64(&c->cb, (uintptr_t)k->exit);
 }
 
-/* cpu->req != 0: leave. With the flags in EFLAGS only, RCX and JRCXZ make the test. Return: what to lead to the way out */
-static uint8_t *poll(struct emitter *c)
+/* Branch if cpu->req != 0; no flag stays. Return: to where, for x_here() */
+static uint8_t *branch_if_requested(struct emitter *c)
 {
 	struct x_mem req = env_mem(ENV(req));
-	uint8_t *ok, *out;
+	uint64_t snip = snippet_key(SNIP_REQUESTED, 0, 0, 0, 0);
+	uint8_t *from = c->cb.p, *out = snippet_put(c->snippet, snip, &c->cb);
 
-	if (c->fl_env) {
-		x_alu_mi(&c->cb, X_CMP, 4, &req, 0);
-		c->fl_host = false;
-		return x_jcc_fwd(&c->cb, 5);
-	}
+	if (out)
+		return out;
+	x_alu_mi(&c->cb, X_CMP, 4, &req, 0);
+	out = x_jcc_fwd(&c->cb, 5);
+	return snippet_keep(c->snippet, snip, &c->cb, from, out);
+}
+
+/* The same without flags: RCX and JRCXZ make the test. */
+static uint8_t *jump_if_requested(struct emitter *c)
+{
+	struct x_mem req = env_mem(ENV(req));
+	uint64_t snip = snippet_key(SNIP_REQUESTED, 1, 0, 0, 0);
+	uint8_t *from = c->cb.p, *ok, *out = snippet_put(c->snippet, snip, &c->cb);
+
+	if (out)
+		return out;
 	x_mov(&c->cb, 8, X_R11, X_RCX);
 	x_load(&c->cb, 4, X_RCX, &req);
 	ok = x_jrcxz_fwd(&c->cb);
@@ -68,7 +85,16 @@ static uint8_t *poll(struct emitter *c)
 	out = x_jmp_fwd(&c->cb);
 	x_here8(&c->cb, ok);
 	x_mov(&c->cb, 8, X_RCX, X_R11);
-	return out;
+	return snippet_keep(c->snippet, snip, &c->cb, from, out);
+}
+
+/* cpu->req != 0: leave, whether the flags are in EFLAGS only or saved. Return: what to lead to the way out */
+static uint8_t *poll(struct emitter *c)
+{
+	if (!c->fl_env)
+		return jump_if_requested(c);
+	c->fl_host = false;
+	return branch_if_requested(c);
 }
 
 static void cold_checked(struct emitter *c, struct cold *k)
@@ -189,20 +215,16 @@ static bool far_exits(const struct emitter *c)
 	return !(c->x->jc.off || c->x->opts_off & JIT_OPT_FAR || c->ir->mode & MODE_EDGE);
 }
 
-/* To the block of IP value R11, if exit @n is linked to it. */
-static void lower_far(struct emitter *c, unsigned n)
+/* To the block of IP value R11 if R11 and context are the number in the code. Return: its place */
+static uint8_t *compare_and_jump(struct emitter *c)
 {
-	struct x_mem req = env_mem(ENV(req)), key = env_mem(ENV(jc_key));
-	struct block_exit *x = &c->blk->exit[n];
+	struct x_mem key = env_mem(ENV(jc_key));
+	uint64_t snip = snippet_key(SNIP_FAR, 0, 0, 0, 0);
 	struct codebuf *cb = &c->cb;
-	struct cold *k = new_cold(c, cold_far);
-	uint8_t *tag;
+	uint8_t *from = cb->p, *tag = snippet_put(c->snippet, snip, cb);
 
-	k->exit = x;
-	if (backward(c, x)) {
-		x_alu_mi(cb, X_CMP, 4, &req, 0);
-		k->from = x_jcc_fwd(cb, 5);
-	}
+	if (tag)
+		return tag;
 	x_load(cb, 8, X_R14, &key);
 	x_alu(cb, X_ADD, 8, X_R14, X_R11);
 	codebuf_u8(cb, 0x49); /* MOV R13, imm64 */
@@ -210,10 +232,23 @@ static void lower_far(struct emitter *c, unsigned n)
 	tag = cb->p;
 	codebuf_u64(cb, 0);
 	x_alu(cb, X_CMP, 8, X_R14, X_R13);
-	k->from2 = x_jcc_fwd(cb, 5);
-	x->far = true;
-	x->patch = tag;
+	BUG_ON(x_jcc_fwd(cb, 5) != tag + FAR_OUT && !cb->overflow);
 	BUG_ON(x_jmp_fwd(cb) != tag + FAR_JUMP && !cb->overflow);
+	return snippet_keep(c->snippet, snip, cb, from, tag);
+}
+
+/* To the block of IP value R11, if exit @n is linked to it. */
+static void lower_far(struct emitter *c, unsigned n)
+{
+	struct block_exit *x = &c->blk->exit[n];
+	struct cold *k = new_cold(c, cold_far);
+
+	k->exit = x;
+	if (backward(c, x))
+		k->from = branch_if_requested(c);
+	x->far = true;
+	x->patch = compare_and_jump(c);
+	k->from2 = x->patch + FAR_OUT;
 }
 
 /* The slot of the return cache that belongs to the return address at guest address R12 + @at: number in R14. Changes no flags. */
@@ -239,18 +274,52 @@ static struct x_mem slot_mem(uintptr_t array)
 	return (struct x_mem){X_NONE, X_R14, 3, (int32_t)array};
 }
 
+/* R13 = what the return has to compare with; where it is to come in will be known later: c->ret */
+static void put_return(struct emitter *c)
+{
+	struct x_mem tag = slot_mem((uintptr_t)c->x->jc.ret_tag), code = slot_mem((uintptr_t)c->x->jc.ret_code);
+	uint64_t snip = snippet_key(SNIP_RETURN_TO, c->code64, 0, 0, 0);
+	struct codebuf *cb = &c->cb;
+	uint8_t *from = cb->p;
+
+	c->ret = snippet_put(c->snippet, snip, cb);
+	if (c->ret)
+		return;
+	return_slot(c, 0);
+	x_store(cb, 8, &tag, X_R13);
+	codebuf_u8(cb, 0x4C); /* LEA R13, [RIP + disp32] */
+	codebuf_u8(cb, 0x8D);
+	codebuf_u8(cb, 0x2D);
+	c->ret = cb->p;
+	codebuf_u32(cb, 0);
+	x_store(cb, 8, &code, X_R13);
+	snippet_keep(c->snippet, snip, cb, from, c->ret);
+}
+
+/* R13 = ip_base, R11 = jc_key */
+static void load_base_and_key(struct emitter *c)
+{
+	struct x_mem key = env_mem(ENV(jc_key)), base = env_mem(ENV(ip_base));
+	uint64_t snip = snippet_key(SNIP_RETURN_FROM, 0, 0, 0, 0);
+	uint8_t *from = c->cb.p;
+
+	if (snippet_put(c->snippet, snip, &c->cb))
+		return;
+	x_load(&c->cb, 8, X_R13, &base);
+	x_load(&c->cb, 8, X_R11, &key);
+	snippet_keep(c->snippet, snip, &c->cb, from, from);
+}
+
 /* A CALL has pushed its return address: where the return is to come in. @r11: it must stay, and the flags are saved */
 static void note_return(struct emitter *c, const struct ir_term *t, bool r11)
 {
-	struct x_mem key = env_mem(ENV(jc_key)), base = env_mem(ENV(ip_base)), tag = slot_mem((uintptr_t)c->x->jc.ret_tag),
-		     code = slot_mem((uintptr_t)c->x->jc.ret_code);
+	struct x_mem key = env_mem(ENV(jc_key));
 	struct codebuf *cb = &c->cb;
 
 	if (t->hint != HINT_CALL || !c->blk->exit[1].linkable || !predicts(c))
 		return;
 	if (!r11 && c->code64 && t->ipsize == 8) { /* a page offset is small */
-		x_load(cb, 8, X_R13, &base);
-		x_load(cb, 8, X_R11, &key);
+		load_base_and_key(c);
 		x_lea(cb, 8, X_R13, &(struct x_mem){X_R13, X_R11, 0, (int32_t)t->f_off});
 	} else if (r11) {
 		load_ip_to(c, X_R13, t->f_off, t->ipsize);
@@ -260,14 +329,7 @@ static void note_return(struct emitter *c, const struct ir_term *t, bool r11)
 		x_load(cb, 8, X_R11, &key);
 		x_lea(cb, 8, X_R13, &(struct x_mem){X_R13, X_R11, 0, 0});
 	}
-	return_slot(c, 0);
-	x_store(cb, 8, &tag, X_R13);
-	codebuf_u8(cb, 0x4C); /* LEA R13, [RIP + disp32] */
-	codebuf_u8(cb, 0x8D);
-	codebuf_u8(cb, 0x2D);
-	c->ret = cb->p;
-	codebuf_u32(cb, 0);
-	x_store(cb, 8, &code, X_R13);
+	put_return(c);
 }
 
 static void cold_unpredicted(struct emitter *c, struct cold *k)

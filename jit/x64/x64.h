@@ -17,6 +17,7 @@
 #include "jit/host/jump_cache.h"
 #include "jit/interp/eval.h"
 #include "jit/x64/enc.h"
+#include "jit/x64/snippet.h"
 
 enum site_kind { SITE_LD, SITE_ST, SITE_LDX,
 	SITE_NLD, SITE_NST, SITE_COMMIT, /* of NATIVE: up to 16 bytes; the store in two steps */
@@ -260,6 +261,7 @@ struct emitter {
 	struct x_mem win_mem;	   /* the operand of the last access through a wide window */
 	uint8_t win_kind, win_align; /* of the last access through a window: enum site_kind, bytes */
 	unsigned ntraps;
+	struct snippet snippet[SNIPPETS];
 };
 
 #define ENV(field) ((int32_t)offsetof(struct vcpu, field) - VCPU_BIAS)
@@ -285,6 +287,8 @@ void flags_lost(struct emitter *c);		/* save if they matter; then host EFLAGS ar
 void flags_made(struct emitter *c); /* the op has just set them in host EFLAGS */
 void emit_save(struct codebuf *cb);
 void emit_restore(struct codebuf *cb);
+void put_save(struct emitter *c); /* the same */
+void put_restore(struct emitter *c);
 struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kind);
 struct x64_op_site *eval_site(struct emitter *c, const struct ir_op *o);
 void emit_eval(struct emitter *c, const struct x64_op_site *s); /* call x64_eval() */
@@ -324,9 +328,10 @@ bool lower_segchk(struct emitter *c, const struct ir_op *o);
 bool lower_side(struct emitter *c, const struct ir_op *o);
 bool lower_canon(struct emitter *c, const struct ir_op *o);
 struct cold *miss(struct emitter *c, struct x64_site *s, uint8_t *from); /* to the slow path of @s from branch @from */
-/* compare the tag of @len bytes at the address in register @a; b: index of the entry, for load_addend(); uses R11 */
-void compare_tag(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write);
-void compare_fetch_tag(struct emitter *c, unsigned a, unsigned b, unsigned idx); /* the same for a fetch at @a, the first byte of a page */
+/* into register @b the distance to the host address of @len bytes at the address in @a; uses R11. Return: the branch if they are not in the TLB */
+uint8_t *look_up(struct emitter *c, unsigned a, unsigned b, unsigned len, unsigned idx, bool write);
+/* compare the tag of the address in register @a, a page's first byte, for a fetch; b: index of the entry, for load_addend() */
+void compare_fetch_tag(struct emitter *c, unsigned a, unsigned b, unsigned idx);
 void load_addend(struct emitter *c, unsigned b, unsigned idx);
 /* window.c */
 bool in_window(const struct emitter *c, unsigned kind, unsigned align);
@@ -390,7 +395,8 @@ unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f);
 unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f);
 void x64_fp_save(struct x64 *x); /* guest FP state, if live, to cpu->fpu; C's own control words back */
 /* patch.c: general registers only; see struct jit_backend */
-#define FAR_JUMP 18 /* from a far exit's tag to the rel32 of its jump */
+#define FAR_OUT 13  /* from a far exit's tag to the rel32 of its way out */
+#define FAR_JUMP 18 /* ... and of its jump */
 void x64_link(void *priv, struct block_exit *from, struct block *to);
 void x64_unlink(void *priv, struct block_exit *from);
 void x64_kill(void *priv, struct block *blk);
