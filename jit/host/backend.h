@@ -72,7 +72,7 @@ struct jit_backend {
 	/* A run of the loop on this thread begins or ends. May be NULL. */
 	void (*enter)(void *priv, bool on);
 	bool sides;	  /* has IR_SIDE */
-	bool cheap_count; /* counting instructions (MODE_ICOUNT) is one host instruction a block as a rule */
+	bool cheap_count; /* counting instructions (MODE_ICOUNT) is one host instruction a block */
 	/* May NATIVE run this instruction natively here? else lift with h_fpu. */
 	bool (*can_native)(void *priv, const struct insn *in);
 };

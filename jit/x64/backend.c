@@ -94,7 +94,7 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->bmi2 = x->feat & HOSTF_BMI2;
 	c->pool = 1u << X_R13 | 1u << X_R14;
 	if (!c->code64)
-		c->pool |= 1u << X_R8 | 1u << X_R9 | 1u << X_R10;
+		c->pool |= 1u << X_R8 | 1u << X_R9;
 	c->ncold = 0;
 	c->starved = c->ended = false;
 	c->mode_after = ir->mode;

@@ -88,30 +88,22 @@ void emit_entries(struct emitter *c)
 	c->fl_host = !c->fl_env;
 }
 
-/* MODE_ICOUNT: add @n instructions; @free: EFLAGS may be lost */
-static void count(struct emitter *c, int32_t n, bool free)
+/* MODE_ICOUNT: @n instructions more. Changes no flags. */
+static void count(struct emitter *c, int32_t n)
 {
-	struct x_mem m = env_mem(ENV(insns));
-
-	if (free) {
-		x_alu_mi(&c->cb, X_ADD, 8, &m, n);
-		return;
-	}
-	x_load(&c->cb, 8, X_R11, &m);
-	x_lea(&c->cb, 8, X_R11, &(struct x_mem){X_R11, X_NONE, 0, n});
-	x_store(&c->cb, 8, &m, X_R11);
+	x_lea(&c->cb, 8, X_COUNT, &(struct x_mem){X_COUNT, X_NONE, 0, n});
 }
 
 void count_less(struct emitter *c, unsigned n)
 {
 	if (n)
-		count(c, -(int32_t)n, false);
+		count(c, -(int32_t)n);
 }
 
 void count_first(struct emitter *c)
 {
 	if ((c->ir->mode & MODE_ICOUNT) && !c->x->count_last)
-		count(c, (int32_t)c->ir->ninsns, c->xb->in != IN_HOST);
+		count(c, (int32_t)c->ir->ninsns);
 }
 
 unsigned insns_behind(const struct emitter *c, const struct ir_op *o)
@@ -129,7 +121,7 @@ unsigned insns_behind(const struct emitter *c, const struct ir_op *o)
 void count_last(struct emitter *c)
 {
 	if ((c->ir->mode & MODE_ICOUNT) && c->x->count_last)
-		count(c, (int32_t)c->ir->ninsns, false);
+		count(c, (int32_t)c->ir->ninsns);
 }
 
 enum x64_flags_in target_flags(const struct emitter *c, int64_t off)

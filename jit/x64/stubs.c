@@ -1,7 +1,7 @@
 /*
  * stubs.c - the little assembly every block shares: in, out, and the calls into C.
  *
- * All of it is emitted once into the kept part of the code arena, in two versions where it matters whether R8..R10
+ * All of it is emitted once into the kept part of the code arena, in two versions where it matters whether R8 and R9
  * carry guest registers (64-bit code) or IR temporaries.
  */
 #include "jit/x64/x64.h"
@@ -12,7 +12,7 @@
 _Static_assert(WINDOW_GUARD_SHIFT % 16 == 0 && WINDOW_GUARD_SHIFT < 64, "the stack is aligned");
 
 static const uint8_t saved[6] = {X_RBX, X_RBP, X_R12, X_R13, X_R14, X_R15};
-static const uint8_t caller_saved[8] = {X_RAX, X_RCX, X_RDX, X_RSI, X_RDI, X_R8, X_R9, X_R10};
+static const uint8_t caller_saved[7] = {X_RAX, X_RCX, X_RDX, X_RSI, X_RDI, X_R8, X_R9}; /* ... and X_COUNT, which goes to cpu->insns */
 
 static void push(struct codebuf *cb, unsigned r)
 {
@@ -40,6 +40,20 @@ static void guest_regs(struct codebuf *cb, bool load, bool code64)
 		else
 			x_store(cb, 8, &m, host_reg(n));
 	}
+}
+
+static void count_to_c(struct codebuf *cb)
+{
+	struct x_mem m = env_mem(ENV(insns));
+
+	x_store(cb, 8, &m, X_COUNT);
+}
+
+static void count_from_c(struct codebuf *cb)
+{
+	struct x_mem m = env_mem(ENV(insns));
+
+	x_load(cb, 8, X_COUNT, &m);
 }
 
 /* The frame as seen below @extra bytes of pushes. */
@@ -70,6 +84,7 @@ static const uint8_t *make_enter(struct codebuf *cb)
 	x_mov(cb, 8, X_R13, X_RSI);
 	emit_restore(cb);
 	guest_regs(cb, true, true);
+	count_from_c(cb);
 	x_jmp_r(cb, X_R13);
 	return at;
 }
@@ -85,6 +100,7 @@ static void make_exit(struct x64 *x, struct codebuf *cb, bool code64)
 	x_mov(cb, 8, X_R11, X_R14);
 	x->stub.exit_env[code64] = codebuf_rx(cb);
 	guest_regs(cb, false, code64);
+	count_to_c(cb);
 	x_load(cb, 8, X_RCX, &plast);
 	x_store(cb, 8, &(struct x_mem){X_RCX, X_NONE, 0, 0}, X_R13);
 	x_mov(cb, 4, X_RAX, X_R11);
@@ -101,7 +117,7 @@ static void make_exit(struct x64 *x, struct codebuf *cb, bool code64)
 static void find_in_c(struct x64 *x, struct codebuf *cb, bool code64, bool exit)
 {
 	struct x_mem rip = env_mem(ENV(rip)), link = frame_mem(FRAME(exit));
-	unsigned n = code64 ? ARRAY_SIZE(caller_saved) : 5; /* R8..R10 carry nothing between blocks of other code */
+	unsigned n = code64 ? ARRAY_SIZE(caller_saved) : 5; /* R8 and R9 carry nothing between blocks of other code */
 	uint8_t *none;
 
 	if (!(x->jc.off || x->opts_off & JIT_OPT_FIND)) {
@@ -110,6 +126,7 @@ static void find_in_c(struct x64 *x, struct codebuf *cb, bool code64, bool exit)
 
 			x_store(cb, 8, &m, caller_saved[i]);
 		}
+		count_to_c(cb);
 		x_mov(cb, 8, X_RSI, X_R11);
 		if (exit)
 			x_load(cb, 8, X_RDX, &link);
@@ -123,6 +140,7 @@ static void find_in_c(struct x64 *x, struct codebuf *cb, bool code64, bool exit)
 
 			x_load(cb, 8, caller_saved[i], &m);
 		}
+		count_from_c(cb);
 		x_test(cb, 8, X_R13, X_R13);
 		none = x_jcc_fwd(cb, 4);
 		x_jmp_r(cb, X_R13);
@@ -240,8 +258,7 @@ static void leave(struct x64 *x, struct codebuf *cb, bool code64)
 /* Called with an x64_site behind the call; goes on at the site's join. */
 static void make_slow(struct x64 *x, struct codebuf *cb, bool code64)
 {
-	static const uint8_t all[] = {X_RAX, X_RCX, X_RDX, X_RSI, X_RDI, X_R8, X_R9, X_R10, X_R13, X_R14, X_RBX, X_RBP,
-		X_R12};
+	static const uint8_t all[] = {X_RAX, X_RCX, X_RDX, X_RSI, X_RDI, X_R8, X_R9, X_R13, X_R14, X_RBX, X_RBP, X_R12};
 	struct x_mem site = frame_at(FRAME(site), 16), join = frame_at(FRAME(join), 16);
 	uint8_t *out;
 
@@ -254,12 +271,14 @@ static void make_slow(struct x64 *x, struct codebuf *cb, bool code64)
 
 		x_store(cb, 8, &m, all[i]);
 	}
+	count_to_c(cb);
 	x_load(cb, 8, X_RCX, &(struct x_mem){X_RSP, X_NONE, 0, 8});
 	x_store(cb, 8, &site, X_RCX);
 	call_c(cb, (const void *)(uintptr_t)x64_slow, 16);
 	x_lea(cb, 4, X_R11, &(struct x_mem){X_RAX, X_NONE, 0, -1});
 	x_test(cb, 4, X_RAX, X_RAX);
-	for (unsigned i = 0; i < 10; i++) { /* the others survive a call */
+	count_from_c(cb);
+	for (unsigned i = 0; i < 9; i++) { /* the others survive a call */
 		struct x_mem m = frame_at(FRAME(regs) + 8 * all[i], 16);
 
 		x_load(cb, 8, all[i], &m);
@@ -279,16 +298,18 @@ static void make_eval(struct x64 *x, struct codebuf *cb, bool code64)
 	x->stub.eval[code64] = codebuf_rx(cb);
 	x_alui(cb, X_SUB, 8, X_RSP, 8);
 	guest_regs(cb, false, code64);
-	for (unsigned i = 5; i < 8 && !code64; i++) {
+	for (unsigned i = 5; i < ARRAY_SIZE(caller_saved) && !code64; i++) {
 		struct x_mem m = frame_at(FRAME(regs) + 8 * caller_saved[i], 16);
 
 		x_store(cb, 8, &m, caller_saved[i]);
 	}
+	count_to_c(cb);
 	call_c(cb, (const void *)(uintptr_t)x64_eval, 16);
 	x_lea(cb, 4, X_R11, &(struct x_mem){X_RAX, X_NONE, 0, -1});
 	x_test(cb, 4, X_RAX, X_RAX);
 	guest_regs(cb, true, code64);
-	for (unsigned i = 5; i < 8 && !code64; i++) {
+	count_from_c(cb);
+	for (unsigned i = 5; i < ARRAY_SIZE(caller_saved) && !code64; i++) {
 		struct x_mem m = frame_at(FRAME(regs) + 8 * caller_saved[i], 16);
 
 		x_load(cb, 8, caller_saved[i], &m);

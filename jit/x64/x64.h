@@ -1,9 +1,10 @@
 /*
  * x64.h - the inside of the x86-64 backend, for jit/x64/ only.
  *
- * Registers (regs.def): guest RAX RCX RDX RBX RBP RSI RDI R8 R9 R10 in the host registers of the same name,
- * guest RSP in R12, guest R11..R15 in memory; R15 = (char *)cpu + VCPU_BIAS. R11 is the emitter's own scratch and
- * holds nothing between two of its steps; R13 R14 (and R8 R9 R10 in 16- and 32-bit code) carry IR temporaries.
+ * Registers (regs.def): guest RAX RCX RDX RBX RBP RSI RDI R8 R9 in the host registers of the same name,
+ * guest RSP in R12, guest R10..R15 in memory; R15 = (char *)cpu + VCPU_BIAS. R10 counts instructions, so that a block's are
+ * one LEA: it is cpu->insns, which is void meanwhile and right whenever C runs. R11 is the emitter's own scratch and
+ * holds nothing between two of its steps; R13 R14 (and R8 R9 in 16- and 32-bit code) carry IR temporaries.
  *
  * Flags: the six arithmetic flags are in host EFLAGS (fl_host), saved in cpu->fl_save (fl_env), or both; the emitter
  * knows at each point. A block has an entry for either, so that an exit leaves them where they are; through the jump
@@ -115,7 +116,7 @@ enum x64_fp_part { FP_PART_XMM, FP_PART_X87, FP_PART_AVX, FP_PARTS }; /* fpstate
 
 struct x64_stubs {
 	const uint8_t *enter;
-	/* [1]: for 64-bit code, where R8..R10 are guest registers */
+	/* [1]: for 64-bit code, where R8 and R9 are guest registers */
 	const uint8_t *exit_host[2], *exit_env[2], *eval[2];
 	const uint8_t *slow[2][2]; /* [][1]: the flags are in EFLAGS and are saved first */
 	const uint8_t *lookup[2];  /* R11 = IP, flags in cpu->fl_save */
@@ -264,6 +265,7 @@ struct emitter {
 	struct snippet snippet[SNIPPETS];
 };
 
+#define X_COUNT X_R10 /* cpu->insns */
 #define ENV(field) ((int32_t)offsetof(struct vcpu, field) - VCPU_BIAS)
 #define FRAME(field) ((int32_t)offsetof(struct x64_frame, field))
 
@@ -293,8 +295,8 @@ struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kin
 struct x64_op_site *eval_site(struct emitter *c, const struct ir_op *o);
 void emit_eval(struct emitter *c, const struct x64_op_site *s); /* call x64_eval() */
 /*
- * Where somebody asked for it (MODE_ICOUNT) a block counts its instructions: as it begins, which takes one host instruction where nobody
- * wants EFLAGS, and what leaves it half-way takes the rest back (x64_site.left); or as it ends, where the count is the guest's time.
+ * Where somebody asked for it (MODE_ICOUNT) a block counts its instructions: as it begins, and what leaves it half-way takes the rest
+ * back (x64_site.left); or as it ends, where the count is the guest's time.
  */
 void count_first(struct emitter *c);
 void count_last(struct emitter *c);
