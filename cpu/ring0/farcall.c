@@ -80,6 +80,9 @@ static enum exit far_code(struct vcpu *cpu, const struct far *f, struct desc *d)
 	TRY(check_target_ip(cpu, d, f->ip));
 	if (f->call) {
 		stack_current(cpu, &st);
+		/* The manual's operation does not say so, but processors push by ESP if the new code is compatibility code. */
+		if (is_code64(cpu) && !(desc_attr(d) & SEGA_L))
+			stack_narrow(&st);
 		TRY(stack_probe(cpu, &st, 2, f->osize));
 		TRY(desc_set_accessed(cpu, d));
 		TRY(stack_push(cpu, &st, frame, 2, f->osize));

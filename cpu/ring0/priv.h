@@ -238,6 +238,7 @@ struct stack {
 	uint32_t code;
 };
 void stack_current(struct vcpu *cpu, struct stack *st);
+void stack_narrow(struct stack *st); /* 64-bit code's as compatibility code sees it */
 /* push v[0] first; all or nothing; st->sp is the new stack pointer */
 enum exit stack_push(
 	struct vcpu *cpu, struct stack *st, const uint64_t *v, unsigned n, unsigned size);

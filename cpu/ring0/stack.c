@@ -18,6 +18,13 @@ void stack_current(struct vcpu *cpu, struct stack *st)
 	st->code = 0;
 }
 
+void stack_narrow(struct stack *st)
+{
+	st->asize = st->ss.attr & SEGA_DB ? 4 : 2;
+	st->sp &= size_mask(st->asize);
+	st->room = CHECK_SS_LIMIT;
+}
+
 static enum exit stack_linear(struct vcpu *cpu, const struct stack *st, uint64_t sp, unsigned size,
 	bool write, gla_t *gla)
 {
