@@ -3,8 +3,8 @@
  * candidate rows.
  *
  * Every row's match column becomes one (mask, value) pair over the decoder's fact word. Two rows of
- * a bucket overlap when no common mask bit tells them apart; then the tables are wrong and no index
- * is built.
+ * a slot overlap when no common mask bit tells them apart; then the tables are wrong and no index
+ * is built. Behind its rows stands one that fits whatever they do not: no such instruction.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 struct builder {
 	struct insn_index *ix;
-	size_t rows, rows_cap, buckets, buckets_cap;
+	size_t rows, rows_cap, groups, groups_cap;
 	uint16_t chain[DECODE_MAPS][256][64]; /* row ids by opcode */
 	uint8_t chained[DECODE_MAPS][256];
 	char *why;
@@ -64,12 +64,55 @@ static void compile_sizes(struct decode_row *r, uint64_t m)
 		require(r, FACT_MODE64, m & (MATCH_MODE64 | MATCH_O64 | MATCH_A64));
 }
 
+/* Where the methods that name a register have its number, and what else they allow. */
+static const struct {
+	uint8_t number, kind;
+	bool mem;
+} registers[] = {
+	[METHOD_E] = {offsetof(struct insn, rm), OPND_GPR, true},
+	[METHOD_EW] = {offsetof(struct insn, rm), OPND_GPR, true},
+	[METHOD_EB] = {offsetof(struct insn, rm), OPND_GPR, true},
+	[METHOD_G] = {offsetof(struct insn, reg), OPND_GPR, false},
+	[METHOD_R] = {offsetof(struct insn, rm), OPND_GPR, false},
+	[METHOD_M] = {offsetof(struct insn, rm), OPND_NONE, true},
+	[METHOD_Z] = {offsetof(struct insn, rm), OPND_GPR, false},
+	[METHOD_B] = {offsetof(struct insn, vvvv), OPND_GPR, false},
+	[METHOD_S] = {offsetof(struct insn, reg), OPND_SEG, false},
+	[METHOD_C] = {offsetof(struct insn, reg), OPND_CR, false},
+	[METHOD_D] = {offsetof(struct insn, reg), OPND_DR, false},
+	[METHOD_ST] = {offsetof(struct insn, rm), OPND_ST, false},
+	[METHOD_P] = {offsetof(struct insn, reg), OPND_MMX, false},
+	[METHOD_Q] = {offsetof(struct insn, rm), OPND_MMX, true},
+	[METHOD_N] = {offsetof(struct insn, rm), OPND_MMX, false},
+	[METHOD_V] = {offsetof(struct insn, reg), OPND_XMM, false},
+	[METHOD_W] = {offsetof(struct insn, rm), OPND_XMM, true},
+	[METHOD_U] = {offsetof(struct insn, rm), OPND_XMM, false},
+	[METHOD_H] = {offsetof(struct insn, vvvv), OPND_XMM, false},
+	[METHOD_L] = {0}
+};
+
+static struct decode_opnd compile_operand(const struct opnd_spec *s)
+{
+	struct decode_opnd o = {.method = s->method, .kind = s->kind, .reg = s->reg, .size = s->size, .mem_size = SZ_none};
+
+	if (!registers[s->method].number)
+		return o;
+	o.number = registers[s->method].number;
+	o.kind = registers[s->method].kind;
+	if (registers[s->method].mem)
+		o.mem_size = s->method == METHOD_EW ? 2 : s->method == METHOD_EB ? 1 : s->size;
+	/* of a vector register an instruction has 16 or 32 bytes, whatever it uses of them */
+	if (o.kind == OPND_XMM && s->size != SZ_x && s->size != 32)
+		o.size = 16;
+	return o;
+}
+
 static void compile_operands(struct decode_row *r, const struct insn_row *row)
 {
 	for (unsigned i = 0; i < 3 && row->op[i] != OP__; i++) {
 		const struct opnd_spec *s = &opnd_specs[row->op[i]];
 
-		r->op[r->nops++] = *s;
+		r->op[r->nops++] = compile_operand(s);
 		if (s->method == METHOD_M || s->method == METHOD_VM)
 			require(r, FACT_MOD3, false);
 		if (s->method == METHOD_U || s->method == METHOD_N)
@@ -78,9 +121,9 @@ static void compile_operands(struct decode_row *r, const struct insn_row *row)
 			r->flags |= ROW_VVVV;
 	}
 	if (row->match & MATCH_IB4)
-		r->op[r->nops++] = opnd_specs[OP_Iub];
+		r->op[r->nops++] = compile_operand(&opnd_specs[OP_Iub]);
 	if (row->match & MATCH_IS4)
-		r->op[r->nops++] = (struct opnd_spec){METHOD_L, SZ_x, 0, 0};
+		r->op[r->nops++] = compile_operand(&(struct opnd_spec){METHOD_L, SZ_x, 0, 0});
 }
 
 static void compile_row(struct decode_row *r, unsigned id)
@@ -131,32 +174,52 @@ static bool fail(struct builder *b, unsigned x, unsigned y, const char *what)
 	return false;
 }
 
-static bool add_bucket(struct builder *b, unsigned map, unsigned opc, unsigned mod_reg,
-	bool grouped)
+/* The row behind those of a slot: its operand is none the decoder knows. */
+static void add_end(struct builder *b)
+{
+	b->ix->rows[b->rows++] = (struct decode_row){.id = INSN_UD, .nops = 1};
+}
+
+/* The rows for opcode @opc that fit (@gmask, @gval). */
+static bool fill_slot(struct builder *b, struct decode_slot *s, unsigned map, unsigned opc, uint32_t gmask, uint32_t gval)
 {
 	struct insn_index *ix = b->ix;
-	struct decode_bucket *k = &ix->bucket[b->buckets++];
-	uint32_t gmask = grouped ? 7u << FACT_REG | 1u << FACT_MOD3 : 0;
-	uint32_t gval = grouped ? (mod_reg & 7) << FACT_REG | mod_reg >> 3 << FACT_MOD3 : 0;
+	struct decode_row *first = &ix->rows[b->rows];
 
-	*k = (struct decode_bucket){.first = b->rows};
+	s->first = b->rows;
 	for (unsigned i = 0; i < b->chained[map][opc]; i++) {
 		unsigned id = b->chain[map][opc][i];
 		uint64_t m = insn_rows[id].match;
 		struct decode_row *r = &ix->rows[b->rows];
-		unsigned osz = m & MATCH_D64 ? OSZ_D64 : m & MATCH_F64 ? OSZ_F64 : 0;
+		unsigned size = m & MATCH_D64 ? SLOT_D64 : m & MATCH_F64 ? SLOT_F64 : 0;
 
 		compile_row(r, id);
 		if ((r->value ^ gval) & r->mask & gmask)
 			continue;
-		for (struct decode_row *o = &ix->rows[k->first]; o < r; o++)
+		r->mask &= ~gmask; /* it is known by then */
+		r->value &= r->mask;
+		for (struct decode_row *o = first; o < r; o++)
 			if (!((r->value ^ o->value) & r->mask & o->mask))
 				return fail(b, o->id, id, "overlap");
-		if (k->count && k->osz != osz)
+		if (r != first && (s->flags & (SLOT_D64 | SLOT_F64)) != size)
 			return fail(b, r[-1].id, id, "disagree on the operand size");
-		k->osz = osz;
-		k->count++;
+		s->flags |= size;
 		b->rows++;
+	}
+	add_end(b);
+	return true;
+}
+
+/* Memory operands are alike whatever mod is. */
+static bool fill_group(struct builder *b, struct decode_slot *g, unsigned map, unsigned opc)
+{
+	uint32_t mod3 = 1u << FACT_MOD3;
+
+	for (unsigned reg = 0; reg < 8; reg++) {
+		if (!fill_slot(b, &g[reg], map, opc, 7u << FACT_REG | mod3, reg << FACT_REG) ||
+			!fill_slot(b, &g[24 + reg], map, opc, 7u << FACT_REG | mod3, reg << FACT_REG | mod3))
+			return false;
+		g[8 + reg] = g[16 + reg] = g[reg];
 	}
 	return true;
 }
@@ -175,13 +238,12 @@ static bool add_slot(struct builder *b, unsigned map, unsigned opc)
 		if (uses_modrm(&insn_rows[ids[i]]) != uses_modrm(&insn_rows[ids[0]]))
 			return fail(b, ids[0], ids[i], "disagree on ModRM");
 	}
-	s->first = b->buckets;
-	s->flags = SLOT_USED | (uses_modrm(&insn_rows[ids[0]]) ? SLOT_MODRM : 0) |
-		(grouped ? SLOT_GROUP : 0);
-	for (unsigned i = 0; i < (grouped ? 16u : 1u); i++)
-		if (!add_bucket(b, map, opc, i, grouped))
-			return false;
-	return true;
+	s->flags = (uses_modrm(&insn_rows[ids[0]]) ? SLOT_MODRM : 0) | (grouped ? SLOT_GROUP : 0);
+	if (!grouped)
+		return fill_slot(b, s, map, opc, 0, 0);
+	s->first = b->groups;
+	b->groups += 32;
+	return fill_group(b, &b->ix->group[s->first], map, opc);
 }
 
 static bool chain_rows(struct builder *b)
@@ -197,8 +259,8 @@ static bool chain_rows(struct builder *b)
 			if (*n == ARRAY_SIZE(b->chain[0][0]))
 				return fail(b, b->chain[map][opc][0], id, "share a crowded opcode");
 			b->chain[map][opc][(*n)++] = id;
-			b->rows_cap += row->match & 8 ? 2 : 16;
-			b->buckets_cap += 16;
+			b->rows_cap += (row->match & 8 ? 2 : 16) + 16; /* of them 16 ends */
+			b->groups_cap += 32;
 		}
 	}
 	return true;
@@ -220,9 +282,11 @@ struct insn_index *insn_index_new(char *why, size_t n)
 	}
 	if (ok) {
 		ix->rows = calloc(b->rows_cap + 1, sizeof(*ix->rows));
-		ix->bucket = calloc(b->buckets_cap, sizeof(*ix->bucket));
-		ok = ix->rows && ix->bucket;
-		if (!ok)
+		ix->group = calloc(b->groups_cap, sizeof(*ix->group));
+		ok = ix->rows && ix->group;
+		if (ok)
+			add_end(b);
+		else
 			snprintf(why, n, "out of memory");
 	}
 	for (unsigned i = 0; ok && i < DECODE_MAPS * 256; i++)
@@ -240,6 +304,6 @@ void insn_index_free(struct insn_index *ix)
 	if (!ix)
 		return;
 	free(ix->rows);
-	free(ix->bucket);
+	free(ix->group);
 	free(ix);
 }

@@ -57,7 +57,7 @@ enum { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI };
 #define MEM_RIP 0xFE  /* base: RIP of the next instruction (64-bit mode) */
 
 /* Why an encoding is invalid, where the manual has a condition of its own for it. */
-enum ud_reason { UD_NO_SUCH, UD_BAD_LOCK, UD_BAD_CR };
+enum ud_reason { UD_NONE, UD_NO_SUCH, UD_BAD_LOCK, UD_BAD_CR };
 
 struct mem_opnd {
 	uint8_t seg;	     /* effective segment after overrides and SS default */
@@ -82,19 +82,19 @@ struct insn {
 	uint8_t seg_override; /* SEG_x or MEM_NONE */
 	uint8_t map;	    /* 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A; x87: map 0, opcode D8..DF */
 	uint8_t opcode;	    /* last opcode byte */
+	uint8_t modrm;	    /* raw byte */
 	uint8_t pp;	    /* mandatory prefix in use: 0, 0x66, 0xF3, 0xF2 */
 	bool vex;
 	uint8_t vex_l, vvvv; /* L: 0 = 128, 1 = 256; vvvv already inverted: register number */
-	bool has_modrm;
-	uint8_t modrm;	    /* raw byte */
-	uint8_t mod, reg, rm; /* fields; reg and rm extended by REX/VEX */
-	bool has_mem;
-	struct mem_opnd mem;
-	int64_t imm;	    /* sign-extended immediate / displacement / offset */
-	uint32_t imm2;
+	bool has_modrm, has_mem;
+	uint8_t mod, reg, rm; /* ModRM's fields; reg and rm extended by REX/VEX; without ModRM rm is the opcode's low bits, extended */
 	uint8_t nops;
 	struct opnd op[4];  /* in SDM (destination first) order, including implied ones the row names */
+	uint16_t imm2;
+	struct mem_opnd mem;
+	int64_t imm;	    /* sign-extended immediate / displacement / offset */
 };
+_Static_assert(sizeof(struct insn) == 64, "as many are copied as instructions are translated");
 
 /* The static side of a row. Flag masks are EFLAGS bits (CF PF AF ZF SF OF, plus DF IF where it matters). */
 struct insn_row {

@@ -87,7 +87,8 @@ enum opnd_size {
 	SZ_h,	     /* half of x */
 	SZ_f,	     /* a quarter of x */
 	SZ_e,	     /* an eighth of x */
-	SZ_g	     /* 16 whatever L says */
+	SZ_g,	     /* 16 whatever L says */
+	SZ_none = 0xFF
 };
 
 enum opnd_code {
@@ -108,13 +109,26 @@ struct opnd_spec {
 
 extern const struct opnd_spec opnd_specs[OP_COUNT];
 
+/*
+ * An operand as the decoder takes it: its method resolved (index.c). With a number it is a register, or memory where that is
+ * allowed and ModRM says so; without, what the method says.
+ */
+struct decode_opnd {
+	uint8_t method;	  /* enum opnd_method */
+	uint8_t number;	  /* where in struct insn the register's number is; 0: nowhere */
+	uint8_t kind;	  /* enum opnd_kind of the register */
+	uint8_t size;	  /* bytes, or enum opnd_size */
+	uint8_t mem_size; /* the same if it is memory; SZ_none: it never is */
+	uint8_t reg;	  /* METHOD_FIXED: the number itself */
+};
+
 /* The decoder's view of a row. */
 struct decode_row {
 	uint32_t mask, value; /* matches if (facts & mask) == value */
 	uint16_t id;
 	uint8_t flags;	      /* ROW_x */
 	uint8_t nops;
-	struct opnd_spec op[4];
+	struct decode_opnd op[4];
 };
 
 enum {
@@ -124,41 +138,40 @@ enum {
 };
 
 /*
- * Facts about the bytes, one bit or field each; computed once per instruction, before the row is
- * known.
+ * Facts about the bytes, one bit or field each, known before the row is. Most are fields of struct insn as they are: a size of
+ * 2, 4 or 8 is one bit of three.
  */
 enum {
-	FACT_REG = 0,	/* 3 bits: ModRM.reg */
-	FACT_RM = 3,	/* 3 bits: ModRM.rm */
-	FACT_MOD3 = 6,
-	FACT_66 = 7, FACT_F3 = 8, FACT_F2 = 9, /* mandatory prefix: at most one */
-	FACT_L = 10, FACT_W = 11, FACT_B = 12,
-	FACT_MODE64 = 13,
-	FACT_O16 = 14, FACT_O64 = 15,	       /* neither: 32 */
-	FACT_A16 = 16, FACT_A64 = 17
+	FACT_MODRM = 0,
+	FACT_RM = FACT_MODRM,	   /* 3 bits: ModRM.rm */
+	FACT_REG = FACT_MODRM + 3, /* 3 bits: ModRM.reg */
+	FACT_MOD3 = FACT_MODRM + 8,
+	FACT_REX = 9,		   /* 4 bits */
+	FACT_B = FACT_REX, FACT_W = FACT_REX + 3,
+	FACT_OSIZE = 12,	   /* operand size; bit 0 of a size is never set */
+	FACT_O16 = FACT_OSIZE + 1, FACT_O64 = FACT_OSIZE + 3,
+	FACT_ASIZE = 15,	   /* address size */
+	FACT_A16 = FACT_ASIZE + 1, FACT_A64 = FACT_ASIZE + 3,
+	FACT_CODE = 18,		   /* code size */
+	FACT_MODE64 = FACT_CODE + 3,
+	FACT_66 = 22, FACT_F3 = 23, FACT_F2 = 24, /* mandatory prefix: at most one */
+	FACT_L = 25
 };
 
 /* What one opcode of one map leads to. */
 struct decode_slot {
-	uint16_t first; /* first bucket */
+	uint16_t first; /* row, of those to be tried; SLOT_GROUP: of 32 slots in group[], by mod and ModRM.reg */
 	uint8_t flags;	/* SLOT_x */
 };
 
-struct decode_bucket {
-	uint16_t first; /* into rows[] */
-	uint8_t count;
-	uint8_t osz;	/* 0, OSZ_D64, OSZ_F64 */
-};
-
-enum { SLOT_USED = 1, SLOT_MODRM = 2, SLOT_GROUP = 4 };
-enum { OSZ_D64 = 1, OSZ_F64 = 2 };
+enum { SLOT_MODRM = 1, SLOT_GROUP = 2, SLOT_D64 = 4, SLOT_F64 = 8 };
 
 #define DECODE_MAPS 8 /* 0..3 and, with VEX, 4..7 */
 
 struct insn_index {
 	struct decode_slot slot[DECODE_MAPS][256];
-	struct decode_bucket *bucket;
-	struct decode_row *rows; /* grouped by bucket */
+	struct decode_slot *group;
+	struct decode_row *rows; /* grouped by slot; the last of each, and row 0, fits everything and is INSN_UD */
 };
 
 #endif
