@@ -17,30 +17,39 @@ static bool shows_flags(const struct ir_op *o)
 	return ir_ops[o->op].fx & IRFX_FAULT;
 }
 
-/* Does the op write its flags whatever its operands? A shift by a variable count may keep them all. */
-static uint16_t surely_written(const struct ir_op *o)
+/* Flags the op reads: the condition's only, which not all lifters say. */
+static unsigned reads(const struct ir_op *o, const struct ir_block *b)
 {
-	return o->fdef & ~o->fuse;
+	switch (o->op) {
+	case IR_SETCC: case IR_CMOV: return ir_cc_flags(o->cc);
+	case IR_SIDE: return o->fuse | b->term.flive; /* as at any exit */
+	default: return o->fuse;
+	}
 }
 
 void opt_deadflags(struct ir_block *b)
 {
-	uint16_t live = b->term.flive, obs = b->term.fobs | b->term.flive;
+	unsigned live = b->term.flive, obs = b->term.fobs | b->term.flive;
 
 	if (b->term.kind == TERM_JCC) {
 		live |= ir_cc_flags(b->term.cc);
 		obs |= live;
 	}
-	for (unsigned i = b->nops; i-- > 0;) {
-		struct ir_op *o = &b->op[i];
+	for (struct ir_op *o = b->op + b->nops; o-- > b->op;) {
+		o->flive = (uint16_t)live;
+		o->fobs = (uint16_t)obs;
+		if (o->fdef | o->fuse) {
+			/* does it write them whatever its operands are? A shift by a variable count may keep them all */
+			unsigned kept = ~(o->fdef & ~(unsigned)o->fuse);
 
-		o->flive = live;
-		o->fobs = obs;
-		live &= ~surely_written(o);
-		obs &= ~surely_written(o);
-		live |= o->op == IR_SETCC || o->op == IR_CMOV ? ir_cc_flags(o->cc) : o->fuse;
-		if (o->op == IR_SIDE)
-			live |= b->term.flive; /* as at any exit */
-		obs |= shows_flags(o) ? IRF_ALL : live;
+			live &= kept;
+			obs &= kept;
+			if (o->fuse) {
+				live |= reads(o, b);
+				obs |= live;
+			}
+		}
+		if (ir_ops[o->op].fx && shows_flags(o))
+			obs = IRF_ALL;
 	}
 }
