@@ -243,6 +243,25 @@ void emit_restore(struct codebuf *cb)
 	x_mov(cb, 8, X_RAX, X_R11);
 }
 
+void emit_settle(struct codebuf *cb)
+{
+	struct x_mem m = env_mem(ENV(fl_save));
+	uint8_t *there[2], *done;
+
+	x_mov(cb, 8, X_R11, X_RCX);
+	x_movzx_m(cb, X_RCX, &m, 1);
+	there[0] = x_jrcxz_fwd(cb); /* OF is clear, or set */
+	x_lea(cb, 4, X_RCX, &(struct x_mem){X_RCX, X_NONE, 0, -1});
+	there[1] = x_jrcxz_fwd(cb);
+	x_mov(cb, 8, X_RCX, X_R11);
+	emit_save(cb);
+	done = x_jmp_fwd8(cb);
+	x_here8(cb, there[0]);
+	x_here8(cb, there[1]);
+	x_mov(cb, 8, X_RCX, X_R11);
+	x_here8(cb, done);
+}
+
 static void put_snippet(struct emitter *c, enum snippet_kind kind, void (*emit)(struct codebuf *))
 {
 	uint64_t key = snippet_key(kind, 0, 0, 0, 0);
@@ -268,7 +287,10 @@ void flags_save(struct emitter *c)
 {
 	if (c->fl_env)
 		return;
-	put_save(c);
+	if (c->fl_host)
+		put_save(c);
+	else
+		emit_settle(&c->cb);
 	c->fl_env = true;
 }
 
@@ -276,6 +298,7 @@ void flags_need(struct emitter *c)
 {
 	if (c->fl_host)
 		return;
+	flags_save(c);
 	put_restore(c);
 	c->fl_host = true;
 }

@@ -20,20 +20,34 @@ static bool keeps_host_flags(const struct ir_op *o)
 	return false;
 }
 
+/* Does the block lead to itself? Then it is come to with the flags in EFLAGS, again and again. */
+static bool loops(const struct emitter *c)
+{
+	for (unsigned i = 0; i < c->blk->nexits; i++)
+		if (c->blk->exit[i].linkable && c->blk->exit[i].off == (int64_t)c->ir->start_off)
+			return true;
+	return false;
+}
+
 static enum x64_flags_in flags_in(const struct emitter *c)
 {
 	const struct ir_block *ir = c->ir;
+	bool shown = false;
 
 	for (unsigned i = 0; i < ir->nops; i++) {
 		const struct ir_op *o = &ir->op[i];
+		bool access = c->window && (o->op == IR_LD || o->op == IR_ST);
 
-		if (keeps_host_flags(o) || (c->window && (o->op == IR_LD || o->op == IR_ST)))
+		shown |= access;
+		if (keeps_host_flags(o) || access)
 			continue;
 		if (ir_ops[o->op].fx & (IRFX_FAULT | IRFX_MEM))
 			return IN_ENV;
 		if (flags_wanted(o))
 			return IN_HOST;
-		return o->fdef ? IN_DEAD : IN_ENV;
+		if (!o->fdef)
+			return IN_ENV;
+		return !shown ? IN_DEAD : loops(c) ? IN_HOST : IN_EITHER;
 	}
 	/* the jump cache wants them saved */
 	if (ir->term.kind == TERM_JMP)
@@ -61,6 +75,22 @@ static uint32_t here(const struct emitter *c) /* offset in the block's code */
 	return (uint32_t)(c->cb.p - c->cb.start);
 }
 
+/*
+ * Who comes with the flags in EFLAGS says so in cpu->fl_save: no flags of its form have R15's low byte, see emit_settle(). In four bytes, so
+ * that who comes by the jump cache need not jump over it: to him it is an immediate of TEST EAX, imm32.
+ */
+static void entry_of_either(struct emitter *c)
+{
+	struct x_mem m = env_mem(ENV(fl_save));
+
+	_Static_assert(ENV(fl_save) == (int8_t)ENV(fl_save) && (VCPU_BIAS & 63) > 1, "struct vcpu is aligned to 64");
+	codebuf_u8(&c->cb, 0xA9);
+	c->xb->body = here(c);
+	x_store(&c->cb, 1, &m, X_R15);
+	c->xb->env = here(c);
+	BUG_ON(c->xb->env != c->xb->body + 4 && !c->cb.overflow);
+}
+
 void emit_entries(struct emitter *c)
 {
 	struct x64_block *xb = c->xb;
@@ -81,11 +111,14 @@ void emit_entries(struct emitter *c)
 		put_restore(c);
 		xb->body = here(c);
 		break;
+	case IN_EITHER:
+		entry_of_either(c);
+		break;
 	default:
 		xb->body = xb->env = here(c);
 	}
 	c->fl_env = xb->in == IN_ENV;
-	c->fl_host = !c->fl_env;
+	c->fl_host = xb->in == IN_DEAD || xb->in == IN_HOST;
 }
 
 /* MODE_ICOUNT: @n instructions more. Changes no flags. */

@@ -85,7 +85,7 @@ static uint8_t value_at(const struct emitter *c, ir_val v)
 	return VAL_IMM;
 }
 
-void call_slow(struct emitter *c, const struct x64_site *s, bool save)
+void call_slow(struct emitter *c, const struct x64_site *s, enum x64_save save)
 {
 	static const uint8_t room[sizeof(*s) + sizeof(c->site_imm[0])];
 
@@ -107,7 +107,7 @@ uint32_t code_here(const struct emitter *c)
 
 static void cold_probe(struct emitter *c, struct cold *k)
 {
-	call_slow(c, k->site, false);
+	call_slow(c, k->site, SAVE_NONE);
 }
 
 /* Register with the linear address of @m; a scratch one unless a guest register holds just that. */

@@ -301,10 +301,10 @@ void cold_native_store(struct emitter *c, struct cold *k)
 	struct x_mem m = {s->gla_reg, s->delta_reg, 0, 0};
 	struct enc e = {.reg = in->reg & (is_x87(in) || in->op[1].kind == OPND_MMX ? 7 : 15)};
 
-	call_slow(c, s, false);
+	call_slow(c, s, SAVE_NONE);
 	s->join = code_here(c);
 	encode(c, in, &e, &m);
-	call_slow(c, s + 1, false);
+	call_slow(c, s + 1, SAVE_NONE);
 }
 
 /* A word that unmasks exceptions changes the mode: the run loop goes on from the instruction's start. */

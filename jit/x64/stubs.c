@@ -260,11 +260,15 @@ static void make_slow(struct x64 *x, struct codebuf *cb, bool code64)
 {
 	static const uint8_t all[] = {X_RAX, X_RCX, X_RDX, X_RSI, X_RDI, X_R8, X_R9, X_R13, X_R14, X_RBX, X_RBP, X_R12};
 	struct x_mem site = frame_at(FRAME(site), 16), join = frame_at(FRAME(join), 16);
-	uint8_t *out;
+	uint8_t *settled, *out;
 
-	x->stub.slow[code64][1] = codebuf_rx(cb);
+	x->stub.slow[code64][SAVE_EITHER] = codebuf_rx(cb);
+	emit_settle(cb);
+	settled = x_jmp_fwd8(cb);
+	x->stub.slow[code64][SAVE_HOST] = codebuf_rx(cb);
 	emit_save(cb);
-	x->stub.slow[code64][0] = codebuf_rx(cb);
+	x_here8(cb, settled);
+	x->stub.slow[code64][SAVE_NONE] = codebuf_rx(cb);
 	x_alui(cb, X_SUB, 8, X_RSP, 8);
 	for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
 		struct x_mem m = frame_at(FRAME(regs) + 8 * all[i], 16);

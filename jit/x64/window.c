@@ -186,7 +186,7 @@ void window_flags(struct emitter *c)
 /* By the slow path, for good, from a state just before the access: its flags as at @k. */
 static void leave_window(struct emitter *c, const struct cold *k, struct x64_site *s)
 {
-	call_slow(c, s, c->obs && !k->env);
+	call_slow(c, s, !c->obs || k->env ? SAVE_NONE : k->host ? SAVE_HOST : SAVE_EITHER);
 }
 
 /* Temporaries are where they were at the branch to @at. */

@@ -7,8 +7,8 @@
  * holds nothing between two of its steps; R13 R14 (and R8 R9 in 16- and 32-bit code) carry IR temporaries.
  *
  * Flags: the six arithmetic flags are in host EFLAGS (fl_host), saved in cpu->fl_save (fl_env), or both; the emitter
- * knows at each point. A block has an entry for either, so that an exit leaves them where they are; through the jump
- * cache they come in cpu->fl_save.
+ * knows at each point, but where a block has done no more than access memory through a window (IN_EITHER; fl_host and fl_env are
+ * false). A block has an entry for either, so that an exit leaves them where they are; through the jump cache they come in cpu->fl_save.
  */
 #ifndef JIT_X64_X64_H
 #define JIT_X64_X64_H
@@ -79,9 +79,13 @@ enum x64_flags { FL_IN_HOST, FL_IN_ENV, FL_IN_BOTH };
 
 /*
  * What a block does with the flags it is entered with: overwrites them unseen; keeps them in cpu->fl_save because host
- * flags are clobbered first; or wants them in EFLAGS.
+ * flags are clobbered first; wants them in EFLAGS; or overwrites them behind accesses through a window, which change no flags but whose
+ * faults show them.
  */
-enum x64_flags_in { IN_DEAD, IN_ENV, IN_HOST };
+enum x64_flags_in { IN_DEAD, IN_ENV, IN_HOST, IN_EITHER };
+
+/* What call_slow() does with the flags: nothing; saves them, which are in EFLAGS; or finds out where they are. */
+enum x64_save { SAVE_NONE, SAVE_HOST, SAVE_EITHER };
 
 struct x64_block {
 	uint16_t body;		/* offset of the entry with the flags in EFLAGS */
@@ -118,7 +122,7 @@ struct x64_stubs {
 	const uint8_t *enter;
 	/* [1]: for 64-bit code, where R8 and R9 are guest registers */
 	const uint8_t *exit_host[2], *exit_env[2], *eval[2];
-	const uint8_t *slow[2][2]; /* [][1]: the flags are in EFLAGS and are saved first */
+	const uint8_t *slow[2][3]; /* [][enum x64_save] */
 	const uint8_t *lookup[2];  /* R11 = IP, flags in cpu->fl_save */
 	const uint8_t *far[2];	   /* the same, called with a pointer to the block_exit behind the call: it will be linked */
 	const uint8_t *checked;	   /* the same after a branch in 64-bit code, see make_checked() */
@@ -288,6 +292,7 @@ void flags_need(struct emitter *c);		/* into host EFLAGS */
 void flags_lost(struct emitter *c);		/* save if they matter; then host EFLAGS are free to clobber */
 void flags_made(struct emitter *c); /* the op has just set them in host EFLAGS */
 void emit_save(struct codebuf *cb);
+void emit_settle(struct codebuf *cb); /* the same if they are there: by an entry of IN_EITHER */
 void emit_restore(struct codebuf *cb);
 void put_save(struct emitter *c); /* the same */
 void put_restore(struct emitter *c);
@@ -316,8 +321,8 @@ void flags_after(struct emitter *c, const struct ir_op *o);
 /* mem.c */
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
 struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align);
-/* Into the slow path; it goes on at the site's join. @save: the flags, which are in EFLAGS, first. For cold paths only. */
-void call_slow(struct emitter *c, const struct x64_site *s, bool save);
+/* Into the slow path; it goes on at the site's join. For cold paths only. */
+void call_slow(struct emitter *c, const struct x64_site *s, enum x64_save save);
 void leave_for_one(struct emitter *c, const struct ir_op *o, uint8_t *from); /* from branch @from on the interpreter runs the instruction */
 uint32_t code_here(const struct emitter *c); /* offset in the arena */
 bool lower_ld(struct emitter *c, const struct ir_op *o);
