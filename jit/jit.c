@@ -26,7 +26,7 @@ static enum vm_err choose_backend(struct jit *j, struct err *e)
 }
 
 const char *const jit_opts[] = {"find", "fold", "group", "link", "next", "sti", "fldcw", "inline", "window", "window64", "window0",
-	"far", "ret", "near", "again", "side", "key64", "keygs", "keyseg", "strings"};
+	"far", "ret", "near", "again", "side", "poll", "key64", "keygs", "keyseg", "strings"};
 const unsigned jit_nopts = ARRAY_SIZE(jit_opts);
 
 bool jit_wants_alias(const struct jit_options *opt)

@@ -30,7 +30,8 @@ enum {
 	JIT_OPT_NEAR = 8192, /* one look at the guard for all accesses of a block off one register */
 	JIT_OPT_AGAIN = 16384, /* translations of code that was overwritten are used again when the same bytes come back */
 	JIT_OPT_SIDE = 32768, /* blocks go on behind a conditional branch */
-	JIT_OPT_CPU_SHIFT = 16, /* the bits from here on are CPU_OPT_* of cpu/vcpu.h */
+	JIT_OPT_POLL = 65536, /* loops look for requests before the comparison they end with */
+	JIT_OPT_CPU_SHIFT = 17, /* the bits from here on are CPU_OPT_* of cpu/vcpu.h */
 };
 extern const char *const jit_opts[];
 extern const unsigned jit_nopts;

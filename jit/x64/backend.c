@@ -65,7 +65,7 @@ static enum vm_err x64_init(struct vcpu *cpu, const struct jit_options *opt, voi
 	return VM_OK;
 }
 
-static void drop_temps(struct emitter *c)
+void drop_temps(struct emitter *c)
 {
 	memset(c->t_reg, X_NONE, sizeof(c->t_reg));
 	memset(c->reg_t, 0xFF, sizeof(c->reg_t));
@@ -108,6 +108,8 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->far = ir->mode & MODE_FAR;
 	c->strayed = x64_strays(x, blk);
 	c->trust = !(x->opts_off & JIT_OPT_NEAR) && !c->strayed;
+	c->poll_at = poll_place(c);
+	c->polled = false;
 	c->obs = IRF_ALL;
 	c->off = c->next_off = (int32_t)ir->start_off;
 	drop_temps(c);
@@ -206,6 +208,8 @@ void lower_range(struct emitter *c, unsigned begin, unsigned end)
 		unsigned i = c->i;
 
 		c->busy = 0;
+		if (i == c->poll_at)
+			poll_early(c);
 		if (o->op == IR_INSN) {
 			c->off = (int32_t)o->imm;
 			c->next_off = c->off + o->aux;

@@ -48,53 +48,15 @@ static void leave(struct emitter *c, unsigned reason, bool host)
 	x_jmp(&c->cb, host ? c->x->stub.exit_host[c->code64] : c->x->stub.exit_env[c->code64]);
 }
 
-/* The way out of an exit that is not linked, and of a poll that found a request: the run loop looks at those first. */
+void way_out(struct emitter *c, const struct block_exit *x, bool saved)
+{
+	x_call(&c->cb, c->x->stub.link[c->code64][saved]);
+	codebuf_u64(&c->cb, (uintptr_t)x);
+}
+
 static void cold_exit(struct emitter *c, struct cold *k)
 {
-	x_call(&c->cb, c->x->stub.link[c->code64][k->env_flags]);
-	codebuf_u64(&c->cb, (uintptr_t)k->exit);
-}
-
-/* Branch if cpu->req != 0; no flag stays. Return: to where, for x_here() */
-static uint8_t *branch_if_requested(struct emitter *c)
-{
-	struct x_mem req = env_mem(ENV(req));
-	uint64_t snip = snippet_key(SNIP_REQUESTED, 0, 0, 0, 0);
-	uint8_t *from = c->cb.p, *out = snippet_put(c->snippet, snip, &c->cb);
-
-	if (out)
-		return out;
-	x_alu_mi(&c->cb, X_CMP, 4, &req, 0);
-	out = x_jcc_fwd(&c->cb, 5);
-	return snippet_keep(c->snippet, snip, &c->cb, from, out);
-}
-
-/* The same without flags: RCX and JRCXZ make the test. */
-static uint8_t *jump_if_requested(struct emitter *c)
-{
-	struct x_mem req = env_mem(ENV(req));
-	uint64_t snip = snippet_key(SNIP_REQUESTED, 1, 0, 0, 0);
-	uint8_t *from = c->cb.p, *ok, *out = snippet_put(c->snippet, snip, &c->cb);
-
-	if (out)
-		return out;
-	x_mov(&c->cb, 8, X_R11, X_RCX);
-	x_load(&c->cb, 4, X_RCX, &req);
-	ok = x_jrcxz_fwd(&c->cb);
-	x_mov(&c->cb, 8, X_RCX, X_R11);
-	out = x_jmp_fwd(&c->cb);
-	x_here8(&c->cb, ok);
-	x_mov(&c->cb, 8, X_RCX, X_R11);
-	return snippet_keep(c->snippet, snip, &c->cb, from, out);
-}
-
-/* cpu->req != 0: leave, whether the flags are in EFLAGS only or saved. Return: what to lead to the way out */
-static uint8_t *poll(struct emitter *c)
-{
-	if (!c->fl_env)
-		return jump_if_requested(c);
-	c->fl_host = false;
-	return branch_if_requested(c);
+	way_out(c, k->exit, k->env_flags);
 }
 
 static void cold_checked(struct emitter *c, struct cold *k)
@@ -141,9 +103,10 @@ static bool patched(const struct emitter *c, const struct block_exit *x)
 	return x->linkable || c->ir->mode & MODE_ONE;
 }
 
-static bool backward(const struct emitter *c, const struct block_exit *x)
+/* Must exit @x look for requests? */
+static bool polls(const struct emitter *c, const struct block_exit *x)
 {
-	return x->off <= (int64_t)c->ir->start_off && !(c->ir->mode & MODE_ONE);
+	return backward(c, x) && !c->polled;
 }
 
 /* A branch if not equal to @to, or to what will be known later. */
@@ -391,11 +354,11 @@ static void direct(struct emitter *c, unsigned n, unsigned ipsize)
 			jump_cache(c, NULL);
 		return;
 	}
-	if (backward(c, x)) {
+	if (polls(c, x)) {
 		/* a target that begins with saving the flags does not lose by it */
 		if (target_flags(c, x->off) == IN_ENV)
 			flags_save(c);
-		out = poll(c);
+		out = emit_poll(c);
 	}
 	exit_at(c, n, ipsize, x_jmp_fwd(&c->cb), out);
 }
@@ -418,10 +381,10 @@ static void two_way(struct emitter *c, unsigned cc)
 	unsigned size0 = t->falls ? 0 : t->ipsize, size1 = t->falls ? t->ipsize : 0;
 	uint8_t *taken;
 
-	if (patched(c, &x[0]) && !backward(c, &x[0])) {
+	if (patched(c, &x[0]) && !polls(c, &x[0])) {
 		exit_at(c, 0, size0, x_jcc_fwd(&c->cb, cc), NULL);
 		direct(c, 1, size1);
-	} else if (patched(c, &x[1]) && !backward(c, &x[1])) {
+	} else if (patched(c, &x[1]) && !polls(c, &x[1])) {
 		exit_at(c, 1, size1, x_jcc_fwd(&c->cb, cc ^ 1), NULL);
 		direct(c, 0, size0);
 	} else {

@@ -231,6 +231,8 @@ struct emitter {
 	uint8_t t_reg[IR_MAX_TEMPS]; /* register holding temporary n, or X_NONE: in its home slot */
 	uint8_t reg_t[16];	   /* temporary held by a register, or 0xFF */
 	bool fl_host, fl_env;
+	unsigned poll_at;	   /* the op before which the block looks for requests, or NO_POLL: exits do */
+	bool polled;		   /* it has */
 	bool ended;		   /* the last op goes through x64_eval() and has a site that ends the block */
 	uint8_t *ret;		   /* the rel32 that will lead to where a predicted return comes in; NULL: none */
 	uint32_t mode_after;	   /* mode key behind the block, if it is not the run loop that goes on */
@@ -368,6 +370,7 @@ unsigned lower_group(struct emitter *c); /* ops consumed from the current one, o
 void lower_range(struct emitter *c, unsigned begin, unsigned end);
 void mark(const struct emitter *c, struct mark *m);
 void take_back(struct emitter *c, const struct mark *m);
+void drop_temps(struct emitter *c);
 /* lower_*.c */
 extern lower_fn *const x64_lower[IR_OP_COUNT];
 lower_fn lower_binary, lower_cmp, lower_unary, lower_shift, lower_mul, lower_imul, lower_bit, lower_shiftx, lower_scan,
@@ -395,6 +398,18 @@ enum x64_flags_in target_flags(const struct emitter *c, int64_t off); /* of the 
 /* to the block of IP R11; if it is not there to @to, or, if that is NULL, where x_here() leads the branches in @miss */
 void emit_jump_cache(struct codebuf *cb, const struct x64 *x, const uint8_t *to, uint8_t *miss[2]);
 void lower_term(struct emitter *c);
+/* the way out of an exit that is not linked, and of a poll that found a request: the run loop looks at those first */
+void way_out(struct emitter *c, const struct block_exit *x, bool saved); /* @saved: the flags are */
+/* poll.c */
+#define NO_POLL UINT32_MAX
+uint8_t *branch_if_requested(struct emitter *c); /* if cpu->req != 0, to where x_here() leads it; changes the flags */
+uint8_t *emit_poll(struct emitter *c); /* the same, and flags that are in EFLAGS only stay there */
+unsigned poll_place(const struct emitter *c); /* for emitter.poll_at */
+void poll_early(struct emitter *c); /* the current op is that, if the flags allow it */
+static inline bool backward(const struct emitter *c, const struct block_exit *x)
+{
+	return x->off <= (int64_t)c->ir->start_off && !(c->ir->mode & MODE_ONE);
+}
 /* stubs.c */
 void x64_make_stubs(struct x64 *x, struct codebuf *cb);
 /* slow.c: general registers only */
