@@ -112,6 +112,8 @@ static enum exit run_block(struct interp *in, const struct interp_code *c, const
 		x = eval_op(e, &c->op[i]);
 		if (UNLIKELY(x || (c->op[i].op == IR_INSN && *dead))) {
 			*taken = -1;
+			/* the block counts as a whole; an instruction that faults, or has not begun, has not been run */
+			e->cpu->insns -= insns_behind(c, i) + (x == EXIT_FAULT || !x);
 			return x;
 		}
 	}

@@ -166,6 +166,8 @@ START_TEST(counted_half_way)
 	uint64_t n;
 
 	_Static_assert(CODE == 0x100000, "the address in the code");
+	ck_assert_uint_eq(count_of(ACCEL_INTERP, left, sizeof(left) - 1), 9);
+	ck_assert_uint_eq(count_of(ACCEL_INTERP, fault, sizeof(fault) - 1), 3);
 	n = count_of(ACCEL_JIT, left, sizeof(left) - 1);
 	ck_assert_uint_le(n, 9);
 #ifdef __x86_64__
