@@ -344,7 +344,6 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	blk->code = codebuf_rx(&c->cb);
 	emit_entries(c);
 	count_first(c);
-	emit_fp_check(c);
 	lower_range(c, 0, ir->nops);
 	lower_term(c);
 	blk->code_len = (uint32_t)(c->cb.p - c->cb.start);
@@ -363,6 +362,7 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	put_sites(c);
 	make_for_eval(c);
 	c->xb->fp = x64_fp_needs(ir);
+	c->xb->keeps_fp = !c->ended;
 	memcpy(blk->priv, c->xb, sizeof(*c->xb));
 	windows_compiled(c);
 	code_mem_commit(&x->mem, CODE_HOT, &hot);
@@ -374,7 +374,6 @@ static enum run_exit x64_run(void *priv, struct vcpu *cpu, struct block *blk,
 	struct block_exit **last)
 {
 	struct x64 *x = priv;
-	struct x64_block *xb = blk->priv;
 	unsigned (*enter)(struct vcpu *, const uint8_t *, struct x64 *, struct block_exit **);
 	unsigned r;
 
@@ -383,7 +382,7 @@ static enum run_exit x64_run(void *priv, struct vcpu *cpu, struct block *blk,
 	cpu->ip_base = cpu->rip - (blk->ra & (PAGE_SIZE - 1));
 	cpu->fl_save = flags_pack(cpu->eflags);
 	/* The flags are in both places: every entry is good, and each is to be seen by lockstep. */
-	r = enter(cpu, blk->code + (x->entries++ & 1 ? xb->body : xb->env), x, last);
+	r = enter(cpu, x64_entry(blk, !(x->entries++ & 1), 0), x, last);
 	x64_fp_save(x);
 	cpu->eflags = (cpu->eflags & ~IRF_ALL) | flags_unpack(cpu->fl_save);
 	return (enum run_exit)r;

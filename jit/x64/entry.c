@@ -36,7 +36,7 @@ static enum x64_flags_in flags_in(const struct emitter *c)
 
 	for (unsigned i = 0; i < ir->nops; i++) {
 		const struct ir_op *o = &ir->op[i];
-		bool access = c->window && (o->op == IR_LD || o->op == IR_ST);
+		bool access = (c->window && (o->op == IR_LD || o->op == IR_ST)) || native_keeps_flags(c, o);
 
 		shown |= access;
 		if (keeps_host_flags(o) || access)
@@ -96,8 +96,10 @@ void emit_entries(struct emitter *c)
 	struct x64_block *xb = c->xb;
 	uint8_t *over;
 
-	xb->in = flags_in(c);
+	xb->in = (uint8_t)flags_in(c) & 127;
 	jump_cache_entry(c);
+	emit_fp_check(c);
+	emit_fp_entries(c);
 	switch (xb->in) {
 	case IN_ENV:
 		over = x_jmp_fwd8(&c->cb);

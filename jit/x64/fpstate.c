@@ -155,7 +155,7 @@ static void cold_load(struct emitter *c, struct cold *k)
 	x_jmp(&c->cb, k->join + c->cb.rx_delta);
 }
 
-/* At the entry of a block: make sure of one part. */
+/* Make sure of one part. */
 static void check_part(struct emitter *c, int32_t live, enum x64_fp_part part)
 {
 	struct codebuf *cb = &c->cb;
@@ -191,4 +191,26 @@ void emit_fp_check(struct emitter *c)
 		check_part(c, ENV(avx_live), FP_PART_AVX);
 	if (c->ir->uses_sse && !c->ir->uses_x87 && !c->ir->uses_avx)
 		check_part(c, ENV(fp_live), FP_PART_XMM);
+}
+
+static void cold_entries(struct emitter *c, struct cold *k)
+{
+	struct x64_block *xb = c->xb;
+	const uint8_t *code = c->blk->code;
+
+	(void)k;
+	xb->checked = (uint32_t)(codebuf_rx(&c->cb) - code);
+	emit_fp_check(c);
+	x_jmp(&c->cb, code + xb->body);
+	if (xb->env == xb->body)
+		return;
+	xb->checked_env = (uint8_t)(codebuf_rx(&c->cb) - code - xb->checked);
+	emit_fp_check(c);
+	x_jmp(&c->cb, code + xb->env);
+}
+
+void emit_fp_entries(struct emitter *c)
+{
+	if (x64_fp_needs(c->ir))
+		new_cold(c, cold_entries);
 }

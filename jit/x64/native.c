@@ -333,6 +333,16 @@ bool x64_alone(struct emitter *c, const struct ir_op *o)
 	return true;
 }
 
+bool native_keeps_flags(const struct emitter *c, const struct ir_op *o)
+{
+	const struct insn *in;
+
+	if (o->op != IR_NATIVE || o->fdef || o->fuse)
+		return false;
+	in = &c->ir->insns[o->imm];
+	return !is_fldcw(in) && (!in->has_mem || in_window(c, stores(in) ? SITE_NST : SITE_NLD, alignment(in, o->w)));
+}
+
 bool lower_native(struct emitter *c, const struct ir_op *o)
 {
 	const struct insn *in = &c->ir->insns[o->imm];

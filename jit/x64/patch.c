@@ -41,7 +41,7 @@ void x64_link(void *priv, struct block_exit *from, struct block *to)
 	}
 	if (from->out == FL_IN_BOTH)
 		env = xb->in != IN_HOST;
-	patch(priv, from->patch, to->code + (env ? xb->env : xb->body));
+	patch(priv, from->patch, x64_entry(to, env, me->keeps_fp ? me->fp : 0));
 }
 
 void x64_unlink(void *priv, struct block_exit *from)

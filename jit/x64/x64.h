@@ -88,14 +88,27 @@ enum x64_flags_in { IN_DEAD, IN_ENV, IN_HOST, IN_EITHER };
 enum x64_save { SAVE_NONE, SAVE_HOST, SAVE_EITHER };
 
 struct x64_block {
-	uint16_t body;		/* offset of the entry with the flags in EFLAGS */
-	uint16_t env;		/* offset of the entry with the flags in cpu->fl_save */
-	uint8_t in;		/* enum x64_flags_in */
+	uint16_t body;		/* offset of the entry with the flags in EFLAGS; the guest's FP state is in host registers as far as the block needs it */
+	uint16_t env;		/* offset of the entry with the flags in cpu->fl_save; the same */
+	uint8_t in : 7;		/* enum x64_flags_in */
+	bool keeps_fp : 1;	/* what the block needs of FP state is there when it is left by a link, too */
 	uint8_t fp;		/* bit per enum x64_fp_part that is in host registers throughout; 0: no FP instructions */
 	uint8_t strays;		/* x64_strayed() so often */
+	uint8_t checked_env;	/* from @checked to the same with the flags in cpu->fl_save */
+	uint32_t checked;	/* offset of the entry with the flags in EFLAGS that makes sure of FP state first; if there are FP instructions */
 	uint32_t ret;		/* offset of where a predicted return comes in, IP in R11: a jump, exit 1; 0: none */
 	struct insn *for_eval;	/* what x64_eval() may need: copies of the block's instructions, if an op names them, of such ops, sites; NULL: nothing */
 };
+
+/* Where who comes to @b enters it. @env: with the flags in cpu->fl_save; @live: with those parts of FP state in host registers */
+static inline const uint8_t *x64_entry(const struct block *b, bool env, uint8_t live)
+{
+	const struct x64_block *xb = b->priv;
+
+	if (xb->fp & ~live)
+		return b->code + xb->checked + (env ? xb->checked_env : 0);
+	return b->code + (env ? xb->env : xb->body);
+}
 
 #define NO_COMMIT UINT64_MAX
 
@@ -386,8 +399,10 @@ bool lower_native(struct emitter *c, const struct ir_op *o);
 bool x64_alone(struct emitter *c, const struct ir_op *o); /* leave for the interpreter if no block may go on behind @o in C */
 void cold_native_store(struct emitter *c, struct cold *k);
 bool x64_can_native(void *priv, const struct insn *in);
+bool native_keeps_flags(const struct emitter *c, const struct ir_op *o); /* @o is NATIVE and will have host code that changes no flags, as far as can be told before */
 /* fpstate.c */
-void emit_fp_check(struct emitter *c); /* at the entry of a block: the parts it needs, unless they are there */
+void emit_fp_check(struct emitter *c); /* the parts the block needs, unless they are there; changes no flags */
+void emit_fp_entries(struct emitter *c); /* in a cold path, for who comes without them: the check, and on to the entries that need none */
 uint8_t x64_fp_needs(const struct ir_block *ir); /* bit per part */
 void x64_make_fp_stubs(struct x64 *x, struct codebuf *cb);
 /* entry.c */
