@@ -309,7 +309,7 @@ void flags_made(struct emitter *c); /* the op has just set them in host EFLAGS *
 void emit_save(struct codebuf *cb);
 void emit_settle(struct codebuf *cb); /* the same if they are there: by an entry of IN_EITHER */
 void emit_restore(struct codebuf *cb);
-void put_save(struct emitter *c); /* the same */
+void put_save(struct emitter *c); /* emit_save() and emit_restore() as snippets */
 void put_restore(struct emitter *c);
 struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kind);
 struct x64_op_site *eval_site(struct emitter *c, const struct ir_op *o);
