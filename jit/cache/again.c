@@ -15,6 +15,15 @@
 #define BUCKETS 512u
 #define DEPTH 8 /* variants in a bucket; the oldest goes */
 
+/*
+ * The latest first; those behind the last are NULL. Most that wait are asked for in vain before each translation of that place's bucket:
+ * their numbers, side by side, tell without a look at the blocks.
+ */
+struct bucket {
+	uint32_t tag[DEPTH];
+	struct block *b[DEPTH];
+};
+
 /* At the end of a block's memory. */
 struct copy {
 	uint8_t saved[JIT_SAVED]; /* the backend's, while the block is kept */
@@ -22,8 +31,8 @@ struct copy {
 };
 
 struct again {
-	struct block *bucket[BUCKETS]; /* by hash_next, the latest first */
-	uint64_t marked[];	       /* bit for each RAM page: a block in it was dropped */
+	struct bucket bucket[BUCKETS];
+	uint64_t marked[]; /* bit for each RAM page: a block in it was dropped */
 };
 
 static struct copy *copy_of(struct block *b)
@@ -31,9 +40,12 @@ static struct copy *copy_of(struct block *b)
 	return (struct copy *)((char *)b + b->size - b->len - sizeof(struct copy));
 }
 
-static struct block **bucket(struct again *a, raddr_t ra, uint32_t mode)
+static struct bucket *bucket(struct again *a, raddr_t ra, uint32_t mode, uint32_t *tag)
 {
-	return &a->bucket[(ra ^ (uint64_t)mode << 32) * 0x9E3779B97F4A7C15ull >> 55];
+	uint64_t h = (ra ^ (uint64_t)mode << 32) * 0x9E3779B97F4A7C15ull;
+
+	*tag = (uint32_t)h;
+	return &a->bucket[h >> 55];
 }
 
 bool again_new(struct jit *j)
@@ -64,10 +76,26 @@ void again_copy(struct block *b, const uint8_t *bytes)
 	memcpy(copy_of(b)->bytes, bytes, b->len);
 }
 
+static void put_first(struct bucket *k, struct block *b, uint32_t tag)
+{
+	memmove(&k->tag[1], k->tag, sizeof(k->tag) - sizeof(k->tag[0]));
+	memmove(&k->b[1], k->b, sizeof(k->b) - sizeof(k->b[0]));
+	k->tag[0] = tag;
+	k->b[0] = b;
+}
+
+static void take_out(struct bucket *k, unsigned i)
+{
+	memmove(&k->tag[i], &k->tag[i + 1], (DEPTH - 1 - i) * sizeof(k->tag[0]));
+	memmove(&k->b[i], &k->b[i + 1], (DEPTH - 1 - i) * sizeof(k->b[0]));
+	k->b[DEPTH - 1] = NULL;
+}
+
 void again_drop(struct jit *j, struct block *b)
 {
-	struct block **p = bucket(j->again, b->ra, b->mode);
 	uint64_t page = b->ra >> PAGE_SHIFT;
+	struct bucket *k;
+	uint32_t tag;
 
 	j->again->marked[page / 64] |= BIT(page % 64);
 	if (!b->copied) {
@@ -78,42 +106,43 @@ void again_drop(struct jit *j, struct block *b)
 	j->be->save(j->be_priv, b, copy_of(b)->saved);
 	j->be->kill(j->be_priv, b);
 	b->dead = true;
-	b->hash_next = *p;
-	*p = b;
-	for (unsigned n = 0; *p; p = &(*p)->hash_next, n++) {
-		if (n == DEPTH) {
-			cache_discard(j, *p);
-			*p = NULL;
-			break;
-		}
-	}
+	k = bucket(j->again, b->ra, b->mode, &tag);
+	if (k->b[DEPTH - 1])
+		cache_discard(j, k->b[DEPTH - 1]);
+	put_first(k, b, tag);
+}
+
+static bool is(struct block *b, raddr_t ra, uint32_t mode, const uint8_t *bytes)
+{
+	return b->ra == ra && b->mode == mode && !memcmp(copy_of(b)->bytes, bytes, b->len);
 }
 
 struct block *again_find(struct jit *j, raddr_t ra, uint32_t mode, const uint8_t *bytes)
 {
-	struct block **p = bucket(j->again, ra, mode), *b;
+	struct bucket *k;
+	struct block *b;
+	uint32_t tag;
 
-	while ((b = *p) && (b->ra != ra || b->mode != mode || memcmp(copy_of(b)->bytes, bytes, b->len)))
-		p = &b->hash_next;
-	if (!b)
-		return NULL;
-	*p = b->hash_next;
-	b->dead = false;
-	j->be->revive(j->be_priv, b, copy_of(b)->saved);
-	cache_insert(j, b);
-	j->st.again++;
-	return b;
+	k = bucket(j->again, ra, mode, &tag);
+	for (unsigned i = 0; i < DEPTH; i++) {
+		b = k->b[i];
+		if (k->tag[i] != tag || !b || !is(b, ra, mode, bytes))
+			continue;
+		take_out(k, i);
+		b->dead = false;
+		j->be->revive(j->be_priv, b, copy_of(b)->saved);
+		cache_insert(j, b);
+		j->st.again++;
+		return b;
+	}
+	return NULL;
 }
 
 void again_flush(struct jit *j)
 {
-	for (unsigned i = 0; i < BUCKETS; i++) {
-		struct block *next;
-
-		for (struct block *b = j->again->bucket[i]; b; b = next) {
-			next = b->hash_next;
-			cache_discard(j, b);
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (unsigned n = 0; n < DEPTH && j->again->bucket[i].b[n]; n++) {
+			cache_discard(j, j->again->bucket[i].b[n]);
+			j->again->bucket[i].b[n] = NULL;
 		}
-		j->again->bucket[i] = NULL;
-	}
 }

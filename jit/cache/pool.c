@@ -2,6 +2,7 @@
  * pool.c - see pool.h.
  */
 #include "jit/cache/pool.h"
+#include "mmu/base/host_mem.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ static bool grow(struct pool *p)
 
 	if (!c)
 		return false;
+	host_make_ready((uint8_t *)c, CHUNK);
 	*(void **)(void *)c = p->chunks;
 	p->chunks = c;
 	p->at = c + sizeof(void *);

@@ -4,6 +4,7 @@
 #include "jit/host/code_mem.h"
 #include <string.h>
 
+#define READY ((size_t)128 << 10) /* bytes of pages that are got at once: each by itself is a fault of the host */
 #define MIB_MASK (((size_t)1 << 20) - 1)
 
 enum vm_err code_mem_init(struct code_mem *m, size_t size, unsigned cold, struct err *e)
@@ -90,6 +91,17 @@ void code_mem_open(const struct code_mem *m, enum code_temp t, struct codebuf *c
 	codebuf_init(cb, m->rw + m->part[t].used, room(&m->part[t]), m->rx - m->rw);
 }
 
+/* Pages for what will be written next. */
+static void make_ready(const struct code_mem *m, struct code_part *p)
+{
+	if (p->ready < p->used)
+		p->ready = p->used;
+	if (p->ready - p->used > READY / 8 || p->end - p->ready < READY)
+		return;
+	host_make_ready(m->rw + p->ready, READY);
+	p->ready += READY;
+}
+
 void code_mem_commit(struct code_mem *m, enum code_temp t, const struct codebuf *cb)
 {
 	struct code_part *p = &m->part[t];
@@ -102,6 +114,7 @@ void code_mem_commit(struct code_mem *m, enum code_temp t, const struct codebuf 
 	if (t == CODE_HOT)
 		end = (end + 15) & ~(size_t)15;
 	p->used = end < p->end ? end : p->end;
+	make_ready(m, p);
 }
 
 void code_mem_keep(struct code_mem *m)

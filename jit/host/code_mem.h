@@ -18,6 +18,7 @@ enum code_temp { CODE_HOT, CODE_COLD, CODE_TEMPS };
 
 struct code_part {
 	size_t first, used, end; /* offsets in the arena; free from @used on */
+	size_t ready;		 /* pages below have been asked for */
 };
 
 struct code_mem {

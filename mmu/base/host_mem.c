@@ -107,6 +107,20 @@ void host_unmap(void *p, size_t size)
 		munmap(p, round_up(size));
 }
 
+void host_make_ready(uint8_t *at, size_t len)
+{
+#ifdef MADV_POPULATE_WRITE
+	size_t mask = host_page_size() - 1;
+	uint8_t *first = (uint8_t *)(((uintptr_t)at + mask) & ~mask);
+
+	if (first < at + len)
+		(void)madvise(first, (size_t)(at + len - first) & ~mask, MADV_POPULATE_WRITE);
+#else
+	(void)at;
+	(void)len;
+#endif
+}
+
 bool host_give_back(uint8_t *at, size_t len, int fd, uint64_t off)
 {
 	size_t mask = host_page_size() - 1;

@@ -43,6 +43,9 @@ int host_readable(void *at, size_t len);
 /* host_map_together() - make the HOST_HUGE bytes at @at, aligned, one huge page now, if the host can (Linux 6.1) */
 void host_map_together(uint8_t *at);
 
+/* host_make_ready() - [at, at+len) is about to be written, all of it: its pages at once, where the host can (Linux 5.14) */
+void host_make_ready(uint8_t *at, size_t len);
+
 /*
  * host_give_back() - [at, at+len), of a mapping made here, at @off of memory file @fd (-1: none) is not needed: it reads as zeroes, in every
  * mapping. False: it was left as it is, as it is not whole pages of the host, or the host cannot.
