@@ -87,7 +87,7 @@ static void derive(struct vcpu *cpu)
 	cpu->nchain = 0;
 	__atomic_fetch_and(&cpu->req, REQ_KICK | REQ_STOP, __ATOMIC_RELAXED);
 	if (cpu->dr6_pending)
-		__atomic_fetch_or(&cpu->req, REQ_DEBUG, __ATOMIC_RELAXED);
+		vcpu_request(cpu, REQ_DEBUG);
 	debug_rearm(cpu);
 	tlb_flush(&cpu->mmu, true);
 	vcpu_update(cpu);

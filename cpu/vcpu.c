@@ -28,7 +28,7 @@ static void watch_hit(void *opaque, unsigned i, gla_t gla, unsigned len, bool wr
 		return;
 	}
 	cpu->dr6_pending |= BIT(i);
-	__atomic_fetch_or(&cpu->req, REQ_DEBUG, __ATOMIC_RELAXED);
+	vcpu_request(cpu, REQ_DEBUG);
 }
 
 enum vm_err vcpu_new(struct vcpu **out, const char *model, struct space *mem, struct space *ports,
@@ -160,7 +160,8 @@ void vcpu_update_req(struct vcpu *cpu)
 	if ((cpu->req & (REQ_INTR | REQ_NMI)) == want)
 		return;
 	__atomic_fetch_and(&cpu->req, ~(uint32_t)(REQ_INTR | REQ_NMI) | want, __ATOMIC_RELAXED);
-	__atomic_fetch_or(&cpu->req, want, __ATOMIC_RELAXED);
+	if (want)
+		vcpu_request(cpu, want);
 }
 
 void vcpu_set_intr(struct vcpu *cpu, int level)
@@ -187,7 +188,14 @@ void vcpu_set_a20(struct vcpu *cpu, int level)
 	tlb_flush(&cpu->mmu, true);
 }
 
+/* The gate after the request: set_context() (jit/context.c) looks at them the other way round, so one of both sees the other's. */
+void vcpu_request(struct vcpu *cpu, uint32_t req)
+{
+	__atomic_fetch_or(&cpu->req, req, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cpu->jc_gate, VCPU_GATE_SHUT, __ATOMIC_SEQ_CST);
+}
+
 void vcpu_kick(struct vcpu *cpu)
 {
-	__atomic_fetch_or(&cpu->req, REQ_KICK, __ATOMIC_RELEASE);
+	vcpu_request(cpu, REQ_KICK);
 }

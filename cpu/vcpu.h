@@ -100,7 +100,7 @@ _Static_assert(offsetof(struct fpu_state, st) == 32, "FXSAVE layout");
 _Static_assert(offsetof(struct fpu_state, xmm) == 160, "FXSAVE layout");
 _Static_assert(offsetof(struct fpu_state, ymmh) == 576, "XSAVE layout");
 
-/* cpu->req: why translated code must come back. Set by the machine's thread, REQ_KICK by any thread (atomic or). */
+/* cpu->req: why translated code must come back. Set by vcpu_request(): by the machine's thread, REQ_KICK by any. */
 #define REQ_INTR 0x01  /* a maskable interrupt can be taken now (line up, IF set, no shadow) */
 #define REQ_NMI 0x02
 #define REQ_KICK 0x04  /* look at the clock, the mailbox, the world */
@@ -187,6 +187,7 @@ struct vcpu {
 	uint64_t scratch[8];	  /* spill slots of translated code */
 	volatile uint8_t doing;	  /* translator: what C code is at (enum prof_where), for a signal handler that samples */
 	uint64_t insns;		  /* executed instructions, counted per block by whoever runs it */
+	uint64_t jc_gate;	  /* jc_key, or VCPU_GATE_SHUT from a request on until the run loop has looked */
 	/* ---- warm ---- */
 	struct seg seg[SEG_COUNT];
 	struct seg ldtr, tr;
@@ -231,6 +232,14 @@ struct vcpu {
 /* The env register points here: gpr[5..15] below, the hot words above, all in disp8; modulo 64 it is what windows shift addresses by */
 #define VCPU_BIAS 168
 
+/*
+ * Translated code notes where IP values lead by tags with cpu->jc_key and looks for them by cpu->jc_gate. Shut, that is in no tag: who looks comes
+ * back to C, and need not look for requests besides. Other keys (jit/context.c) differ from these two in the upper byte: the lower one may be written by
+ * the guest's thread as another shuts the gate.
+ */
+#define VCPU_GATE_SHUT (0xFFFFull << 48)
+#define VCPU_KEY_NONE (0xFFFCull << 48) /* of no context; nor is it the gate's, so a return noted now is not found by a shut gate */
+
 /* vcpu_new() - zeroed, 64-byte aligned, index built; @model: -cpu argument ("max", "pentium3,-sse", ...). */
 enum vm_err vcpu_new(struct vcpu **out, const char *model, struct space *mem, struct space *ports,
 	struct ram *ram, struct clock *clock, struct log *log, struct err *e);
@@ -245,6 +254,7 @@ void vcpu_update(struct vcpu *cpu);
 void vcpu_set_intr(struct vcpu *cpu, int level); /* INTR wire (PIC or APIC); machine thread */
 void vcpu_set_nmi(struct vcpu *cpu, int level);
 void vcpu_set_a20(struct vcpu *cpu, int level);
+void vcpu_request(struct vcpu *cpu, uint32_t req); /* REQ_* more: translated code comes back soon */
 void vcpu_kick(struct vcpu *cpu);		  /* any thread: REQ_KICK */
 void vcpu_update_req(struct vcpu *cpu);	  /* after IF, shadow or lines changed */
 

@@ -11,8 +11,7 @@
 #include "jit/priv.h"
 #include <string.h>
 
-#define NO_CONTEXT 0xFFFF
-#define LAST_ID 0xFFFC /* the next pair has NO_CONTEXT in it */
+#define LAST_ID 0xFEFC /* the next have the upper byte of VCPU_KEY_NONE and VCPU_GATE_SHUT */
 
 static void forget_ids(struct jit *j)
 {
@@ -90,6 +89,14 @@ static unsigned new_context(struct jit *j)
 	return i;
 }
 
+/* Unless there is a request: see vcpu_request(). */
+static void open_gate(struct vcpu *cpu)
+{
+	__atomic_store_n(&cpu->jc_gate, cpu->jc_key, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&cpu->req, __ATOMIC_SEQ_CST))
+		__atomic_store_n(&cpu->jc_gate, VCPU_GATE_SHUT, __ATOMIC_SEQ_CST);
+}
+
 void set_context(struct jit *j)
 {
 	if (!context_is(&j->ctx[j->ctx_now], j->cpu)) {
@@ -99,6 +106,8 @@ void set_context(struct jit *j)
 		j->ctx[j->ctx_now].used = ++j->ctx_clock;
 	}
 	j->cpu->jc_key = context_key(&j->ctx[j->ctx_now], j->cpu);
+	if (j->cpu->jc_gate != j->cpu->jc_key)
+		open_gate(j->cpu);
 }
 
 static struct code_lines *lines_of(struct jit *j, gla_t gla)
@@ -166,7 +175,8 @@ void context_flushed(void *opaque, gla_t gla)
 	}
 	for (unsigned i = 0; i < JIT_CONTEXTS && (gla == TLB_FLUSH_LOCAL || gla == TLB_FLUSH_ALL); i++)
 		j->ctx[i].stale |= gla == TLB_FLUSH_ALL || !j->ctx[i].global || !(j->cpu->mmu.pg.cr4 & CR4_PGE);
-	j->cpu->jc_key = (uint64_t)NO_CONTEXT << 48; /* matches nothing until set_context() */
+	j->cpu->jc_key = VCPU_KEY_NONE; /* matches nothing until set_context() */
+	__atomic_store_n(&j->cpu->jc_gate, VCPU_GATE_SHUT, __ATOMIC_RELAXED);
 }
 
 static void note_line(struct jit *j, gla_t gla)

@@ -542,7 +542,8 @@ static enum run_exit run_host(struct jit *j, struct block *blk)
 	struct block_exit *last;
 	enum run_exit r;
 
-	j->cpu->jc_key = (uint64_t)0xFFFF << 48; /* nothing matches: one block only */
+	j->cpu->jc_key = VCPU_KEY_NONE; /* nothing matches: one block only */
+	j->cpu->jc_gate = VCPU_GATE_SHUT;
 	r = j->be->run(j->be_priv, j->cpu, blk, &last);
 	at = j->cpu->rip - start;
 	if (r != RUN_ONE && (at == 0 || at >= len || j->cpu->rip == j->lock->after->rip))
@@ -635,7 +636,7 @@ enum run_exit lockstep_run(struct jit *j, struct block *blk)
 	rh = run_host(j, blk);
 	if (!light && k->after->a20 != cpu->a20)
 		vcpu_set_a20(cpu, k->after->a20);
-	__atomic_fetch_or(&cpu->req, pending, __ATOMIC_RELEASE);
+	vcpu_request(cpu, pending);
 	vcpu_update_req(cpu);
 	cpu->insns = k->after->insns;
 	compare(k, twin, ri, rh);

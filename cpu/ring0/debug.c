@@ -66,7 +66,7 @@ void debug_io_check(struct vcpu *cpu, uint16_t port, unsigned size)
 		if (bp_enabled(cpu, i) && bp_kind(cpu, i) == BP_IO && at < port + size &&
 			port < at + len) {
 			cpu->dr6_pending |= BIT(i);
-			__atomic_fetch_or(&cpu->req, REQ_DEBUG, __ATOMIC_RELAXED);
+			vcpu_request(cpu, REQ_DEBUG);
 		}
 	}
 }
@@ -136,7 +136,7 @@ enum exit ring0_fetch_check(struct vcpu *cpu)
 void debug_step(struct vcpu *cpu)
 {
 	cpu->dr6_pending |= DR6_BS;
-	__atomic_fetch_or(&cpu->req, REQ_DEBUG, __ATOMIC_RELAXED);
+	vcpu_request(cpu, REQ_DEBUG);
 }
 
 void ring0_after_one(struct vcpu *cpu, uint32_t eflags_before)

@@ -138,7 +138,7 @@ static enum exit shut_down(struct vcpu *cpu, struct trap *t)
 	history_told(cpu, t);
 	cpu->triple = true;
 	cpu->event.pending = false;
-	__atomic_fetch_or(&cpu->req, REQ_RESET, __ATOMIC_RELAXED);
+	vcpu_request(cpu, REQ_RESET);
 	log_printf(cpu->log, LOG_RESET, "triple fault at %04x:%#llx: %s\n", cpu->seg[SEG_CS].sel,
 		(unsigned long long)cpu->rip, check_rows[cpu->event.check].condition);
 	return EXIT_STOP;

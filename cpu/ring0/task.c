@@ -317,7 +317,7 @@ enum exit task_switch(
 	cpu_transition(cpu, TR_TASK, old_sel, sel); /* before a fault of the new task, if there is one, is delivered */
 	if (r == EXIT_NONE && t.trap) { /* the T flag: #DB after the switch, 7.2.1 */
 		cpu->dr6_pending |= BIT(15);
-		__atomic_fetch_or(&cpu->req, REQ_DEBUG, __ATOMIC_RELAXED);
+		vcpu_request(cpu, REQ_DEBUG);
 	}
 	return r == EXIT_NONE ? vm86_virtual_pending(cpu) : r;
 }

@@ -93,7 +93,7 @@ static void a20_set(void *opaque, int n, int level)
 
 static void cpu_stop(struct machine *m)
 {
-	__atomic_or_fetch(&m->cpu->req, REQ_STOP, __ATOMIC_RELEASE);
+	vcpu_request(m->cpu, REQ_STOP);
 }
 
 static void reset_set(void *opaque, int n, int level)
@@ -209,7 +209,7 @@ static void apic_init(void *opaque)
 {
 	struct machine *m = opaque;
 
-	__atomic_or_fetch(&m->cpu->req, REQ_INIT, __ATOMIC_RELEASE);
+	vcpu_request(m->cpu, REQ_INIT);
 }
 
 static int extint_ack(void *opaque)

@@ -297,6 +297,6 @@ enum vm_err snap_apply(struct machine *m, const struct snap_state *s, struct err
 		if (machine_drive(m, i))
 			machine_drive(m, i)->locked = b.locked[i] & 1;
 	if (b.init)
-		__atomic_or_fetch(&m->cpu->req, REQ_INIT, __ATOMIC_RELEASE);
+		vcpu_request(m->cpu, REQ_INIT);
 	return VM_OK;
 }

@@ -53,6 +53,8 @@ static struct block *find(struct vcpu *cpu, uint64_t ip)
 	if (!j || loop_watches(j) || !context_known(j) || !plain_place(cpu, ip))
 		return NULL;
 	cpu->doing = PROF_LOOP;
+	if (cpu->jc_gate != cpu->jc_key) /* the request was withdrawn: CLI */
+		set_context(j);
 	if (mode_code_size(cpu->mode) != 8)
 		gla = (uint32_t)gla;
 	if (debug_breaks(j, gla & (PAGE_SIZE - 1)))

@@ -6,11 +6,11 @@
  * for all of them, so none can fault here.
  *
  * STAC and CLAC change the mode key, and with it the context: the ids of contexts are even, and the lowest bit of the number in
- * cpu->jc_key is that of the key's MODE_SMAP (jit/context.c).
+ * cpu->jc_key and jc_gate is that of the key's MODE_SMAP (jit/context.c).
  */
 #include "jit/x64/x64.h"
 
-#define JC_KEY_SMAP (ENV(jc_key) + 6) /* the byte with that bit */
+#define KEY_SMAP 6 /* the byte with that bit */
 
 /* To the helper if condition @cc holds; k->join is set by the caller. */
 static struct cold *unless(struct emitter *c, const struct ir_op *o, unsigned cc)
@@ -94,7 +94,8 @@ static void pushf(struct emitter *c, const struct ir_op *o)
 
 static void set_ac(struct emitter *c, const struct ir_op *o, bool on)
 {
-	struct x_mem fl = env_mem(ENV(eflags)), mode = env_mem(ENV(mode)), key = env_mem(JC_KEY_SMAP), cr4 = env_mem(ENV(cr4));
+	struct x_mem fl = env_mem(ENV(eflags)), mode = env_mem(ENV(mode)), key = env_mem(ENV(jc_key) + KEY_SMAP),
+		     gate = env_mem(ENV(jc_gate) + KEY_SMAP), cr4 = env_mem(ENV(cr4));
 	struct codebuf *cb = &c->cb;
 	struct cold *k;
 
@@ -105,11 +106,13 @@ static void set_ac(struct emitter *c, const struct ir_op *o, bool on)
 		x_alu_mi(cb, X_OR, 4, &fl, FL_AC);
 		x_alu_mi(cb, X_AND, 4, &mode, ~(int32_t)MODE_SMAP);
 		x_alu_mi(cb, X_AND, 1, &key, ~1);
+		x_alu_mi(cb, X_AND, 1, &gate, ~1);
 		c->mode_after = c->ir->mode & ~MODE_SMAP;
 	} else {
 		x_alu_mi(cb, X_AND, 4, &fl, ~(int32_t)FL_AC);
 		x_alu_mi(cb, X_OR, 4, &mode, MODE_SMAP);
 		x_alu_mi(cb, X_OR, 1, &key, 1);
+		x_alu_mi(cb, X_OR, 1, &gate, 1);
 		c->mode_after = c->ir->mode | MODE_SMAP;
 	}
 	k->join = cb->p;

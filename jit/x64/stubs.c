@@ -168,7 +168,7 @@ static void make_lookup(struct x64 *x, struct codebuf *cb, bool code64)
 static void make_far(struct x64 *x, struct codebuf *cb, bool code64)
 {
 	struct x_mem rip = env_mem(ENV(rip)), link = frame_mem(FRAME(exit)), m = reg_mem(X_R13);
-	uint8_t *now, *miss[2];
+	uint8_t *now, *miss;
 
 	x->stub.far[code64] = codebuf_rx(cb);
 	pop(cb, X_R13);
@@ -178,9 +178,8 @@ static void make_far(struct x64 *x, struct codebuf *cb, bool code64)
 	m.disp = offsetof(struct block_exit, tries);
 	x_alu_mi(cb, X_SUB, 2, &m, 1);
 	now = x_jcc_fwd(cb, 2);
-	emit_jump_cache(cb, x, NULL, miss);
-	x_here(cb, miss[0]);
-	x_here(cb, miss[1]);
+	miss = emit_jump_cache(cb, x, NULL);
+	x_here(cb, miss);
 	x_here(cb, now);
 	find_in_c(x, cb, code64, true);
 }

@@ -118,13 +118,12 @@ static uint8_t *branch_to(struct codebuf *cb, const uint8_t *to)
 	return NULL;
 }
 
-void emit_jump_cache(struct codebuf *cb, const struct x64 *x, const uint8_t *to, uint8_t *miss[2])
+uint8_t *emit_jump_cache(struct codebuf *cb, const struct x64 *x, const uint8_t *to)
 {
-	struct x_mem req = env_mem(ENV(req)), key = env_mem(ENV(jc_key)), e = reg_mem(X_R13);
+	struct x_mem key = env_mem(ENV(jc_gate)), e = reg_mem(X_R13);
 	uintptr_t table = (uintptr_t)x->jc.entry;
+	uint8_t *miss;
 
-	x_alu_mi(cb, X_CMP, 4, &req, 0);
-	miss[0] = branch_to(cb, to);
 	if (x->feat & HOSTF_BMI2) {
 		x_rorx(cb, 8, X_R13, X_R11, JC_FOLD);
 	} else {
@@ -143,29 +142,27 @@ void emit_jump_cache(struct codebuf *cb, const struct x64 *x, const uint8_t *to,
 	x_load(cb, 8, X_R14, &key);
 	x_alu(cb, X_ADD, 8, X_R14, X_R11);
 	x_alu_rm(cb, X_CMP, 8, X_R14, &e);
-	miss[1] = branch_to(cb, to);
+	miss = branch_to(cb, to);
 	e.disp += (int32_t)offsetof(struct jc_entry, code);
 	x_jmp_m(cb, &e);
+	return miss;
 }
 
 /* To the block of IP value R11, through the jump cache. The flags are saved. @t: the indirect branch, or NULL */
 static void jump_cache(struct emitter *c, const struct ir_term *t)
 {
-	uint8_t *miss[2];
 	struct cold *k;
 
 	if (!t || !t->canon) {
-		emit_jump_cache(&c->cb, c->x, c->x->stub.lookup[c->code64], miss);
+		emit_jump_cache(&c->cb, c->x, c->x->stub.lookup[c->code64]);
 		return;
 	}
-	emit_jump_cache(&c->cb, c->x, NULL, miss);
 	k = new_cold(c, cold_checked);
 	k->imm = undo_note(c, t);
-	k->from = miss[0];
-	k->from2 = miss[1];
+	k->from = emit_jump_cache(&c->cb, c->x, NULL);
 }
 
-/* IP value R11 is not what the exit was linked for, it is not linked, or there is a request: the flags are saved. */
+/* IP value R11 is not what the exit was linked for, it is not linked, or the gate is shut: the flags are saved. */
 static void cold_far(struct emitter *c, struct cold *k)
 {
 	x_call(&c->cb, c->x->stub.far[c->code64]);
@@ -181,7 +178,7 @@ static bool far_exits(const struct emitter *c)
 /* To the block of IP value R11 if R11 and context are the number in the code. Return: its place */
 static uint8_t *compare_and_jump(struct emitter *c)
 {
-	struct x_mem key = env_mem(ENV(jc_key));
+	struct x_mem key = env_mem(ENV(jc_gate));
 	uint64_t snip = snippet_key(SNIP_FAR, 0, 0, 0, 0);
 	struct codebuf *cb = &c->cb;
 	uint8_t *from = cb->p, *tag = snippet_put(c->snippet, snip, cb);
@@ -207,11 +204,9 @@ static void lower_far(struct emitter *c, unsigned n)
 	struct cold *k = new_cold(c, cold_far);
 
 	k->exit = x;
-	if (backward(c, x))
-		k->from = branch_if_requested(c);
 	x->far = true;
 	x->patch = compare_and_jump(c);
-	k->from2 = x->patch + FAR_OUT;
+	k->from = x->patch + FAR_OUT;
 }
 
 /* The slot of the return cache that belongs to the return address at guest address R12 + @at: number in R14. Changes no flags. */
@@ -304,18 +299,16 @@ static void cold_unpredicted(struct emitter *c, struct cold *k)
 /* RET to IP value R11, the flags are saved: straight to where the CALL said, if the return address is still the one it pushed. */
 static void predicted(struct emitter *c, const struct ir_term *t)
 {
-	struct x_mem req = env_mem(ENV(req)), key = env_mem(ENV(jc_key)), tag = slot_mem((uintptr_t)c->x->jc.ret_tag),
+	struct x_mem key = env_mem(ENV(jc_gate)), tag = slot_mem((uintptr_t)c->x->jc.ret_tag),
 		     code = slot_mem((uintptr_t)c->x->jc.ret_code);
 	struct codebuf *cb = &c->cb;
 	struct cold *k = new_cold(c, cold_unpredicted);
 
 	return_slot(c, -(int32_t)t->undo);
-	x_alu_mi(cb, X_CMP, 4, &req, 0);
-	k->from = x_jcc_fwd(cb, 5);
 	x_load(cb, 8, X_R13, &key);
 	x_alu(cb, X_ADD, 8, X_R13, X_R11);
 	x_alu_rm(cb, X_CMP, 8, X_R13, &tag);
-	k->from2 = x_jcc_fwd(cb, 5);
+	k->from = x_jcc_fwd(cb, 5);
 	x_jmp_m(cb, &code);
 }
 

@@ -410,8 +410,8 @@ lower_fn lower_guard;
 void emit_entries(struct emitter *c);
 enum x64_flags_in target_flags(const struct emitter *c, int64_t off); /* of the block at page offset @off, a guess */
 /* term.c */
-/* to the block of IP R11; if it is not there to @to, or, if that is NULL, where x_here() leads the branches in @miss */
-void emit_jump_cache(struct codebuf *cb, const struct x64 *x, const uint8_t *to, uint8_t *miss[2]);
+/* to the block of IP R11; if it is not there or there is a request, to @to or, if that is NULL, to where x_here() leads what is returned */
+uint8_t *emit_jump_cache(struct codebuf *cb, const struct x64 *x, const uint8_t *to);
 void lower_term(struct emitter *c);
 /* the way out of an exit that is not linked, and of a poll that found a request: the run loop looks at those first */
 void way_out(struct emitter *c, const struct block_exit *x, bool saved); /* @saved: the flags are */

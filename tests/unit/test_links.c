@@ -15,6 +15,7 @@
 #define BEHIND_2 0x183000u
 #define LIN_1 0x1A0000u
 #define LIN_2 0x1C0000u
+#define STOPS 400
 
 struct run {
 	struct fix *f;
@@ -216,31 +217,72 @@ START_TEST(stays_in_code)
 END_TEST
 #endif
 
-static void *stop_later(void *opaque)
+/* Programs that run for ever and have no direct branch back within a page. EAX = X, ECX = X + 2000h. */
+static void put_returns(struct run *r, unsigned x) /* X: push X; ret, where X is behind a CALL: nothing but returns to where a CALL said */
 {
-	struct vcpu *cpu = opaque;
+	put(r, x, "\x68\0\0\0\0\xC3", 6);
+	fix_wr(r->f, x + 1, x, 4);
+}
 
-	nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-	__atomic_or_fetch(&cpu->req, REQ_STOP, __ATOMIC_SEQ_CST);
+static void put_jumps(struct run *r, unsigned x) /* X: jmp eax */
+{
+	put(r, x, "\xFF\xE0", 2);
+}
+
+static void put_far(struct run *r, unsigned x) /* X: jmp Y; Y: jmp X, in two pages */
+{
+	put_rel(r, x, 0xE9, x + 0x1000);
+	put_rel(r, x + 0x1000, 0xE9, x);
+}
+
+static void put_calls(struct run *r, unsigned x) /* X: call Y; jmp eax; Y: call ecx; ret; Z: ret */
+{
+	put(r, put_rel(r, x, 0xE8, x + 0x1000), "\xFF\xE0", 2);
+	put(r, x + 0x1000, "\xFF\xD1\xC3", 3);
+	put(r, x + 0x2000, "\xC3", 1);
+}
+
+static void (*const endless_code[])(struct run *, unsigned) = {put_returns, put_jumps, put_far, put_calls};
+
+struct stopper {
+	struct vcpu *cpu;
+	bool end;
+};
+
+static void *stop_often(void *opaque)
+{
+	struct stopper *s = opaque;
+
+	for (unsigned i = 0; !__atomic_load_n(&s->end, __ATOMIC_RELAXED); i++) {
+		nanosleep(&(struct timespec){.tv_nsec = 20000 + i * 7919 % 90000}, NULL);
+		vcpu_request(s->cpu, REQ_STOP);
+	}
 	return NULL;
 }
 
-/* X: push X; ret, where X is behind a CALL: nothing but returns to where a CALL said, for ever; a request must still be seen. */
-START_TEST(endless_returns)
+/* A request must be seen wherever it finds them. */
+START_TEST(endless)
 {
-	struct run r = start(ways[_i].accel, ways[_i].opts_off);
+	unsigned way = (unsigned)_i % ARRAY_SIZE(ways);
+	struct run r = start(ways[way].accel, ways[way].opts_off);
+	struct stopper s = {r.f->cpu, false};
 	struct vcpu *c = r.f->cpu;
 	pthread_t thread;
 	unsigned x;
 
-	x = put_rel(&r, CODE, 0xE8, CODE + 0x2000);
-	put(&r, x, "\x68\0\0\0\0\xC3", 6);
-	fix_wr(r.f, x + 1, x, 4);
-	put(&r, CODE + 0x2000, "\xC3", 1);
+	x = put_rel(&r, CODE, 0xE8, CODE + 0x5000);
+	put(&r, CODE + 0x5000, "\xC3", 1);
+	endless_code[(unsigned)_i / ARRAY_SIZE(ways)](&r, x);
 	c->rip = CODE;
 	c->gpr[GPR_RSP] = KSTACK;
-	ck_assert_int_eq(pthread_create(&thread, NULL, stop_later, c), 0);
-	ck_assert_int_eq(jit_run(r.j), JIT_STOPPED);
+	c->gpr[GPR_RAX] = x;
+	c->gpr[GPR_RCX] = x + 0x2000;
+	ck_assert_int_eq(pthread_create(&thread, NULL, stop_often, &s), 0);
+	for (unsigned i = 0; i < STOPS; i++) {
+		ck_assert_int_eq(jit_run(r.j), JIT_STOPPED);
+		__atomic_and_fetch(&c->req, ~(uint32_t)REQ_STOP, __ATOMIC_SEQ_CST);
+	}
+	__atomic_store_n(&s.end, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	stop(&r);
 }
@@ -258,7 +300,7 @@ int main(void)
 	tcase_add_loop_test(t, returns_elsewhere, 0, ARRAY_SIZE(ways));
 	tcase_add_loop_test(t, changed_code, 0, ARRAY_SIZE(ways));
 	tcase_add_loop_test(t, deep, 0, ARRAY_SIZE(ways));
-	tcase_add_loop_test(t, endless_returns, 0, ARRAY_SIZE(ways));
+	tcase_add_loop_test(t, endless, 0, ARRAY_SIZE(ways) * ARRAY_SIZE(endless_code));
 #if defined(__x86_64__)
 	tcase_add_test(t, stays_in_code);
 #endif
