@@ -95,6 +95,7 @@ static enum vm_err take_option(struct args *a, const char *name, const char *val
 static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, struct err *e)
 {
 	struct machine_config *c = &a->cfg;
+	struct log judge;
 
 	switch (id) {
 	case OPT_MACHINE:
@@ -211,14 +212,13 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_OBJECT:
 		return spec_object(a, v, e);
 	case OPT_LOG:
-		a->log = v;
-		return VM_OK;
+		return spec_log(a, v, e);
 	case OPT_LOGFILE:
 		a->log_file = v;
 		return VM_OK;
 	case OPT_DFILTER:
 		a->dfilter = v;
-		return VM_OK;
+		return log_filter(&judge, v, e);
 	case OPT_REPORT:
 		a->report = v;
 		return report_check(v, e);

@@ -1,11 +1,9 @@
 /* args_machine.c - options about the board, its start and its surroundings (args_spec.h). */
 #define _GNU_SOURCE
 #include "frontend/args_spec.h"
-#include "frontend/trace.h"
 #include "frontend/curses.h"
 #include "frontend/vnc.h"
 #include <ctype.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -472,49 +470,4 @@ enum vm_err spec_trap_log(struct args *a, const char *v, struct err *e)
 	a->no_count = !strcmp(v, "plain");
 	return a->no_trap_log || a->count_insns || a->no_count || !strcmp(v, "on") ? VM_OK
 		: err_set(e, VM_ERR_USAGE, "-trap-log: '%s' is not on, count, plain or off", v);
-}
-
-/*
- * With a pattern, as QEMU's: the events are the log's categories, the pattern chooses among their names, file= is the log.
- * With a file alone: the timeline of trace.h.
- */
-enum vm_err spec_trace(struct args *a, const char *v, struct err *e)
-{
-	static const char *const names[] = {
-#define LOG(id, name, alias, help) name,
-#include "mmu/base/log.def"
-#undef LOG
-	};
-	const char *file = NULL;
-	bool patterns = false;
-	char all[256];
-	struct items it;
-
-	for (items_begin(&it, a, v, "enable"); items_next(&it);) {
-		bool hit = false;
-
-		if (!strcmp(it.key, "file")) {
-			file = it.val;
-			continue;
-		}
-		if (!strcmp(it.key, "os"))
-			continue; /* trace_check() judges it */
-		if (strcmp(it.key, "enable"))
-			return err_set(e, VM_ERR_USAGE, "-trace: unknown key '%s' (enable, file, os)", it.key);
-		for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-			if (fnmatch(it.val, names[i], 0))
-				continue;
-			snprintf(all, sizeof(all), "%s%s%s", a->log ? a->log : "", a->log ? "," : "", names[i]);
-			a->log = spec_keep(a, all);
-			hit = patterns = true;
-		}
-		if (!hit)
-			return spec_unknown("trace", "event", it.val, names, ARRAY_SIZE(names), e);
-	}
-	if (patterns) {
-		a->log_file = file ? file : a->log_file;
-		return VM_OK;
-	}
-	a->trace = v;
-	return trace_check(v, e);
 }

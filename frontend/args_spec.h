@@ -100,6 +100,7 @@ enum vm_err spec_vga(struct args *a, const char *v, struct err *e);
 enum vm_err spec_echr(struct args *a, const char *v, struct err *e);
 enum vm_err spec_keymap(struct args *a, const char *v, struct err *e);
 enum vm_err spec_trap_log(struct args *a, const char *v, struct err *e);
+enum vm_err spec_log(struct args *a, const char *v, struct err *e);
 enum vm_err spec_trace(struct args *a, const char *v, struct err *e);
 
 /*

@@ -49,31 +49,13 @@ static int fail(const struct err *e)
 static enum vm_err set_log(struct program *p, struct err *e)
 {
 	const struct args *a = &p->args;
-	char *end;
 
 	log_init(&p->log);
 	if (a->log && log_parse(&p->log, a->log, e))
 		return e->code;
-	if (a->dfilter) {
-		p->log.lo = strtoull(a->dfilter, &end, 0);
-		if (!strncmp(end, "..", 2))
-			p->log.hi = strtoull(end + 2, &end, 0);
-		else if (*end == '+')
-			p->log.hi = p->log.lo + strtoull(end + 1, &end, 0) - 1;
-		else
-			return err_set(e, VM_ERR_USAGE, "-dfilter: '%s' is not LO..HI or LO+SIZE", a->dfilter);
-		if (*end)
-			return err_set(e, VM_ERR_USAGE, "-dfilter: '%s' is not LO..HI or LO+SIZE", a->dfilter);
-	}
-	if (a->log_file) {
-		p->log.out = fopen(a->log_file, "w");
-		if (!p->log.out) {
-			p->log.out = stderr;
-			return err_errno(e, "cannot open log file '%s'", a->log_file);
-		}
-		p->log.own_out = true;
-	}
-	return VM_OK;
+	if (a->dfilter && log_filter(&p->log, a->dfilter, e))
+		return e->code;
+	return a->log_file ? log_open(&p->log, a->log_file, e) : VM_OK;
 }
 
 /* ---- the window ---- */

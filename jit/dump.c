@@ -15,12 +15,8 @@
 static bool wanted(const struct jit *j, enum log_cat c)
 {
 	const struct log *l = j->cpu->log;
-	uint64_t at;
 
-	if (!log_on(l, c))
-		return false;
-	at = j->cpu->seg[SEG_CS].base + j->cpu->rip;
-	return at >= l->lo && at <= l->hi;
+	return log_on(l, c) && log_shows(l, j->cpu->seg[SEG_CS].base + j->cpu->rip);
 }
 
 void dump_block(const struct jit *j, const struct block *b, const struct ir_block *ir, bool optimised)

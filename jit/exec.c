@@ -113,6 +113,8 @@ static void log_entry(const struct jit *j, const struct block *b)
 {
 	const struct vcpu *cpu = j->cpu;
 
+	if (!log_shows(cpu->log, cpu->seg[SEG_CS].base + cpu->rip))
+		return;
 	log_printf(cpu->log, LOG_EXEC, "exec %04x:%" PRIx64 " mode %08x ra %" PRIx64 "\n",
 		cpu->seg[SEG_CS].sel, cpu->rip, b->mode, b->ra);
 	if (!log_on(cpu->log, LOG_CPU))
@@ -152,7 +154,7 @@ static enum run_exit run_block(struct jit *j, struct block *b, struct block_exit
 	uint32_t eflags = cpu->eflags;
 	enum run_exit r;
 
-	if (log_on(cpu->log, LOG_EXEC))
+	if (log_on(cpu->log, LOG_EXEC) || log_on(cpu->log, LOG_CPU))
 		log_entry(j, b);
 	if (step) {
 		cpu->shadow = cpu->one = 0;

@@ -20,12 +20,16 @@ enum log_cat {
 };
 
 #define LOG_SITES 256
+#define LOG_RANGES 32
 
 struct log {
 	uint32_t mask;		 /* BIT(LOG_x) for each category that is on */
 	FILE *out;		 /* stderr, or -D FILE; borrowed unless own_out */
 	bool own_out;
-	uint64_t lo, hi;	 /* -dfilter: linear addresses for IN IR OPT OUT EXEC; 0..UINT64_MAX */
+	struct log_range {
+		uint64_t lo, hi; /* both included */
+	} range[LOG_RANGES];	 /* -dfilter: linear addresses for IN IR OPT OUT EXEC CPU */
+	unsigned nranges;	 /* 0: all addresses */
 	const void *sites[LOG_SITES]; /* once-per-site memory of UNIMP and GUEST_ERR */
 	uint64_t counts[LOG_SITES];
 };
@@ -43,6 +47,19 @@ void log_fini(struct log *l);
  * unknown words are VM_ERR_USAGE with the list in @e)
  */
 enum vm_err log_parse(struct log *l, const char *list, struct err *e);
+
+/**
+ * log_filter() - the ranges of a -dfilter argument, instead of those before: START..END, START+SIZE, START-SIZE (what ends
+ * at START), separated by commas, C's notation of numbers. VM_ERR_USAGE, and nothing changed, if it is no such list.
+ */
+enum vm_err log_filter(struct log *l, const char *list, struct err *e);
+bool log_shows(const struct log *l, uint64_t at); /* is linear address @at in one of the ranges? */
+
+/**
+ * log_open() - lines go to the file @path from now on; one "%d" in it is the process number. VM_ERR_USAGE: another
+ * percent sign; VM_ERR_IO: it cannot be opened, and lines go where they went.
+ */
+enum vm_err log_open(struct log *l, const char *path, struct err *e);
 
 /* log_printf() - one line (caller gives the newline) if category @c is on. */
 void log_printf(struct log *l, enum log_cat c, const char *fmt, ...)

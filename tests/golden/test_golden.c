@@ -133,7 +133,8 @@ static void section(FILE *out, const struct golden *g, uint32_t host)
 	write_code(f, g->bytes);
 	f->log.out = open_memstream(&text, &size);
 	f->log.mask = BIT(LOG_OUT);
-	f->log.lo = f->log.hi = CODE;
+	f->log.range[0] = (struct log_range){CODE, CODE};
+	f->log.nranges = 1;
 	ck_assert_int_eq(jit_new(&j, f->cpu, &opt, &e), VM_OK);
 	f->cpu->rip = CODE;
 	f->cpu->cr4 |= CR4_OSFXSR | CR4_OSXSAVE;

@@ -188,6 +188,10 @@ static const struct {
 	{"-name guest=a,proces=b", "did you mean 'process'"},
 	{"-dtb x", "no device tree"},
 	{"-trace nosuch", "'nosuch'"},
+	{"-dfilter 2..1", "-dfilter: '2..1'"},
+	{"-dfilter 0x1000", "-dfilter: '0x1000'"},
+	{"-d in,nosuch", "'nosuch'"},
+	{"-d trace:nosuch", "'nosuch'"},
 	{"-trap-log no", "'no'"},
 };
 
@@ -410,6 +414,24 @@ START_TEST(good_elsewhere)
 }
 END_TEST
 
+START_TEST(log_words)
+{
+	char line[] = "-d in_asm,nochain,fpu -d int -d trace:ex* -dfilter 0x1000..0x2000,0x3000+0x100,0x4000-0x100", all[] = "-d all";
+	struct args a;
+	struct err e;
+
+	ck_assert_msg(!parse(&a, line, &e), "%s", e.msg);
+	ck_assert_str_eq(a.log, "in_asm,int,exec");
+	ck_assert(a.cfg.jit.no_link);
+	ck_assert_uint_eq(a.nwarnings, 1);
+	ck_assert_ptr_nonnull(strstr(a.warning[0], "'fpu'"));
+	args_free(&a);
+	ck_assert_msg(!parse(&a, all, &e), "%s", e.msg);
+	ck_assert_str_eq(a.log, "all");
+	args_free(&a);
+}
+END_TEST
+
 /* -cpu as other emulators' command lines have it. */
 START_TEST(cpu_words)
 {
@@ -509,6 +531,7 @@ int main(void)
 	tcase_add_test(t, many_lists);
 	tcase_add_test(t, good_more);
 	tcase_add_test(t, good_elsewhere);
+	tcase_add_test(t, log_words);
 	tcase_add_test(t, cpu_words);
 	tcase_add_test(t, config_file);
 	tcase_add_test(t, sizes);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "mmu/base/clock.h"
 #include "mmu/base/err.h"
 #include "mmu/base/host_mem.h"
@@ -36,6 +37,9 @@ START_TEST(log_words)
 	struct err e;
 
 	log_init(&l);
+	ck_assert_int_eq(log_parse(&l, "all", &e), VM_OK);
+	ck_assert_uint_eq(l.mask, BIT(LOG_COUNT) - 1);
+	l.mask = 0;
 	ck_assert_int_eq(log_parse(&l, "in_asm,int,guest_errors", &e), VM_OK);
 	ck_assert_uint_eq(l.mask, BIT(LOG_IN) | BIT(LOG_INT) | BIT(LOG_GUEST));
 	ck_assert(log_on(&l, LOG_INT));
@@ -47,6 +51,63 @@ START_TEST(log_words)
 	ck_assert(!log_on(&l, LOG_IO)); /* a bad list changes nothing */
 	ck_assert_int_eq(log_parse(&l, "help", &e), VM_ERR_USAGE);
 	ck_assert_ptr_nonnull(strstr(e.msg, "unimp"));
+	log_fini(&l);
+}
+END_TEST
+
+/* -dfilter: ranges, each given in one of three ways */
+START_TEST(log_ranges)
+{
+	static const char *const bad[] = {"", "1", "1..", "..2", "1..2,", ",1..2", "2..1", "0x10+0", "0x10-0", "0x10-0x12", "1..2x", "x..2",
+		"0xffffffffffffffff+2", "1..-2", "-1..2", "1 ..2", "1..0x10000000000000000"};
+	char many[LOG_RANGES * 5 + 8] = "";
+	struct log l;
+	struct err e;
+
+	log_init(&l);
+	ck_assert(log_shows(&l, 0) && log_shows(&l, UINT64_MAX));
+	ck_assert_int_eq(log_filter(&l, "0x1000..0x1fff,0x3000+0x10,0x5000-16,010..8,0xfffffffffffffff0+16", &e), VM_OK);
+	ck_assert(!log_shows(&l, 0xFFF) && log_shows(&l, 0x1000) && log_shows(&l, 0x1FFF) && !log_shows(&l, 0x2000));
+	ck_assert(!log_shows(&l, 0x2FFF) && log_shows(&l, 0x3000) && log_shows(&l, 0x300F) && !log_shows(&l, 0x3010));
+	ck_assert(!log_shows(&l, 0x4FF0) && log_shows(&l, 0x4FF1) && log_shows(&l, 0x5000) && !log_shows(&l, 0x5001));
+	ck_assert(log_shows(&l, 8) && !log_shows(&l, 9) && log_shows(&l, UINT64_MAX));
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		ck_assert_msg(log_filter(&l, bad[i], &e) == VM_ERR_USAGE, "accepted: %s", bad[i]);
+		ck_assert_msg(strstr(e.msg, "-dfilter") && strstr(e.msg, bad[i]), "%s: says %s", bad[i], e.msg);
+	}
+	ck_assert(log_shows(&l, 0x300F)); /* a bad list changes nothing */
+	for (unsigned i = 0; i < LOG_RANGES; i++)
+		strcat(many, i ? ",1..2" : "1..2");
+	ck_assert_int_eq(log_filter(&l, many, &e), VM_OK);
+	strcat(many, ",1..2");
+	ck_assert_int_eq(log_filter(&l, many, &e), VM_ERR_USAGE);
+	ck_assert_ptr_nonnull(strstr(e.msg, "at most 32 ranges"));
+	log_fini(&l);
+}
+END_TEST
+
+/* -D: one %d is the process number, another percent sign is a mistake */
+START_TEST(log_files)
+{
+	static const char *const bad[] = {"/tmp/dg_base_%s", "/tmp/dg_base_%d_%d", "/tmp/dg_base_%", "/tmp/dg_base_%%d", "/tmp/dg_base_%5d"};
+	char name[64];
+	struct log l;
+	struct err e;
+
+	log_init(&l);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		ck_assert_msg(log_open(&l, bad[i], &e) == VM_ERR_USAGE, "accepted: %s", bad[i]);
+		ck_assert_ptr_nonnull(strstr(e.msg, bad[i]));
+	}
+	ck_assert_int_eq(log_open(&l, "/tmp/nosuch/dg_base", &e), VM_ERR_IO);
+	ck_assert(l.out == stderr);
+	snprintf(name, sizeof(name), "/tmp/dg_base_%d.log", (int)getpid());
+	ck_assert_int_eq(log_open(&l, "/tmp/dg_base_%d.log", &e), VM_OK);
+	ck_assert(l.own_out && !access(name, F_OK));
+	unlink(name);
+	ck_assert_int_eq(log_open(&l, name, &e), VM_OK); /* the monitor's logfile: another one */
+	ck_assert(!access(name, F_OK));
+	unlink(name);
 	log_fini(&l);
 }
 END_TEST
@@ -221,6 +282,8 @@ int main(void)
 
 	tcase_add_test(t, errors);
 	tcase_add_test(t, log_words);
+	tcase_add_test(t, log_ranges);
+	tcase_add_test(t, log_files);
 	tcase_add_test(t, log_sites);
 	tcase_add_test(t, timers);
 	tcase_add_test(t, time_source);
