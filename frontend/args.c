@@ -27,6 +27,9 @@ static const struct option {
 #undef OPT
 };
 
+/* where firmware is looked for after -L */
+static const char *const data_dirs[] = {"/usr/share/seabios", "/usr/share/qemu", "/usr/lib/ipxe/qemu"};
+
 static void print_help(void)
 {
 	puts("usage: dragoman [options] [disk image]\n");
@@ -121,8 +124,7 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		c->bios = v;
 		return VM_OK;
 	case OPT_L:
-		c->data_dir[0] = v;
-		return VM_OK;
+		return spec_data_dir(a, v, e);
 	case OPT_BOOT:
 		return spec_boot(a, v, e);
 	case OPT_KERNEL:
@@ -141,6 +143,8 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		return spec_add_floppy(a, v, id == OPT_FDB, e);
 	case OPT_CDROM:
 		return spec_add_drive(a, v, 2, true, e);
+	case OPT_PFLASH:
+		return spec_add_flash(a, v, e);
 	case OPT_DRIVE:
 		return spec_drive(a, v, e);
 	case OPT_SERIAL:
@@ -156,6 +160,19 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 	case OPT_MONITOR:
 		a->monitor = v;
 		return VM_OK;
+	case OPT_OPTIONROM:
+		return spec_option_rom(a, v, e);
+	case OPT_NUMA:
+		return spec_numa(a, v, e);
+	case OPT_MEMPATH:
+		spec_warn(a, "-mem-path: '%s': the guest's memory is not in a file", v);
+		return VM_OK;
+	case OPT_WATCHDOG: {
+		char text[64];
+
+		snprintf(text, sizeof(text), "watchdog=%s", v);
+		return spec_action(a, text, e);
+	}
 	case OPT_DEBUGCON:
 		return spec_add_debugcon(a, 0, v, e);
 	case OPT_CHARDEV:
@@ -201,6 +218,10 @@ static enum vm_err set_value(struct args *a, enum opt_id id, const char *v, stru
 		return spec_nic(a, v, e);
 	case OPT_NET:
 		return spec_net(a, v, e);
+	case OPT_AUDIO:
+		return spec_audio(a, v, e);
+	case OPT_SOUNDHW:
+		return spec_soundhw(a, v, e);
 	case OPT_AUDIODEV:
 		return spec_audiodev(a, v, e);
 	case OPT_VIRTFS:
@@ -265,6 +286,9 @@ static void set_flag(struct args *a, enum opt_id id)
 	case OPT_KVM:
 		spec_warn(a, "-enable-kvm: " SPEC_SOFTWARE);
 		break;
+	case OPT_SDL:
+		a->display = ARGS_SDL;
+		break;
 	case OPT_CURSES:
 		a->display = ARGS_CURSES;
 		break;
@@ -303,6 +327,7 @@ static void set_flag(struct args *a, enum opt_id id)
 		a->gdb = "tcp::1234";
 		break;
 	case OPT_ONEINSN:
+	case OPT_SINGLESTEP:
 		a->cfg.jit.one_insn = true;
 		break;
 	case OPT_ALLSIDES:
@@ -345,6 +370,8 @@ static enum vm_err unknown_option(const char *arg, struct err *e)
 /* "-device help", "-d help", "--pass=help": the words that option knows. */
 static bool print_list(int id, const char *value)
 {
+	if ((id == OPT_NET || id == OPT_NIC) && strstr(value, "model=help"))
+		value = "help";
 	if (id == OPT_DEVICE ? !spec_asks_device_help(value) : strcmp(value, "help") != 0 && strcmp(value, "?") != 0)
 		return false;
 	switch (id) {
@@ -372,6 +399,24 @@ static bool print_list(int id, const char *value)
 		for (unsigned i = 0; i < ir_npasses; i++)
 			puts(ir_passes[i].name);
 		return true;
+	case OPT_L:
+		for (unsigned i = 0; i < ARRAY_SIZE(data_dirs); i++)
+			puts(data_dirs[i]);
+		return true;
+	case OPT_DISPLAY:
+		puts("sdl\ncurses\nvnc\nnone");
+		return true;
+	case OPT_VGA:
+		puts("std\nnone");
+		return true;
+	case OPT_AUDIODEV:
+		puts("none\nwav\nsdl");
+		return true;
+	case OPT_NETDEV:
+	case OPT_NET:
+	case OPT_NIC:
+		spec_net_help();
+		return true;
 	case OPT_MACHINE:
 	case OPT_M:
 		puts("pc (i440FX + PIIX3), the only and default one");
@@ -388,9 +433,6 @@ static void defaults(struct args *a)
 	a->cfg.ram_size = 128 << 20;
 	a->cfg.vga = true;
 	a->cfg.rtc_base = (int64_t)time(NULL);
-	a->cfg.data_dir[1] = "/usr/share/seabios";
-	a->cfg.data_dir[2] = "/usr/share/qemu";
-	a->cfg.data_dir[3] = "/usr/lib/ipxe/qemu";
 	a->cfg.debug_exit_iobase = 0x501;
 	a->cfg.debug_exit_iosize = 2;
 	a->global_debugcon = -1;
@@ -402,11 +444,18 @@ static void defaults(struct args *a)
 /* What follows from several options together. */
 static enum vm_err finish(struct args *a, struct err *e)
 {
+	unsigned n = 0;
+
+	if (spec_memory_finish(a, e))
+		return e->code;
 	/* lockstep is hundreds of times slower than the guest expects: its time is counted, not measured */
 	if (a->cfg.jit.accel == ACCEL_LOCKSTEP)
 		a->cfg.jit.icount = true;
-	if (!a->cfg.data_dir[0])
-		memmove(&a->cfg.data_dir[0], &a->cfg.data_dir[1], sizeof(a->cfg.data_dir) - sizeof(a->cfg.data_dir[0]));
+	while (a->cfg.data_dir[n])
+		n++;
+	memcpy(&a->cfg.data_dir[n], data_dirs, sizeof(data_dirs));
+	if (a->nodefaults && !a->vga_chosen)
+		a->cfg.vga = false;
 	if ((a->cfg.initrd || a->cfg.append) && !a->cfg.kernel)
 		return err_set(e, VM_ERR_USAGE, "-%s needs -kernel", a->cfg.initrd ? "initrd" : "append");
 	if (a->daemonize && a->nographic)

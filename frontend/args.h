@@ -27,11 +27,12 @@ struct args_drive {
 	bool direct;	 /* cache=none, directsync */
 	struct blk_policy policy;
 	unsigned lazy; /* enum blk_lazy (block.h) */
+	const char *serial; /* NULL: made up */
 	char id[32];
 };
 
 struct args_attach { /* -device ide-hd,drive= */
-	const char *drive; /* its id */
+	const char *drive, *serial; /* its id; the number a guest reads, or NULL */
 	enum args_bus bus;
 	int index; /* -1: next free */
 	bool cdrom;
@@ -84,6 +85,17 @@ struct args_dump { /* -object filter-dump */
 	unsigned max; /* bytes of each frame */
 };
 
+struct args_port { /* -device isa-serial */
+	int index; /* -1: the next free one */
+	const char *chr;
+};
+
+#define ARGS_MAX_MEMORIES 4
+struct args_memory { /* -object memory-backend-... */
+	char id[32];
+	uint64_t size;
+};
+
 enum args_display { ARGS_SDL, ARGS_NONE, ARGS_CURSES, ARGS_VNC, ARGS_AUTO };
 
 struct args {
@@ -95,6 +107,8 @@ struct args {
 	bool snapshot;
 	const char *serial[CONFIG_MAX_SERIAL];
 	unsigned nserial;
+	struct args_port port[CONFIG_MAX_SERIAL];
+	unsigned nports;
 	const char *parallel, *monitor;
 	struct { const char *chr; bool pretty; } qmp[ARGS_MAX_QMP];
 	unsigned nqmp;
@@ -121,7 +135,13 @@ struct args {
 	struct args_mount mount[CONFIG_MAX_FOLDERS];
 	unsigned nmounts;
 	const char *pcspk_audiodev; /* id, or NULL */
+	bool pcspk_first;	    /* the first one, if there is any */
 	unsigned pcspk_at;
+	struct args_memory memory[ARGS_MAX_MEMORIES];
+	unsigned nmemories;
+	const char *memory_backend; /* the machine's, by id, or NULL */
+	bool has_ram_size;	    /* -m was given */
+	bool vga_chosen;
 	struct args_dump dump[CONFIG_MAX_NIC];
 	unsigned ndumps;
 	bool net_chosen; /* no default card */

@@ -144,3 +144,45 @@ enum vm_err spec_add_qmp(struct args *a, const char *chr, bool pretty, struct er
 	a->qmp[a->nqmp++].pretty = pretty;
 	return VM_OK;
 }
+
+/* The firmware runs what lies under genroms/. */
+enum vm_err spec_option_rom(struct args *a, const char *v, struct err *e)
+{
+	static const char *const keys[] = {"romfile", "bootindex"};
+	const char *file = NULL, *base;
+	char name[FW_CFG_NAME_MAX];
+	struct items it;
+	unsigned k, n = a->cfg.nfw_cfg;
+	enum vm_err r = VM_OK;
+
+	for (items_begin(&it, a, v, "romfile"); !r && items_next(&it);) {
+		r = spec_choice("option-rom", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
+		if (!r && k == 1)
+			spec_warn(a, "-option-rom: bootindex=%s: the firmware's own order holds", it.val);
+		else if (!r)
+			file = it.val;
+	}
+	if (r)
+		return r;
+	base = file ? strrchr(file, '/') : NULL;
+	if (!file || snprintf(name, sizeof(name), "genroms/%s", base ? base + 1 : file) >= (int)sizeof(name))
+		return err_set(e, VM_ERR_USAGE, "-option-rom: '%s' is no file, or one with too long a name", v);
+	if (n == CONFIG_MAX_FW_CFG)
+		return err_set(e, VM_ERR_USAGE, "-option-rom: at most %u files for the firmware", CONFIG_MAX_FW_CFG);
+	a->cfg.fw_cfg[n].name = spec_keep(a, name);
+	a->cfg.fw_cfg[n].file = file;
+	a->cfg.nfw_cfg++;
+	return VM_OK;
+}
+
+enum vm_err spec_data_dir(struct args *a, const char *v, struct err *e)
+{
+	unsigned n = 0;
+
+	while (n < CONFIG_MAX_DIRS && a->cfg.data_dir[n])
+		n++;
+	if (n == CONFIG_MAX_DIRS)
+		return err_set(e, VM_ERR_USAGE, "-L: at most %u directories", CONFIG_MAX_DIRS);
+	a->cfg.data_dir[n] = v;
+	return VM_OK;
+}

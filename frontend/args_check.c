@@ -86,6 +86,7 @@ static enum vm_err attach_drives(struct args *a, struct err *e)
 			return err_set(e, VM_ERR_USAGE, "-device: the drive '%s' is in use (if=none leaves it free)",
 				t->drive);
 		d->bus = t->bus;
+		d->serial = t->serial;
 		d->index = t->index;
 		d->cdrom |= t->cdrom;
 		d->readonly |= t->cdrom;
@@ -140,8 +141,10 @@ static enum vm_err check_flash(const struct args *a, struct err *e)
 
 enum vm_err spec_check(struct args *a, struct err *e)
 {
-	enum vm_err r = check_backends(a, e);
+	enum vm_err r = spec_ports_finish(a, e);
 
+	if (!r)
+		r = check_backends(a, e);
 	if (!r)
 		r = spec_virtio_finish(a, e);
 	if (!r)

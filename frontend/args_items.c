@@ -63,7 +63,8 @@ bool items_next(struct items *it)
 	return true;
 }
 
-const char *spec_nearest(const char *text, const char *const *names, unsigned n)
+/* @far: in how many letters the two differ */
+static const char *nearest(const char *text, const char *const *names, unsigned n, unsigned *far)
 {
 	unsigned best = UINT32_MAX, row[64];
 	const char *found = names[0];
@@ -92,7 +93,15 @@ const char *spec_nearest(const char *text, const char *const *names, unsigned n)
 			found = names[k];
 		}
 	}
+	*far = best;
 	return found;
+}
+
+const char *spec_nearest(const char *text, const char *const *names, unsigned n)
+{
+	unsigned far;
+
+	return nearest(text, names, n, &far);
 }
 
 /* "a, b, c" of the names, cut where the message's room ends */
@@ -109,10 +118,13 @@ enum vm_err spec_unknown(const char *opt, const char *what, const char *v, const
 	struct err *e)
 {
 	char all[160];
+	unsigned far;
+	const char *near = nearest(v, names, n, &far);
 
 	list(all, sizeof(all), names, n);
-	return err_set(e, VM_ERR_USAGE, "-%s: unknown %s '%s'; did you mean '%s'? (%s)", opt, what, v,
-		spec_nearest(v, names, n), all);
+	if (far > strlen(v) / 2 + 1) /* of another emulator's words, most likely: no misspelling */
+		return err_set(e, VM_ERR_USAGE, "-%s: unknown %s '%s' (%s)", opt, what, v, all);
+	return err_set(e, VM_ERR_USAGE, "-%s: unknown %s '%s'; did you mean '%s'? (%s)", opt, what, v, near, all);
 }
 
 enum vm_err spec_choice(const char *opt, const char *what, const char *v, const char *const *names, unsigned n,
@@ -129,8 +141,8 @@ enum vm_err spec_choice(const char *opt, const char *what, const char *v, const 
 
 enum vm_err spec_switch(const char *opt, const char *key, const char *v, bool *out, struct err *e)
 {
-	*out = !strcmp(v, "on") || !strcmp(v, "yes") || !strcmp(v, "true");
-	if (*out || !strcmp(v, "off") || !strcmp(v, "no") || !strcmp(v, "false"))
+	*out = !strcmp(v, "on") || !strcmp(v, "yes") || !strcmp(v, "true") || !strcmp(v, "y");
+	if (*out || !strcmp(v, "off") || !strcmp(v, "no") || !strcmp(v, "false") || !strcmp(v, "n"))
 		return VM_OK;
 	return err_set(e, VM_ERR_USAGE, "-%s: %s='%s' is not on or off", opt, key, v);
 }

@@ -8,31 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-enum vm_err spec_memory(struct args *a, const char *v, struct err *e)
-{
-	static const char *const keys[] = {"size", "slots", "maxmem"};
-	struct items it;
-	uint64_t n;
-	unsigned k;
-	enum vm_err r = VM_OK;
-
-	for (items_begin(&it, a, v, "size"); !r && items_next(&it);) {
-		r = spec_choice("m", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
-		if (r || k) /* slots and maxmem are room to plug more in later: there is no such thing here */
-			continue;
-		if (!args_size(it.val, &n))
-			return err_set(e, VM_ERR_USAGE, "-m: '%s' is not a memory size", it.val);
-		if (n < 1 << 20 || n > 1ull << 40)
-			return err_set(e, VM_ERR_USAGE, "-m: %s is out of range (1M to 1T)", it.val);
-		a->cfg.ram_size = n & PAGE_MASK;
-	}
-	return r;
-}
-
 /* "kvm:tcg": the first of the list that can be had. */
 static enum vm_err accel_list(struct args *a, const char *v, struct err *e)
 {
-	static const char *const names[] = {"jit", "interp", "lockstep", "tcg", "kvm", "hvf", "whpx", "xen"};
+	static const char *const names[] = {"jit", "interp", "lockstep", "tcg", "kvm", "hvf", "whpx", "xen", "hax", "nvmm"};
 	static const enum jit_accel accel[] = {ACCEL_JIT, ACCEL_INTERP, ACCEL_LOCKSTEP, ACCEL_JIT};
 	char *save = NULL;
 
@@ -54,17 +33,23 @@ static enum vm_err accel_list(struct args *a, const char *v, struct err *e)
 enum vm_err spec_tb_size(struct args *a, const char *v, struct err *e)
 {
 	uint64_t mib;
-	enum vm_err r = spec_number("accel", v, 2048, &mib, e);
+	enum vm_err r = spec_number("accel", v, 1 << 20, &mib, e);
 
+	if (!r && mib > 2048) {
+		spec_warn(a, "-accel: tb-size=%s: 2048 is what is used at most", v);
+		mib = 2048;
+	}
 	a->cfg.jit.cache_bytes = r ? 0 : mib << 20;
 	return r;
 }
 
 enum vm_err spec_accel(struct args *a, const char *v, struct err *e)
 {
-	static const char *const keys[] = {"accel", "thread", "tb-size", "one-insn-per-tb", "opt", "profile"};
+	static const char *const keys[] = {"accel", "thread", "tb-size", "one-insn-per-tb", "opt", "profile", "split-wx"};
+	static const char *const threads[] = {"single", "multi"};
 	struct items it;
 	unsigned k, n;
+	bool on;
 	enum vm_err r = VM_OK;
 
 	for (items_begin(&it, a, v, "accel"); !r && items_next(&it);) {
@@ -73,6 +58,10 @@ enum vm_err spec_accel(struct args *a, const char *v, struct err *e)
 			break;
 		if (k == 0) {
 			r = accel_list(a, it.val, e);
+		} else if (k == 1) { /* one CPU is one thread */
+			r = spec_choice("accel", "thread mode", it.val, threads, ARRAY_SIZE(threads), &n, e);
+		} else if (k == 6) { /* code is never writable where it runs: so it is always */
+			r = spec_switch("accel", it.key, it.val, &on, e);
 		} else if (k == 2) {
 			r = spec_tb_size(a, it.val, e);
 		} else if (k == 3) {
@@ -115,12 +104,21 @@ static enum vm_err machine_type(const char *v, struct err *e)
 	return spec_unknown("machine", "machine", v, names, 1, e);
 }
 
+static bool among(const char *v, const char *const *names, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!strcmp(v, names[i]))
+			return true;
+	return false;
+}
+
 enum vm_err spec_machine(struct args *a, const char *v, struct err *e)
 {
 	static const char *const keys[] = {"type", "accel", "acpi", "kernel", "initrd", "append", "firmware", "usb",
-		"vmport", "graphics", "hpet", "pcspk-audiodev", "smm", "dump-guest-core", "mem-merge", "kernel-irqchip", "nvdimm"};
+		"vmport", "graphics", "hpet", "pcspk-audiodev", "memory-backend", "smm", "dump-guest-core", "mem-merge", "kernel-irqchip", "nvdimm", "suppress-vmdesc"};
+	static const char *const always[] = {"i8042", "pic", "pit", "smbus", "sata"};
 	enum { KEY_TYPE, KEY_ACCEL, KEY_ACPI, KEY_KERNEL, KEY_INITRD, KEY_APPEND, KEY_FIRMWARE, KEY_USB, KEY_VMPORT,
-		KEY_GRAPHICS, KEY_HPET, KEY_PCSPK };
+		KEY_GRAPHICS, KEY_HPET, KEY_PCSPK, KEY_MEMORY };
 	struct items it;
 	enum vm_err r = VM_OK;
 	char key[64];
@@ -132,6 +130,12 @@ enum vm_err spec_machine(struct args *a, const char *v, struct err *e)
 		snprintf(key, sizeof(key), "%s", it.key);
 		for (char *c = key; *c; c++)
 			*c = *c == '_' ? '-' : *c; /* both are usual: kernel_irqchip, kernel-irqchip */
+		if (among(key, always, ARRAY_SIZE(always))) {
+			r = spec_switch("machine", it.key, it.val, &on, e);
+			if (!r && !on)
+				r = err_set(e, VM_ERR_USAGE, "-machine: %s=off: it is part of this board", it.key);
+			continue;
+		}
 		r = spec_choice("machine", "property", key, keys, ARRAY_SIZE(keys), &k, e);
 		if (r)
 			break;
@@ -172,6 +176,9 @@ enum vm_err spec_machine(struct args *a, const char *v, struct err *e)
 			r = strcmp(it.val, "auto") ? spec_switch("machine", it.key, it.val, &on, e) : VM_OK;
 			if (!r && on && strcmp(it.val, "auto"))
 				r = err_set(e, VM_ERR_USAGE, "-machine: %s=on is not supported", it.key);
+			break;
+		case KEY_MEMORY:
+			a->memory_backend = it.val;
 			break;
 		case KEY_PCSPK:
 			a->pcspk_audiodev = it.val;
@@ -376,15 +383,40 @@ enum vm_err spec_action(struct args *a, const char *v, struct err *e)
 	return VM_OK;
 }
 
+/* What may follow the number of a VNC display. Every client is let in, and they share the picture. */
+static enum vm_err vnc_word(const struct items *it, struct err *e)
+{
+	static const char *const keys[] = {"password", "share"}, *const shares[] = {"allow-exclusive", "force-shared", "ignore"};
+	unsigned k, n;
+	bool on = false;
+	enum vm_err r = spec_choice("vnc", "option", it->key, keys, ARRAY_SIZE(keys), &k, e);
+
+	if (!r && k == 0)
+		r = spec_switch("vnc", it->key, it->val, &on, e);
+	else if (!r)
+		r = spec_choice("vnc", "way to share", it->val, shares, ARRAY_SIZE(shares), &n, e);
+	return r || !on ? r : err_set(e, VM_ERR_USAGE, "-vnc: password=on is not supported");
+}
+
 enum vm_err spec_vnc(struct args *a, const char *v, struct err *e)
 {
-	if (!strcmp(v, "none")) {
+	struct items it;
+
+	items_begin(&it, a, v, "vnc");
+	if (!items_next(&it) || strcmp(it.key, "vnc"))
+		return vnc_check(v, e);
+	if (!strcmp(it.val, "none")) {
 		a->display = ARGS_NONE;
 		return VM_OK;
 	}
 	a->display = ARGS_VNC;
-	a->vnc = v;
-	return vnc_check(v, e);
+	a->vnc = it.val;
+	if (vnc_check(it.val, e))
+		return e->code;
+	while (items_next(&it))
+		if (vnc_word(&it, e))
+			return e->code;
+	return VM_OK;
 }
 
 static enum vm_err display_type(struct args *a, const struct items *it, struct err *e)
@@ -396,6 +428,15 @@ static enum vm_err display_type(struct args *a, const struct items *it, struct e
 	/* vnc=:1 looks like another option */
 	if (!strcmp(it->key, "vnc"))
 		return spec_vnc(a, it->val, e);
+	if (!strcmp(it->val, "default")) {
+		a->display = ARGS_AUTO;
+		return VM_OK;
+	}
+	if (!strcmp(it->val, "gtk") || !strcmp(it->val, "cocoa")) {
+		spec_warn(a, "-display: '%s': the window is SDL's", it->val);
+		a->display = ARGS_SDL;
+		return VM_OK;
+	}
 	r = spec_choice("display", "display", it->val, names, ARRAY_SIZE(names), &n, e);
 	if (!r && n == 3)
 		return err_set(e, VM_ERR_USAGE, "-display: vnc needs a display number, e.g. vnc=:0");
@@ -408,7 +449,7 @@ static enum vm_err display_type(struct args *a, const struct items *it, struct e
 enum vm_err spec_display(struct args *a, const char *v, struct err *e)
 {
 	static const char *const keys[] = {"type", "vnc", "full-screen", "window-close", "show-cursor", "gl", "charset",
-		"grab-mod"};
+		"grab-mod", "zoom-to-fit", "show-tabs", "show-menubar", "password", "share"};
 	static const char *const mods[] = {"lctrl-lalt", "lshift-lctrl-lalt", "rctrl"};
 	struct items it;
 	unsigned k, n;
@@ -427,6 +468,10 @@ enum vm_err spec_display(struct args *a, const char *v, struct err *e)
 		} else if (!r && k == 7) {
 			r = spec_choice("display", "grab-mod", it.val, mods, ARRAY_SIZE(mods), &n, e);
 			a->grab_mod = r ? 0 : n;
+		} else if (!r && (it.key[0] == 'p' || k == 12)) {
+			r = vnc_word(&it, e);
+		} else if (!r && k >= 8) { /* of a window with menus */
+			r = spec_switch("display", it.key, it.val, &on, e);
 		} else if (!r && k == 4) { /* the host's pointer is hidden while grabbed, and only then */
 			r = spec_switch("display", it.key, it.val, &on, e);
 		}
@@ -441,6 +486,7 @@ enum vm_err spec_vga(struct args *a, const char *v, struct err *e)
 	enum vm_err r = spec_choice("vga", "adapter", v, names, ARRAY_SIZE(names), &n, e);
 
 	a->cfg.vga = !r && n == 0;
+	a->vga_chosen = true;
 	return r;
 }
 

@@ -71,6 +71,8 @@ static enum vm_err netdev_key(const char *opt, struct netdev_options *o, const c
 		o->fd = (int)n;
 		return r;
 	}
+	if (o->kind == NETDEV_TAP && (!strcmp(k, "vhost") || !strcmp(k, "vhostforce")))
+		return spec_switch(opt, k, v, &on, e); /* of how the host's kernel would carry frames */
 	if (o->kind == NETDEV_USER && !strcmp(k, "hostfwd")) {
 		if (o->nfwd == NETDEV_MAX_FWD)
 			return err_set(e, VM_ERR_USAGE, "-%s: at most %u hostfwd=", opt, NETDEV_MAX_FWD);
@@ -173,7 +175,12 @@ static enum vm_err nic_model(const char *opt, const char *v, struct args_nic *n,
 {
 	unsigned m = NIC_VIRTIO;
 	bool is_short = !strcmp(v, "virtio") || !strcmp(v, "virtio-net");
-	enum vm_err r = is_short ? VM_OK : spec_choice(opt, "model", v, models, ARRAY_SIZE(models), &m, e);
+	enum vm_err r = VM_OK;
+
+	if (!strcmp(v, "e1000-82540em")) /* which of the family it is */
+		m = NIC_E1000;
+	else if (!is_short)
+		r = spec_choice(opt, "model", v, models, ARRAY_SIZE(models), &m, e);
 
 	n->model = r ? NIC_E1000 : (enum config_nic_model)m;
 	return r;
@@ -195,7 +202,7 @@ bool spec_is_nic(const char *driver)
 	for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
 		if (!strcmp(driver, models[i]))
 			return true;
-	return !strcmp(driver, "virtio-net");
+	return !strcmp(driver, "virtio-net") || !strcmp(driver, "e1000-82540em");
 }
 
 /* The places and lines that NE2000 cards had jumpers for, those of this board's own devices left out. */
@@ -278,8 +285,19 @@ static enum vm_err card_key(const char *opt, struct args_nic *n, const char *k, 
 	return VM_OK;
 }
 
+void spec_net_help(void)
+{
+	printf("Networks:\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
+		printf("%s\n", kinds[i]);
+	printf("Cards:\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
+		printf("%s\n", models[i]);
+}
+
 enum vm_err spec_nic(struct args *a, const char *v, struct err *e)
 {
+	bool more, typed;
 	struct netdev_options *o = NULL;
 	struct args_nic *n = NULL;
 	struct items it;
@@ -289,15 +307,17 @@ enum vm_err spec_nic(struct args *a, const char *v, struct err *e)
 	if (!strcmp(v, "none"))
 		return VM_OK;
 	items_begin(&it, a, v, "type");
-	if (!items_next(&it) || strcmp(it.key, "type"))
-		return err_set(e, VM_ERR_USAGE, "-nic: '%s' does not begin with user, socket, tap or none", v);
-	r = new_netdev(a, "nic", it.val, &o, e);
+	more = items_next(&it);
+	typed = more && !strcmp(it.key, "type");
+	r = new_netdev(a, "nic", typed ? it.val : "user", &o, e);
+	if (typed)
+		more = items_next(&it);
 	if (!r)
 		r = new_nic(a, "nic", &n, e);
 	if (r)
 		return r;
 	snprintf(o->id, sizeof(o->id), "#net%u", a->nnetdevs - 1);
-	while (!r && items_next(&it)) {
+	for (; !r && more; more = items_next(&it)) {
 		bool mine;
 
 		r = card_key("nic", n, it.key, it.val, &mine, e);
@@ -347,7 +367,9 @@ enum vm_err spec_net(struct args *a, const char *v, struct err *e)
 /* -object: filter-dump,id=ID,netdev=ID,file=PATH[,maxlen=N]; rng-random is accepted, as random bytes need no object here */
 enum vm_err spec_object(struct args *a, const char *v, struct err *e)
 {
-	static const char *const objects[] = {"filter-dump", "rng-random", "rng-builtin"};
+	static const char *const objects[] = {"filter-dump", "rng-random", "rng-builtin", "iothread", "memory-backend-ram",
+		"memory-backend-memfd", "memory-backend-file"};
+	enum { FIRST_MEMORY = 4 };
 	static const char *const keys[] = {"id", "netdev", "file", "maxlen"};
 	struct args_dump d = {.max = 65536};
 	struct items it;
@@ -358,7 +380,9 @@ enum vm_err spec_object(struct args *a, const char *v, struct err *e)
 	if (!items_next(&it) || strcmp(it.key, "qom-type"))
 		return err_set(e, VM_ERR_USAGE, "-object: '%s' is not TYPE,id=NAME", v);
 	r = spec_choice("object", "type", it.val, objects, ARRAY_SIZE(objects), &k, e);
-	if (r || k)
+	if (!r && k >= FIRST_MEMORY)
+		return spec_memory_object(a, it.val, &it, e);
+	if (r || k) /* random bytes come from the host and disks have a thread, always */
 		return r;
 	while (!r && items_next(&it)) {
 		uint64_t n;

@@ -8,9 +8,26 @@ static const char *const models[] = {
 #undef SOUND
 };
 
+/* What says how the host is to play it, and nothing of what is played. @r: a value that would be played otherwise. */
+static bool host_key(const struct items *it, enum vm_err *r, struct err *e)
+{
+	static const char *const keys[] = {"timer-period", "server", "out.mixing-engine", "out.fixed-settings", "out.voices", "out.buffer-length",
+		"out.buffer-count", "out.latency", "out.name", "out.stream-name", "out.dev", "out.try-poll", "out.period-length"};
+
+	if ((!strcmp(it->key, "out.channels") && strcmp(it->val, "2")) || (!strcmp(it->key, "out.format") && strcmp(it->val, "s16")))
+		*r = err_set(e, VM_ERR_USAGE, "-audiodev: %s=%s is not supported: samples are s16, in 2 channels", it->key, it->val);
+	if (!strncmp(it->key, "in.", 3) || !strcmp(it->key, "out.channels") || !strcmp(it->key, "out.format"))
+		return true;
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+		if (!strcmp(it->key, keys[i]))
+			return true;
+	return false;
+}
+
 enum vm_err spec_audiodev(struct args *a, const char *v, struct err *e)
 {
-	static const char *const drivers[] = {"none", "wav", "sdl"};
+	/* those behind SDL's are ways to the host's sound that SDL chooses among by itself */
+	static const char *const drivers[] = {"none", "wav", "sdl", "alsa", "pa", "pipewire", "oss", "jack", "coreaudio", "dsound"};
 	static const char *const keys[] = {"driver", "id", "path", "out.frequency"};
 	struct audio_options *o = &a->audiodev[a->naudiodevs];
 	struct items it;
@@ -23,10 +40,14 @@ enum vm_err spec_audiodev(struct args *a, const char *v, struct err *e)
 	*o = (struct audio_options){.path = "dragoman.wav", .rate = 44100};
 	items_begin(&it, a, v, "driver");
 	while (!r && items_next(&it)) {
+		if (host_key(&it, &r, e))
+			continue;
 		r = spec_choice("audiodev", "key", it.key, keys, ARRAY_SIZE(keys), &k, e);
 		if (!r && k == 0) {
 			r = spec_choice("audiodev", "driver", it.val, drivers, ARRAY_SIZE(drivers), &n, e);
-			o->driver = r ? AUDIO_NONE : (enum audio_driver)n;
+			if (!r && n > AUDIO_SDL)
+				spec_warn(a, "-audiodev: '%s': sound goes to the host by SDL", it.val);
+			o->driver = r ? AUDIO_NONE : n > AUDIO_SDL ? AUDIO_SDL : (enum audio_driver)n;
 		} else if (!r && k == 1) {
 			snprintf(o->id, sizeof(o->id), "%s", it.val);
 		} else if (!r && k == 2) {
@@ -111,6 +132,46 @@ enum vm_err spec_sound_device(struct args *a, const char *driver, struct items *
 	return r;
 }
 
+/* DRIVER,model=CARD,...: a card and where its sound goes, in one */
+enum vm_err spec_audio(struct args *a, const char *v, struct err *e)
+{
+	char spec[512], card[64] = "", id[32];
+	const char *comma = strstr(v, ",model="), *end = comma ? strchr(comma + 1, ',') : NULL;
+	enum vm_err r;
+
+	snprintf(id, sizeof(id), "#audio%u", a->naudiodevs);
+	snprintf(spec, sizeof(spec), "%.*s%s,id=%s", comma ? (int)(comma - v) : (int)strlen(v), v, end ? end : "", id);
+	r = spec_audiodev(a, spec, e);
+	if (r || !comma)
+		return r;
+	comma += strlen(",model=");
+	snprintf(card, sizeof(card), "%.*s", end ? (int)(end - comma) : (int)strlen(comma), comma);
+	if (!strcmp(card, "pcspk")) {
+		a->pcspk_audiodev = spec_keep(a, id);
+		return VM_OK;
+	}
+	snprintf(spec, sizeof(spec), "%s,audiodev=%s", card, id);
+	return spec_device(a, spec, e);
+}
+
+/* The old form: cards, separated by commas, whose sound goes to the first -audiodev. */
+enum vm_err spec_soundhw(struct args *a, const char *v, struct err *e)
+{
+	static const char *const cards[] = {"ac97", "sb16", "adlib", "pcspk", "all"};
+	char *save = NULL;
+	unsigned n;
+
+	for (char *w = strtok_r(spec_keep(a, v), ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		if (spec_choice("soundhw", "card", w, cards, ARRAY_SIZE(cards), &n, e))
+			return e->code;
+		a->pcspk_first |= n >= 3;
+		for (unsigned i = 0; i < 3; i++)
+			if ((n == i || n == 4) && spec_device(a, cards[i], e))
+				return e->code;
+	}
+	return VM_OK;
+}
+
 static enum vm_err find(const struct args *a, const char *opt, const char *id, unsigned *at, struct err *e)
 {
 	for (*at = 0; *at < a->naudiodevs; ++*at)
@@ -123,6 +184,8 @@ enum vm_err spec_sound_finish(struct args *a, struct err *e)
 {
 	enum vm_err r = VM_OK;
 
+	if (a->pcspk_first && !a->pcspk_audiodev && a->naudiodevs)
+		a->pcspk_audiodev = a->audiodev[0].id;
 	for (unsigned i = 0; i < a->nsounds && !r; i++)
 		if (a->sound[i].audiodev[0])
 			r = find(a, "device", a->sound[i].audiodev, &a->sound[i].at, e);

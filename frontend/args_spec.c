@@ -1,15 +1,19 @@
-/* args_spec.c - drives, devices and character backends of the command line (args_spec.h). */
+/* args_spec.c - devices and character backends of the command line (args_spec.h). */
 #define _GNU_SOURCE
 #include "frontend/args_spec.h"
-#include "frontend/block.h"
 #include "frontend/gdb.h"
 #include "frontend/chardev.h"
 #include <stdlib.h>
 #include <string.h>
 
+/* Other names for some devices, QEMU's too. */
+static const struct { const char *name, *ours; } device_aliases[] = {{"virtio-blk", "virtio-blk-pci"}, {"virtio-blk-pci-transitional", "virtio-blk-pci"},
+	{"virtio-net-pci-transitional", "virtio-net-pci"}, {"virtio-rng", "virtio-rng-pci"}, {"virtio-rng-pci-transitional", "virtio-rng-pci"},
+	{"ac97", "AC97"}};
+
 static const char *const device_names[] = {"isa-debug-exit", "isa-debugcon", "pvpanic", "pc-testdev", "ide-hd", "ide-cd", "floppy",
 	"virtio-blk-pci", "virtio-rng-pci", "piix3-usb-uhci", "usb-tablet", "usb-mouse", "usb-kbd",
-	"virtio-serial-pci", "virtconsole", "virtserialport", "virtio-balloon-pci", "virtio-9p-pci",
+	"virtio-serial-pci", "virtconsole", "virtserialport", "virtio-balloon-pci", "virtio-9p-pci", "isa-serial", "isa-parallel", "VGA",
 #define NIC(word, name, ...) name,
 #include "frontend/machine/nics.def"
 #undef NIC
@@ -31,6 +35,7 @@ static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2):
 	"chardev=ID, name=TEXT, nr=N: a stream of bytes of virtio-serial-pci, /dev/virtio-ports/NAME in Linux",
 	"memory that the guest can do without: the monitor's balloon",
 	"fsdev=ID, mount_tag=TAG: the folder of -fsdev; in Linux: mount -t 9p -o trans=virtio,version=9p2000.L TAG /mnt",
+	"chardev=ID, index=0..3: a serial port", "chardev=ID: the parallel port", "the display adapter, as with -vga std",
 #define NIC(word, name, vendor, device, rom, help) "netdev=ID, mac=ADDRESS, addr=SLOT, romfile=FILE: " help,
 #include "frontend/machine/nics.def"
 #undef NIC
@@ -41,171 +46,12 @@ static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2):
 enum { DEV_DEBUG_EXIT, DEV_DEBUGCON, DEV_PVPANIC, DEV_TESTDEV, DEV_IDE_HD, DEV_IDE_CD, DEV_FLOPPY, DEV_VIRTIO_BLK, DEV_VIRTIO_RNG,
 	DEV_UHCI, DEV_USB_TABLET };
 
-/* ---- drives ---- */
-
-static enum vm_err new_drive(struct args *a, const struct args_drive *d, struct err *e)
+static const char *device_alias(const char *name)
 {
-	if (a->ndrives == ARGS_MAX_DRIVES)
-		return err_set(e, VM_ERR_USAGE, "too many drives: at most %u", ARGS_MAX_DRIVES);
-	a->drive[a->ndrives++] = *d;
-	return VM_OK;
-}
-
-enum vm_err spec_add_drive(struct args *a, const char *file, int index, bool cdrom, struct err *e)
-{
-	struct args_drive d = {.file = file, .index = index, .cdrom = cdrom, .readonly = cdrom,
-		.policy.werror = BLK_STOP_ENOSPC};
-
-	return new_drive(a, &d, e);
-}
-
-enum vm_err spec_add_floppy(struct args *a, const char *file, int index, struct err *e)
-{
-	struct args_drive d = {.file = file, .index = index, .bus = ARGS_FLOPPY, .policy.werror = BLK_STOP_ENOSPC};
-
-	return new_drive(a, &d, e);
-}
-
-static enum vm_err drive_place(struct args_drive *d, const char *k, const char *v, int *bus, int *unit, struct err *e)
-{
-	uint64_t n;
-	enum vm_err r = spec_number("drive", v, 255, &n, e);
-
-	if (r)
-		return err_set(e, VM_ERR_USAGE, "-drive: %s='%s' is not a number", k, v);
-	if (!strcmp(k, "bus"))
-		*bus = (int)n;
-	else if (!strcmp(k, "unit"))
-		*unit = (int)n;
-	else
-		d->index = (int)n;
-	return VM_OK;
-}
-
-static void cache_mode(struct args_drive *d, unsigned n)
-{
-	d->policy.writethrough = n == 0 || n == 3;
-	d->direct = n == 2 || n == 3;
-	d->policy.unsafe = n == 4;
-}
-
-static enum vm_err drive_word(struct args_drive *d, const char *k, const char *v, struct err *e)
-{
-	static const char *const buses[] = {"ide", "floppy", "virtio", "pflash", "none"};
-	static const char *const media[] = {"disk", "cdrom"};
-	static const char *const formats[] = {"raw", "qcow2"};
-	static const char *const caches[] = {"writethrough", "writeback", "none", "directsync", "unsafe"};
-	unsigned n;
-	enum vm_err r;
-
-	if (!strcmp(k, "if")) {
-		r = spec_choice("drive", "interface", v, buses, ARRAY_SIZE(buses), &n, e);
-		d->bus = r ? d->bus : (enum args_bus)n;
-	} else if (!strcmp(k, "media")) {
-		r = spec_choice("drive", "medium", v, media, ARRAY_SIZE(media), &n, e);
-		d->cdrom = !r && n;
-	} else if (!strcmp(k, "format")) {
-		r = spec_choice("drive", "format", v, formats, ARRAY_SIZE(formats), &n, e);
-		d->format = r ? d->format : n ? BLK_FORMAT_QCOW2 : BLK_FORMAT_RAW;
-	} else {
-		r = spec_choice("drive", "cache mode", v, caches, ARRAY_SIZE(caches), &n, e);
-		if (!r)
-			cache_mode(d, n);
-	}
-	return r;
-}
-
-/* How the image does what the guest asks: hints, zeroes, errors. */
-static enum vm_err drive_policy(struct args_drive *d, const char *k, const char *v, struct err *e)
-{
-	static const char *const discards[] = {"ignore", "off", "unmap", "on"}, *const detects[] = {"off", "on", "unmap"};
-	static const char *const errors[] = {"report", "ignore", "stop", "enospc"};
-	static const char *const aio[] = {"threads", "native", "io_uring"};
-	unsigned n;
-	enum vm_err r;
-
-	if (!strcmp(k, "discard")) {
-		r = spec_choice("drive", "discard mode", v, discards, ARRAY_SIZE(discards), &n, e);
-		d->policy.discard = !r && n >= 2;
-	} else if (!strcmp(k, "detect-zeroes")) {
-		r = spec_choice("drive", "zero detection", v, detects, ARRAY_SIZE(detects), &n, e);
-		d->policy.detect_zeroes = !r && n;
-	} else if (!strcmp(k, "werror")) {
-		r = spec_choice("drive", "error policy", v, errors, 4, &n, e);
-		d->policy.werror = r ? BLK_REPORT : (enum blk_on_error)n;
-	} else if (!strcmp(k, "rerror")) {
-		r = spec_choice("drive", "error policy", v, errors, 3, &n, e);
-		d->policy.rerror = r ? BLK_REPORT : (enum blk_on_error)n;
-	} else { /* aio: always a thread */
-		r = spec_choice("drive", "I/O engine", v, aio, ARRAY_SIZE(aio), &n, e);
-	}
-	return r;
-}
-
-static enum vm_err drive_key(struct args *a, struct args_drive *d, const struct items *it, int *bus, int *unit,
-	struct err *e)
-{
-	static const char *const keys[] = {"file", "if", "index", "bus", "unit", "media", "format", "readonly",
-		"read-only", "snapshot", "id", "cache", "aio", "werror", "rerror", "discard", "detect-zeroes", "lazy-refcounts"};
-	enum { KEY_FILE, KEY_IF, KEY_INDEX, KEY_BUS, KEY_UNIT, KEY_MEDIA, KEY_FORMAT, KEY_RO, KEY_RO2, KEY_SNAPSHOT,
-		KEY_ID, KEY_CACHE, KEY_LAZY = ARRAY_SIZE(keys) - 1 };
-	unsigned k;
-	bool on = false;
-	enum vm_err r = spec_choice("drive", "key", it->key, keys, ARRAY_SIZE(keys), &k, e);
-
-	if (r)
-		return r;
-	switch (k) {
-	case KEY_FILE:
-		d->file = it->val;
-		return VM_OK;
-	case KEY_INDEX:
-	case KEY_BUS:
-	case KEY_UNIT:
-		return drive_place(d, it->key, it->val, bus, unit, e);
-	case KEY_IF:
-	case KEY_MEDIA:
-	case KEY_FORMAT:
-	case KEY_CACHE:
-		return drive_word(d, it->key, it->val, e);
-	case KEY_LAZY:
-		r = spec_switch("drive", it->key, it->val, &on, e);
-		d->lazy = on ? BLK_LAZY_ON : BLK_LAZY_OFF;
-		return r;
-	case KEY_RO:
-	case KEY_RO2:
-		return spec_switch("drive", it->key, it->val, &d->readonly, e);
-	case KEY_SNAPSHOT:
-		return spec_switch("drive", it->key, it->val, &d->snapshot, e);
-	case KEY_ID:
-		snprintf(d->id, sizeof(d->id), "%s", it->val);
-		return VM_OK;
-	default:
-		return drive_policy(d, it->key, it->val, e);
-	}
-}
-
-enum vm_err spec_drive(struct args *a, const char *v, struct err *e)
-{
-	struct args_drive d = {.index = -1, .policy.werror = BLK_STOP_ENOSPC};
-	struct items it;
-	static const int room[] = {CONFIG_MAX_IDE, CONFIG_MAX_FLOPPY, CONFIG_MAX_VIRTIO, CONFIG_MAX_PFLASH, CONFIG_MAX_IDE};
-	int bus = -1, unit = -1, max;
-	enum vm_err r = VM_OK;
-
-	for (items_begin(&it, a, v, NULL); !r && items_next(&it);)
-		r = drive_key(a, &d, &it, &bus, &unit, e);
-	if (r)
-		return r;
-	if (bus >= 0 || unit >= 0)
-		d.index = (bus > 0 ? bus : 0) * 2 + (unit > 0 ? unit : 0);
-	max = room[d.bus] - 1;
-	if (d.index > max)
-		return err_set(e, VM_ERR_USAGE, "-drive: index='%d' is not 0..%d", d.index, max);
-	d.readonly |= d.cdrom;
-	if (!d.file && !d.cdrom && d.bus != ARGS_FLOPPY)
-		return err_set(e, VM_ERR_USAGE, "-drive: '%s' names no file", v);
-	return new_drive(a, &d, e);
+	for (unsigned i = 0; i < ARRAY_SIZE(device_aliases); i++)
+		if (!strcmp(name, device_aliases[i].name))
+			return device_aliases[i].ours;
+	return name;
 }
 
 /* ---- devices ---- */
@@ -238,9 +84,36 @@ static enum vm_err ide_bus(const char *v, int *bus, struct err *e)
 
 struct device_spec {
 	uint64_t iobase, iosize, ioport, events;
-	const char *chr, *drive;
+	const char *chr, *drive, *serial;
 	int bus, unit;
 };
+
+/* Of how the host serves a disk: nothing a guest sees. */
+static bool is_moot(const char *k)
+{
+	static const char *const moot[] = {"iothread", "ioeventfd", "x-data-plane", "share-rw"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(moot); i++)
+		if (!strcmp(k, moot[i]))
+			return true;
+	return false;
+}
+
+/* Properties that may be given where they say what is so anyway. */
+static bool is_so(unsigned kind, const char *k, const char *v)
+{
+	static const struct { unsigned kind; const char *item; } so[] = {{DEV_VIRTIO_BLK, "disable-legacy=off"}, {DEV_VIRTIO_BLK, "disable-legacy=auto"},
+		{DEV_VIRTIO_BLK, "disable-modern=off"}, {DEV_VIRTIO_BLK, "scsi=off"}, {DEV_VIRTIO_BLK, "num-queues=1"},
+		{DEV_VIRTIO_BLK, "logical_block_size=512"}, {DEV_VIRTIO_BLK, "packed=off"}, {DEV_VIRTIO_RNG, "disable-legacy=off"},
+		{DEV_VIRTIO_RNG, "disable-modern=off"}, {DEV_IDE_HD, "logical_block_size=512"}, {DEV_IDE_CD, "logical_block_size=512"},
+		{DEV_DEBUGCON, "readback=0xe9"}, {DEV_DEBUGCON, "readback=233"}};
+	size_t n = strlen(k);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(so); i++)
+		if (so[i].kind == kind && !strncmp(so[i].item, k, n) && so[i].item[n] == '=' && !strcmp(so[i].item + n + 1, v))
+			return true;
+	return false;
+}
 
 static enum vm_err device_key(struct args *a, unsigned kind, struct device_spec *d, const struct items *it, struct err *e)
 {
@@ -259,6 +132,12 @@ static enum vm_err device_key(struct args *a, unsigned kind, struct device_spec 
 		return port_value("device", v, &d->iosize, e);
 	if (!strcmp(k, "chardev") && kind == DEV_DEBUGCON) {
 		d->chr = v;
+	} else if (!strcmp(k, "serial") && disk && kind != DEV_FLOPPY) {
+		d->serial = v;
+		if (strlen(v) > 20)
+			return err_set(e, VM_ERR_USAGE, "-device: serial='%s' is longer than 20 characters", v);
+	} else if (disk && is_moot(k)) {
+		return VM_OK;
 	} else if (!strcmp(k, "drive") && disk) {
 		d->drive = v;
 	} else if (!strcmp(k, "bus") && (kind == DEV_IDE_HD || kind == DEV_IDE_CD)) {
@@ -267,7 +146,7 @@ static enum vm_err device_key(struct args *a, unsigned kind, struct device_spec 
 		r = spec_number("device", v, 1, &n, e);
 		d->unit = (int)n;
 		return r;
-	} else if (strcmp(k, "id") && !(disk && !strcmp(k, "bootindex")) && !(kind == DEV_VIRTIO_RNG && !strcmp(k, "rng")) &&
+	} else if (strcmp(k, "id") && !is_so(kind, k, v) && !(disk && !strcmp(k, "bootindex")) && !(kind == DEV_VIRTIO_RNG && !strcmp(k, "rng")) &&
 		!(kind > DEV_UHCI && (!strcmp(k, "bus") || !strcmp(k, "port")))) {
 		return err_set(e, VM_ERR_USAGE, "-device: %s has no property '%s'", device_names[kind], k);
 	}
@@ -284,9 +163,86 @@ static enum vm_err attach(struct args *a, unsigned kind, const struct device_spe
 		return err_set(e, VM_ERR_USAGE, "too many drives: at most %u", ARGS_MAX_DRIVES);
 	t = &a->attach[a->nattach++];
 	t->drive = d->drive;
+	t->serial = d->serial;
 	t->bus = kind == DEV_FLOPPY ? ARGS_FLOPPY : kind == DEV_VIRTIO_BLK ? ARGS_VIRTIO : ARGS_IDE;
 	t->cdrom = kind == DEV_IDE_CD;
 	t->index = d->bus < 0 && d->unit < 0 ? -1 : (d->bus > 0 ? d->bus : 0) * 2 + (d->unit > 0 ? d->unit : 0);
+	return VM_OK;
+}
+
+/* Which of a PC's four serial ports is at @iobase; -1: none */
+static int port_at(const char *iobase)
+{
+	static const char *const places[CONFIG_MAX_SERIAL] = {"0x3f8", "0x2f8", "0x3e8", "0x2e8"};
+
+	for (int i = 0; i < CONFIG_MAX_SERIAL; i++)
+		if (!strcmp(iobase, places[i]))
+			return i;
+	return -1;
+}
+
+/* isa-serial, isa-parallel: as -serial and -parallel; places are given when all are known */
+static enum vm_err port_device(struct args *a, const char *name, struct items *it, struct err *e)
+{
+	static const char *const keys[] = {"chardev", "id", "index", "iobase", "irq"};
+	bool parallel = !strcmp(name, "isa-parallel");
+	struct args_port p = {.index = -1};
+	const char *irq = NULL;
+	char ref[64] = "";
+	uint64_t n = 0;
+	unsigned k;
+	enum vm_err r = VM_OK;
+
+	while (!r && items_next(it)) {
+		r = spec_choice("device", "property", it->key, keys, parallel ? 2 : ARRAY_SIZE(keys), &k, e);
+		if (!r && k == 0)
+			snprintf(ref, sizeof(ref), "chardev:%s", it->val);
+		else if (!r && k == 2)
+			r = spec_number("device", it->val, CONFIG_MAX_SERIAL - 1, &n, e);
+		else if (!r && k == 4)
+			irq = it->val;
+		if (!r && (k == 2 || k == 3))
+			p.index = k == 2 ? (int)n : port_at(it->val);
+		if (!r && k == 3 && p.index < 0)
+			return err_set(e, VM_ERR_USAGE, "-device: iobase=%s is none of 0x3f8, 0x2f8, 0x3e8, 0x2e8", it->val);
+	}
+	if (!r && !ref[0])
+		return err_set(e, VM_ERR_USAGE, "-device: %s needs chardev=", name);
+	if (!r && irq && (p.index < 0 || strcmp(irq, p.index & 1 ? "3" : "4")))
+		return err_set(e, VM_ERR_USAGE, "-device: irq=%s is not that of the port", irq);
+	if (r)
+		return r;
+	p.chr = spec_keep(a, ref);
+	if (parallel) {
+		if (a->parallel)
+			return err_set(e, VM_ERR_USAGE, "-device: there is one parallel port");
+		a->parallel = p.chr;
+		return VM_OK;
+	}
+	if (a->nports == CONFIG_MAX_SERIAL)
+		return err_set(e, VM_ERR_USAGE, "-device: at most %u serial ports", CONFIG_MAX_SERIAL);
+	a->port[a->nports++] = p;
+	return VM_OK;
+}
+
+/* The ports of -device isa-serial go where -serial has left room. */
+enum vm_err spec_ports_finish(struct args *a, struct err *e)
+{
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < a->nports; i++) {
+			int at = a->port[i].index;
+
+			if ((at >= 0) != (pass == 0))
+				continue;
+			for (at = pass ? 0 : at; pass && at < CONFIG_MAX_SERIAL && a->serial[at] && strcmp(a->serial[at], "none");)
+				at++;
+			if (at == CONFIG_MAX_SERIAL || (a->serial[at] && strcmp(a->serial[at], "none")))
+				return err_set(e, VM_ERR_USAGE, "-device: isa-serial: the place is taken");
+			a->serial[at] = a->port[i].chr;
+			for (; a->nserial <= (unsigned)at; a->nserial++)
+				if (!a->serial[a->nserial])
+					a->serial[a->nserial] = "none";
+		}
 	return VM_OK;
 }
 
@@ -300,6 +256,16 @@ enum vm_err spec_device(struct args *a, const char *v, struct err *e)
 	items_begin(&it, a, v, "driver");
 	if (!items_next(&it) || strcmp(it.key, "driver"))
 		return err_set(e, VM_ERR_USAGE, "-device: '%s' does not begin with a device's name", v);
+	it.val = device_alias(it.val);
+	if (!strcmp(it.val, "isa-serial") || !strcmp(it.val, "isa-parallel"))
+		return port_device(a, it.val, &it, e);
+	if (!strcmp(it.val, "VGA")) {
+		while (items_next(&it))
+			if (strcmp(it.key, "id") && (strcmp(it.key, "vgamem_mb") || strcmp(it.val, "16")))
+				return err_set(e, VM_ERR_USAGE, "-device: VGA has no property '%s' that can be chosen", it.key);
+		a->cfg.vga = a->vga_chosen = true;
+		return VM_OK;
+	}
 	if (spec_is_nic(it.val))
 		return spec_nic_device(a, it.val, &it, e);
 	if (spec_is_virtio(it.val))
@@ -379,17 +345,12 @@ void spec_device_help(const char *v)
 	}
 }
 
-/* "DRIVER.PROPERTY" of other emulators' boards, which their users' scripts set: it makes no difference here. */
+/* "DRIVER.PROPERTY" of any other driver: scripts for other emulators' boards set those, and it makes no difference here. */
 static bool is_foreign(const char *name)
 {
-	static const char *const drivers[] = {"kvm-pit", "isa-pit", "kvm-apic", "apic", "PIIX4_PM", "PIIX3", "ICH9-LPC", "mc146818rtc",
-		"isa-fdc", "i440FX-pcihost", "virtio-blk-pci", "virtio-net-pci", "VGA", "hpet", "ide-hd", "ide-cd", "nvme"};
 	const char *dot = strchr(name, '.');
 
-	for (unsigned i = 0; dot && i < ARRAY_SIZE(drivers); i++)
-		if (strlen(drivers[i]) == (size_t)(dot - name) && !strncmp(name, drivers[i], (size_t)(dot - name)))
-			return true;
-	return false;
+	return dot && dot > name && strncmp(name, "isa-debug", strlen("isa-debug"));
 }
 
 enum vm_err spec_global(struct args *a, const char *v, struct err *e)

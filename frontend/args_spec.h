@@ -34,9 +34,11 @@ enum vm_err spec_number(const char *opt, const char *v, uint64_t max, uint64_t *
 
 enum vm_err spec_add_drive(struct args *a, const char *file, int index, bool cdrom, struct err *e);
 enum vm_err spec_add_floppy(struct args *a, const char *file, int index, struct err *e);
+enum vm_err spec_add_flash(struct args *a, const char *file, struct err *e);
 enum vm_err spec_add_debugcon(struct args *a, uint16_t iobase, const char *chr, struct err *e);
 enum vm_err spec_drive(struct args *a, const char *v, struct err *e);
 enum vm_err spec_device(struct args *a, const char *v, struct err *e);
+enum vm_err spec_ports_finish(struct args *a, struct err *e); /* where -device isa-serial is */
 enum vm_err spec_chardev(struct args *a, const char *v, struct err *e);
 enum vm_err spec_add_qmp(struct args *a, const char *chr, bool pretty, struct err *e);
 enum vm_err spec_mon(struct args *a, const char *v, struct err *e);
@@ -52,6 +54,7 @@ enum vm_err spec_usbdevice(struct args *a, const char *v, struct err *e);
 enum vm_err spec_netdev(struct args *a, const char *v, struct err *e);
 enum vm_err spec_nic(struct args *a, const char *v, struct err *e);
 enum vm_err spec_net(struct args *a, const char *v, struct err *e);
+void spec_net_help(void); /* networks and cards, on standard output */
 enum vm_err spec_object(struct args *a, const char *v, struct err *e);
 bool spec_is_nic(const char *driver);
 enum vm_err spec_nic_device(struct args *a, const char *driver, struct items *it, struct err *e);
@@ -59,6 +62,8 @@ enum vm_err spec_nic_device(struct args *a, const char *driver, struct items *it
 enum vm_err spec_net_finish(struct args *a, struct err *e);
 
 /* args_sound.c */
+enum vm_err spec_audio(struct args *a, const char *v, struct err *e);
+enum vm_err spec_soundhw(struct args *a, const char *v, struct err *e);
 enum vm_err spec_audiodev(struct args *a, const char *v, struct err *e);
 bool spec_is_sound(const char *driver);
 enum vm_err spec_sound_device(struct args *a, const char *driver, struct items *it, struct err *e);
@@ -83,7 +88,12 @@ enum vm_err spec_cpu(struct args *a, const char *v, struct err *e); /* args_cpu.
 void spec_cpu_help(void); /* models and features, on standard output */
 enum vm_err spec_fw_cfg(struct args *a, const char *v, struct err *e);
 enum vm_err spec_smbios(struct args *a, const char *v, struct err *e);
-enum vm_err spec_memory(struct args *a, const char *v, struct err *e);
+enum vm_err spec_memory(struct args *a, const char *v, struct err *e); /* args_memory.c */
+enum vm_err spec_memory_object(struct args *a, const char *kind, struct items *it, struct err *e);
+enum vm_err spec_numa(struct args *a, const char *v, struct err *e);
+enum vm_err spec_memory_finish(struct args *a, struct err *e); /* the size, if it is a backend's */
+enum vm_err spec_option_rom(struct args *a, const char *v, struct err *e);
+enum vm_err spec_data_dir(struct args *a, const char *v, struct err *e);
 #define SPEC_SOFTWARE "the host's virtualization is never used; guests run by translation (-accel jit)"
 enum vm_err spec_tb_size(struct args *a, const char *v, struct err *e);
 enum vm_err spec_accel(struct args *a, const char *v, struct err *e);

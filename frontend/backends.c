@@ -290,6 +290,8 @@ enum vm_err drives_open(struct args *a, struct loop *l, struct err *e)
 		if (!b)
 			continue;
 		r = open_drive(a, d, l, b, e);
+		if (!r && d->serial)
+			snprintf((*b)->serial, sizeof((*b)->serial), "%s", d->serial);
 		if (!r)
 			name_drive(*b, d->id, d->bus == ARGS_FLOPPY ? fd[d->index] : d->bus == ARGS_VIRTIO ? vd[d->index]
 					: d->bus == ARGS_PFLASH ? pf[d->index]

@@ -22,6 +22,7 @@
 #define CONFIG_MAX_NIC 8
 #define CONFIG_MAX_FW_CFG 16
 #define CONFIG_MAX_USB 2
+#define CONFIG_MAX_DIRS 4 /* of -L */
 
 #define CONFIG_MAX_VIRTIO 8
 
@@ -86,7 +87,7 @@ struct machine_config {
 	struct config_sound sound[CONFIG_MAX_SOUND];
 	unsigned nsounds;
 	struct audio *pcspk_audio; /* of the speaker; borrowed, may be NULL */
-	const char *data_dir[6]; /* -L, then the defaults; NULL ends */
+	const char *data_dir[CONFIG_MAX_DIRS + 4]; /* -L, then the defaults; NULL ends */
 	const char *kernel, *initrd, *append;
 	struct blk *ide[CONFIG_MAX_IDE]; /* primary master, slave, secondary master, slave */
 	struct blk *pflash[CONFIG_MAX_PFLASH]; /* firmware chips, the first below 4 GiB, the second below it; NULL: none */

@@ -7,6 +7,7 @@
 #include "devices/pflash.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static enum vm_err load_rom(struct machine *m, struct err *e)
 {
@@ -16,6 +17,9 @@ static enum vm_err load_rom(struct machine *m, struct err *e)
 	enum vm_err r;
 	size_t len;
 
+	/* a name alone may be that of a file beside our own */
+	if (path && !strchr(path, '/') && access(path, F_OK) && !file_find(&m->cfg, path, found, sizeof(found), e))
+		path = found;
 	if (!path) {
 		r = file_find(&m->cfg, "bios-256k.bin", found, sizeof(found), e);
 		if (r)

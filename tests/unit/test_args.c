@@ -60,7 +60,7 @@ static const struct {
 	{"-smp cores=x", "'x'"},
 	{"-smp core=2", "did you mean 'cores'"},
 	{"-vga cirrus", "'cirrus'"},
-	{"-display gtk", "'gtk'"},
+	{"-display spice", "'spice'"},
 	{"-boot z", "'z'"},
 	{"-drive if=virtoi,file=x", "did you mean 'virtio'"},
 	{"-drive if=virtio,file=x,index=8", "index='8'"},
@@ -110,7 +110,7 @@ static const struct {
 	{"-device pvpanic,events=4", "out of range (0 to 3)"},
 	{"-device pvpanic,iobase=1", "no property 'iobase'"},
 	{"-device isa-debugcon", "needs chardev="},
-	{"-global foo.bar=1", "'foo.bar=1'"},
+	{"-global foobar=1", "'foobar=1'"},
 	{"-rtc base=yesterday", "'yesterday'"},
 	{"-uuid 1234", "'1234'"},
 	{"-append quiet", "needs -kernel"},
@@ -188,6 +188,35 @@ static const struct {
 	{"-name guest=a,proces=b", "did you mean 'process'"},
 	{"-dtb x", "no device tree"},
 	{"-trace nosuch", "'nosuch'"},
+	{"-m 64,slots=x,maxmem=1G", "'x' is not a number"},
+	{"-m 64,slots=2", "go together"},
+	{"-m 64,slots=2,maxmem=32M", "less than the memory"},
+	{"-machine memory-backend=m", "no -object has this id"},
+	{"-m 64 -object memory-backend-ram,id=m,size=32M -machine memory-backend=m", "not that of -m"},
+	{"-object memory-backend-ram,id=m", "needs id= and size="},
+	{"-machine pc,pit=off", "part of this board"},
+	{"-accel tcg,thread=foo", "unknown thread mode 'foo'"},
+	{"-vnc :1,password=on", "password=on is not supported"},
+	{"-vnc :1,websocket=on", "unknown option 'websocket'"},
+	{"-drive file=fat:rw:/tmp,format=raw", "-virtfs shares folders"},
+	{"-drive file=x,bps=100", "throttling is not supported"},
+	{"-drive file=x,driver=vmdk", "driver=vmdk"},
+	{"-drive file=x,cache.direct=maybe", "not on or off"},
+	{"-device isa-serial", "needs chardev="},
+	{"-chardev null,id=c -serial null -device isa-serial,chardev=c,index=0", "the place is taken"},
+	{"-chardev null,id=c -device isa-serial,chardev=c,iobase=0x3e7", "iobase=0x3e7"},
+	{"-device VGA,vgamem_mb=64", "no property 'vgamem_mb'"},
+	{"-drive if=none,id=d,file=x -device ide-hd,drive=d,serial=123456789012345678901", "longer than 20"},
+	{"-drive if=none,id=d,file=x -device virtio-blk-pci,drive=d,disable-modern=on", "no property 'disable-modern'"},
+	{"-device nvme,drive=d", "unknown device 'nvme' ("},
+	{"-watchdog-action explode", "'watchdog=explode'"},
+	{"-option-rom x,index=1", "'index'"},
+	{"-L 1 -L 2 -L 3 -L 4 -L 5", "at most 4 directories"},
+	{"-audio none,model=hda", "'hda'"},
+	{"-audio nane", "'nane'"},
+	{"-soundhw hda", "'hda'"},
+	{"-audiodev wav,id=a,out.channels=1", "out.channels=1"},
+	{"-numa mode", "did you mean 'node'"},
 	{"-dfilter 2..1", "-dfilter: '2..1'"},
 	{"-dfilter 0x1000", "-dfilter: '0x1000'"},
 	{"-d in,nosuch", "'nosuch'"},
@@ -414,6 +443,88 @@ START_TEST(good_elsewhere)
 }
 END_TEST
 
+/* Forms that scripts have, and what they come to. */
+START_TEST(good_forms)
+{
+	static const char *const lines[] = {"-m 64,slots=2,maxmem=1G", "-m 64,maxmem=64M", "-machine pc,pit=on,i8042=on,suppress-vmdesc=on", "-accel tcg,thread=multi,split-wx=on",
+		"-vnc :3,share=ignore,password=off", "-display vnc=:3,password=off", "-display default", "-watchdog-action reset", "-only-migratable",
+		"-drive driver=qcow2,file.driver=file,file.filename=q,if=virtio,node-name=n,l2-cache-size=1M", "-chardev null,id=s -device isa-parallel,chardev=s",
+		"-drive if=none,id=d,file=x -object iothread,id=t -device virtio-blk,drive=d,iothread=t,scsi=off,num-queues=1,disable-legacy=off",
+		"-netdev tap,id=n,ifname=t,vhost=on", "-device virtio-rng", "-soundhw all", "-singlestep", "-chardev null,id=c -device isa-debugcon,chardev=c,readback=0xe9",
+		"-audiodev none,id=a,out.format=s16,out.channels=2,in.voices=0,timer-period=100"};
+	static const char *const told[] = {"-display gtk,zoom-to-fit=on", "-mem-path /x", "-global nosuch.x=1", "-accel tcg,tb-size=4096", "-audiodev pa,id=a",
+		"-m 64 -object memory-backend-file,id=m,size=64M,mem-path=/x,share=on -numa node,memdev=m -machine memory-backend=m",
+		"-drive file=x,copy-on-read=on"};
+	struct args a;
+	struct err e;
+	char words[256];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lines) + ARRAY_SIZE(told); i++) {
+		bool warned = i >= ARRAY_SIZE(lines);
+		const char *line = warned ? told[i - ARRAY_SIZE(lines)] : lines[i];
+
+		strcpy(words, line);
+		ck_assert_msg(!parse(&a, words, &e), "%s: %s", line, e.msg);
+		ck_assert_msg((a.nwarnings > 0) == warned, "%s: %u warnings", line, a.nwarnings);
+		args_free(&a);
+	}
+}
+END_TEST
+
+START_TEST(good_places)
+{
+	char flash[] = "-pflash code -pflash vars", drive[] = "-drive file=file:x,if=none,id=d,cache.direct=on,cache.no-flush=on,cache.writeback=off "
+		"-device virtio-blk,drive=d,serial=abc", ports[] = "-chardev null,id=c -serial none -serial null -device isa-serial,chardev=c "
+		"-device isa-serial,chardev=c,iobase=0x3e8,irq=4", bare[] = "-nodefaults", vga[] = "-nodefaults -device VGA,id=v",
+		dirs[] = "-L one -L two", rom[] = "-option-rom /a/b.rom", nic[] = "-nic model=rtl8139,mac=52:54:00:00:00:01",
+		memory[] = "-object memory-backend-ram,id=m,size=96M -machine memory-backend=m", audio[] = "-audio wav,path=x,model=ac97",
+		speaker[] = "-audio driver=none,model=pcspk";
+	struct args a;
+	struct err e;
+
+	ck_assert_msg(!parse(&a, flash, &e), "%s", e.msg);
+	ck_assert(a.drive[0].bus == ARGS_PFLASH && !a.drive[0].index && a.drive[1].index == 1);
+	args_free(&a);
+	ck_assert_msg(!parse(&a, drive, &e), "%s", e.msg);
+	ck_assert_str_eq(a.drive[0].file, "x");
+	ck_assert_str_eq(a.drive[0].serial, "abc");
+	ck_assert(a.drive[0].direct && a.drive[0].policy.unsafe && a.drive[0].policy.writethrough);
+	args_free(&a);
+	ck_assert_int_eq(parse(&a, ports, &e), VM_ERR_USAGE); /* only for the chardev of two ports */
+	ck_assert_ptr_nonnull(strstr(e.msg, "mux=on"));
+	ck_assert_uint_eq(a.nserial, 3);
+	ck_assert_str_eq(a.serial[0], "chardev:c");
+	ck_assert_str_eq(a.serial[1], "null");
+	ck_assert_str_eq(a.serial[2], "chardev:c");
+	args_free(&a);
+	ck_assert(!parse(&a, bare, &e) && !a.cfg.vga);
+	args_free(&a);
+	ck_assert(!parse(&a, vga, &e) && a.cfg.vga);
+	args_free(&a);
+	ck_assert_msg(!parse(&a, dirs, &e), "%s", e.msg);
+	ck_assert_str_eq(a.cfg.data_dir[0], "one");
+	ck_assert_str_eq(a.cfg.data_dir[1], "two");
+	ck_assert_str_eq(a.cfg.data_dir[2], "/usr/share/seabios");
+	args_free(&a);
+	ck_assert_msg(!parse(&a, rom, &e), "%s", e.msg);
+	ck_assert_str_eq(a.cfg.fw_cfg[0].name, "genroms/b.rom");
+	args_free(&a);
+	ck_assert_msg(!netdev_has_user() || !parse(&a, nic, &e), "%s", e.msg);
+	ck_assert(!netdev_has_user() || (a.nnics == 1 && a.nic[0].model == NIC_RTL8139 && a.nnetdevs == 1));
+	args_free(&a);
+	ck_assert_msg(!parse(&a, memory, &e), "%s", e.msg);
+	ck_assert_uint_eq(a.cfg.ram_size, 96 << 20);
+	args_free(&a);
+	ck_assert_msg(!parse(&a, audio, &e), "%s", e.msg);
+	ck_assert(a.nsounds == 1 && a.sound[0].card.model == SOUND_AC97 && a.audiodev[0].driver == AUDIO_WAV);
+	ck_assert_str_eq(a.audiodev[0].path, "x");
+	args_free(&a);
+	ck_assert_msg(!parse(&a, speaker, &e), "%s", e.msg);
+	ck_assert_str_eq(a.pcspk_audiodev, a.audiodev[0].id);
+	args_free(&a);
+}
+END_TEST
+
 START_TEST(log_words)
 {
 	char line[] = "-d in_asm,nochain,fpu -d int -d trace:ex* -dfilter 0x1000..0x2000,0x3000+0x100,0x4000-0x100", all[] = "-d all";
@@ -531,6 +642,8 @@ int main(void)
 	tcase_add_test(t, many_lists);
 	tcase_add_test(t, good_more);
 	tcase_add_test(t, good_elsewhere);
+	tcase_add_test(t, good_forms);
+	tcase_add_test(t, good_places);
 	tcase_add_test(t, log_words);
 	tcase_add_test(t, cpu_words);
 	tcase_add_test(t, config_file);
