@@ -382,7 +382,7 @@ static bool print_list(int id, const char *value)
 		spec_cpu_help();
 		return true;
 	case OPT_CHARDEV:
-		puts("stdio\nnull\nvc\npty\nfile\npipe\nsocket");
+		puts("stdio\nnull\nvc\npty\nfile\npipe\nsocket\nserial");
 		return true;
 	case OPT_TRACE:
 	case OPT_LOG:

@@ -41,6 +41,8 @@ struct args_attach { /* -device ide-hd,drive= */
 struct args_chardev {
 	char id[32];
 	char spec[320]; /* as for chardev_open() */
+	const char *logfile; /* gets a copy of the output; NULL: none */
+	bool logappend;
 	bool mux;	/* several users share it; the escape key switches */
 	bool raw_keys;	/* signal=off: Ctrl-C is a character */
 };

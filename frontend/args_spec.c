@@ -408,15 +408,16 @@ enum vm_err spec_global(struct args *a, const char *v, struct err *e)
 
 struct chardev_spec {
 	const char *kind, *path, *host, *port;
+	bool telnet;
 	char extra[96];
 };
 
 static enum vm_err chardev_key(struct args_chardev *c, struct chardev_spec *s, const struct items *it, struct err *e)
 {
 	static const char *const keys[] = {"id", "path", "host", "port", "server", "wait", "nodelay", "append", "mux",
-		"signal", "ipv4", "ipv6", "telnet", "reconnect", "width", "height", "cols", "rows"};
+		"signal", "ipv4", "ipv6", "telnet", "reconnect", "logfile", "logappend", "nowait", "width", "height", "cols", "rows"};
 	enum { KEY_ID, KEY_PATH, KEY_HOST, KEY_PORT, KEY_SERVER, KEY_WAIT, KEY_NODELAY, KEY_APPEND, KEY_MUX, KEY_SIGNAL,
-		KEY_IPV4, KEY_IPV6, KEY_TELNET, KEY_RECONNECT };
+		KEY_IPV4, KEY_IPV6, KEY_TELNET, KEY_RECONNECT, KEY_LOGFILE, KEY_LOGAPPEND, KEY_NOWAIT };
 	size_t n = strlen(s->extra);
 	unsigned k;
 	bool on;
@@ -451,8 +452,15 @@ static enum vm_err chardev_key(struct args_chardev *c, struct chardev_spec *s, c
 		c->raw_keys = !on;
 		return r;
 	case KEY_TELNET:
-		r = spec_switch("chardev", "telnet", it->val, &on, e);
-		return r || !on ? r : err_set(e, VM_ERR_USAGE, "-chardev: telnet=on is not supported");
+		return spec_switch("chardev", "telnet", it->val, &s->telnet, e);
+	case KEY_LOGFILE:
+		c->logfile = it->val;
+		return VM_OK;
+	case KEY_LOGAPPEND:
+		return spec_switch("chardev", "logappend", it->val, &c->logappend, e);
+	case KEY_NOWAIT:
+		snprintf(s->extra + n, sizeof(s->extra) - n, ",wait=off");
+		return VM_OK;
 	case KEY_RECONNECT:
 		return strcmp(it->val, "0") ? err_set(e, VM_ERR_USAGE, "-chardev: reconnect=%s is not supported", it->val)
 			: VM_OK;
@@ -463,7 +471,8 @@ static enum vm_err chardev_key(struct args_chardev *c, struct chardev_spec *s, c
 
 enum vm_err spec_chardev(struct args *a, const char *v, struct err *e)
 {
-	static const char *const kinds[] = {"stdio", "null", "vc", "pty", "file", "pipe", "socket"};
+	static const char *const kinds[] = {"stdio", "null", "vc", "pty", "file", "pipe", "socket", "serial", "tty"};
+	enum { TTY = 7 }; /* "serial" and its other name */
 	struct chardev_spec s = {.host = "", .port = ""};
 	struct args_chardev *c;
 	struct items it;
@@ -487,10 +496,14 @@ enum vm_err spec_chardev(struct args *a, const char *v, struct err *e)
 	for (unsigned i = 0; i + 1 < a->nchardevs; i++)
 		if (!strcmp(a->chardev[i].id, c->id))
 			return err_set(e, VM_ERR_USAGE, "-chardev: the id '%s' is taken", c->id);
+	if (kind >= TTY && !s.path)
+		return err_set(e, VM_ERR_USAGE, "-chardev: %s needs path=", s.kind);
 	if (!strcmp(s.kind, "socket") && s.path)
 		snprintf(c->spec, sizeof(c->spec), "unix:%s%s", s.path, s.extra);
 	else if (!strcmp(s.kind, "socket"))
-		snprintf(c->spec, sizeof(c->spec), "tcp:%s:%s%s", s.host, s.port, s.extra);
+		snprintf(c->spec, sizeof(c->spec), "%s:%s:%s%s", s.telnet ? "telnet" : "tcp", s.host, s.port, s.extra);
+	else if (kind >= TTY)
+		snprintf(c->spec, sizeof(c->spec), "%s", s.path);
 	else if (s.path)
 		snprintf(c->spec, sizeof(c->spec), "%s:%s%s", s.kind, s.path, s.extra);
 	else

@@ -21,9 +21,16 @@ static void note(struct backends *b, const char *label, unsigned n, const char *
 	i->chr = c;
 }
 
-static enum vm_err open_base(struct backends *b, const char *spec, bool signals, struct chr **out, struct err *e)
+static enum vm_err open_base(struct backends *b, const char *spec, const struct args_chardev *named, bool signals, struct chr **out,
+	struct err *e)
 {
 	enum vm_err r = chardev_open(b->l, spec, out, e);
+
+	if (!r && *out && named && named->logfile) {
+		r = chardev_log(*out, named->logfile, named->logappend, e);
+		if (r)
+			(*out)->close(*out);
+	}
 
 	if (!r && *out && !strcmp(spec, "stdio"))
 		terminal_raw(b->l, signals);
@@ -31,10 +38,10 @@ static enum vm_err open_base(struct backends *b, const char *spec, bool signals,
 }
 
 /* A mux over @spec; not yet anybody's. */
-static enum vm_err open_mux(struct backends *b, const char *spec, struct chr_mux **out, struct err *e)
+static enum vm_err open_mux(struct backends *b, const char *spec, const struct args_chardev *named, struct chr_mux **out, struct err *e)
 {
 	struct chr *base;
-	enum vm_err r = open_base(b, spec, false, &base, e);
+	enum vm_err r = open_base(b, spec, named, false, &base, e);
 
 	if (r)
 		return r;
@@ -66,9 +73,9 @@ enum vm_err backends_open_chr(struct backends *b, const char *arg, struct chr **
 	if (shared && *shared)
 		m = *shared;
 	else if (monitor || (named && named->mux))
-		r = open_mux(b, spec, &m, e);
+		r = open_mux(b, spec, named, &m, e);
 	else
-		r = open_base(b, spec, !named || !named->raw_keys, out, e);
+		r = open_base(b, spec, named, !named || !named->raw_keys, out, e);
 	if (r)
 		return r;
 	if (!m) {

@@ -1,4 +1,9 @@
-/* chardev.c - character backends over file descriptors (chardev.h). */
+/*
+ * chardev.c - character backends over file descriptors (chardev.h).
+ *
+ * telnet: RFC 854 (commands and their escape), 856 (binary), 857 (echo), 858 (suppress go ahead). A client is told that we
+ * echo and that nobody waits for turns, so that it sends each key as it is pressed; its own commands are taken out.
+ */
 #define _GNU_SOURCE
 #include "frontend/args_spec.h"
 #include "frontend/chardev.h"
@@ -26,7 +31,52 @@ struct chr_fd {
 	bool blocked; /* input waits until the device can take it */
 	bool nodelay; /* TCP: send small packets at once */
 	bool stalled; /* nobody reads what we write: output is lost until somebody does */
+	bool telnet, binary; /* its commands are taken out; the client sends CR as it is, not CR NUL */
+	uint8_t state;	     /* enum telnet_state */
+	int log;	     /* a copy of the output goes there; -1: none */
+	bool have_termios;   /* a terminal of the host, whose state was this */
+	struct termios termios;
 };
+
+/* ---- telnet ---- */
+
+enum { IAC = 255, DONT = 254, DO = 253, WONT = 252, WILL = 251, SB = 250, BREAK = 243, SE = 240 };
+enum { TELNET_BINARY = 0, TELNET_ECHO = 1, TELNET_SGA = 3 };
+enum telnet_state { PLAIN, AFTER_CR, AFTER_IAC, AFTER_WILL, AFTER_OTHER, IN_SB, SB_IAC };
+
+static void telnet_greet(int fd)
+{
+	static const uint8_t words[] = {IAC, WILL, TELNET_ECHO, IAC, WILL, TELNET_SGA, IAC, WILL, TELNET_BINARY, IAC, DO, TELNET_BINARY};
+
+	(void)!write(fd, words, sizeof(words)); /* the first bytes of a connection: there is room */
+}
+
+/* What is data of the @n bytes in @buf, moved to its front. Return: how many */
+static unsigned telnet_data(struct chr_fd *f, uint8_t *buf, unsigned n)
+{
+	unsigned to = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t b = buf[i], was = f->state;
+
+		f->state = PLAIN;
+		if (was == IN_SB || was == SB_IAC) {
+			f->state = was == IN_SB && b == IAC ? SB_IAC : was == SB_IAC && b == SE ? PLAIN : IN_SB;
+		} else if (was == AFTER_WILL) {
+			f->binary |= b == TELNET_BINARY;
+		} else if (was == AFTER_IAC && b != IAC) {
+			f->state = b == WILL ? AFTER_WILL : b > WILL ? AFTER_OTHER : b == SB ? IN_SB : PLAIN;
+			if (b == BREAK && f->chr.brk)
+				f->chr.brk(f->chr.dev);
+		} else if (was != AFTER_IAC && was != AFTER_OTHER && b == IAC) {
+			f->state = AFTER_IAC;
+		} else if (was != AFTER_OTHER && !(was == AFTER_CR && !b && !f->binary)) {
+			f->state = b == '\r' ? AFTER_CR : PLAIN;
+			buf[to++] = b;
+		}
+	}
+	return to;
+}
 
 /* ---- the terminal ---- */
 
@@ -74,10 +124,8 @@ void terminal_again(struct loop *l)
 
 /* ---- descriptor backend ---- */
 
-static void fd_write(struct chr *c, const uint8_t *buf, unsigned len)
+static void put(struct chr_fd *f, const uint8_t *buf, unsigned len)
 {
-	struct chr_fd *f = container_of(c, struct chr_fd, chr);
-
 	while (len && f->wfd >= 0) {
 		ssize_t n = write(f->wfd, buf, len);
 
@@ -96,6 +144,24 @@ static void fd_write(struct chr *c, const uint8_t *buf, unsigned len)
 			return;
 		}
 	}
+}
+
+static void fd_write(struct chr *c, const uint8_t *buf, unsigned len)
+{
+	struct chr_fd *f = container_of(c, struct chr_fd, chr);
+	const uint8_t *iac;
+
+	if (f->log >= 0)
+		(void)!write(f->log, buf, len); /* a full disk does not stop the line */
+	while (f->telnet && (iac = memchr(buf, IAC, len))) {
+		unsigned n = (unsigned)(iac - buf) + 1;
+
+		put(f, buf, n); /* IAC twice is the byte */
+		put(f, iac, 1);
+		buf += n;
+		len -= n;
+	}
+	put(f, buf, len);
 }
 
 bool chardev_connected(const struct chr *c)
@@ -144,6 +210,8 @@ static void fd_ready(void *opaque)
 			left(f);
 		return; /* end of input: stays silent */
 	}
+	if (n > 0 && f->telnet)
+		n = telnet_data(f, buf, (unsigned)n);
 	if (n > 0 && f->chr.receive)
 		f->chr.receive(f->chr.dev, buf, (unsigned)n);
 	loop_rearm(&f->in);
@@ -165,6 +233,10 @@ static void fd_close(struct chr *c)
 
 	loop_unwatch(&f->in);
 	loop_unwatch(&f->conn);
+	if (f->have_termios)
+		tcsetattr(f->rfd, TCSANOW, &f->termios);
+	if (f->log >= 0)
+		close(f->log);
 	if (f->wfd > 2 && f->wfd != f->rfd)
 		close(f->wfd);
 	if (f->rfd > 2)
@@ -187,7 +259,7 @@ static struct chr_fd *fd_new(struct loop *l, int rfd, int wfd)
 	f->loop = l;
 	f->rfd = rfd;
 	f->wfd = wfd;
-	f->listen = f->keep = -1;
+	f->listen = f->keep = f->log = -1;
 	f->chr.open = true;
 	f->chr.write = fd_write;
 	f->chr.accept = fd_accept;
@@ -219,6 +291,10 @@ static void client_ready(void *opaque)
 	f->chr.open = true;
 	loop_watch(f->loop, &f->in, fd, fd_ready, f);
 	set_nodelay(f, fd);
+	f->state = PLAIN;
+	f->binary = false;
+	if (f->telnet)
+		telnet_greet(fd);
 	if (f->chr.shown) /* a monitor greets its new client */
 		f->chr.shown(f->chr.dev);
 	else if (f->chr.receive) /* nothing yet: a debugger takes it as a new connection */
@@ -236,7 +312,7 @@ struct spec {
 static enum vm_err parse_spec(const char *text, struct spec *s, struct err *e)
 {
 	static const char *const kinds[] = {"stdio", "null", "none", "vc", "pty", "file", "pipe", "unix",
-		"tcp"};
+		"tcp", "telnet"};
 	const char *colon = strchr(text, ':');
 	size_t n = colon ? (size_t)(colon - text) : strlen(text);
 	char *comma, *save = NULL;
@@ -244,18 +320,23 @@ static enum vm_err parse_spec(const char *text, struct spec *s, struct err *e)
 
 	memset(s, 0, sizeof(*s));
 	s->wait = true;
+	if (!strncmp(text, "/dev/", 5) && strlen(text) < sizeof(s->path)) {
+		strcpy(s->kind, "dev");
+		strcpy(s->path, text);
+		return VM_OK;
+	}
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
 		known |= strlen(kinds[i]) == n && !strncmp(kinds[i], text, n);
 	if (!known)
 		return err_set(e, VM_ERR_USAGE, "unknown character backend '%s'; did you mean '%s'? (stdio, null, none, "
-			"vc, pty, file:PATH, pipe:PATH, unix:PATH,server=on,wait=off, tcp:HOST:PORT,server=on,wait=off)",
+			"vc, pty, file:PATH, pipe:PATH, unix:PATH,server=on,wait=off, tcp:HOST:PORT,server=on,wait=off, telnet:..., /dev/...)",
 			text, spec_nearest(text, kinds, ARRAY_SIZE(kinds)));
 	if (n >= sizeof(s->kind))
 		return err_set(e, VM_ERR_USAGE, "unknown character backend '%s'", text);
 	memcpy(s->kind, text, n);
 	if (!colon) {
 		if (!strcmp(s->kind, "file") || !strcmp(s->kind, "pipe") || !strcmp(s->kind, "unix") ||
-			!strcmp(s->kind, "tcp"))
+			!strcmp(s->kind, "tcp") || !strcmp(s->kind, "telnet"))
 			return err_set(e, VM_ERR_USAGE, "character backend '%s' needs ':' and a path or address", text);
 		return VM_OK;
 	}
@@ -273,7 +354,7 @@ static enum vm_err parse_spec(const char *text, struct spec *s, struct err *e)
 			s->wait = false;
 		else if (!strcmp(o, "append=on") && !strcmp(s->kind, "file"))
 			s->append = true;
-		else if ((!strcmp(o, "nodelay=on") || !strcmp(o, "nodelay")) && !strcmp(s->kind, "tcp"))
+		else if ((!strcmp(o, "nodelay=on") || !strcmp(o, "nodelay")) && (!strcmp(s->kind, "tcp") || !strcmp(s->kind, "telnet")))
 			s->nodelay = true;
 		else if (strcmp(o, "server=off") && strcmp(o, "wait=on") && strcmp(o, "append=off") &&
 			strcmp(o, "nodelay=off"))
@@ -358,6 +439,7 @@ static enum vm_err open_tcp(struct loop *l, const struct spec *s, struct chr **o
 	freeaddrinfo(ai);
 	f = s->server ? fd_new(l, -1, -1) : fd_new(l, fd, fd);
 	f->nodelay = s->nodelay;
+	f->telnet = !strcmp(s->kind, "telnet");
 	if (!s->server) {
 		set_nodelay(f, fd);
 		*out = &f->chr;
@@ -419,6 +501,36 @@ static enum vm_err open_pty(struct loop *l, struct chr **out, struct err *e)
 	return VM_OK;
 }
 
+/* A device file is read and written, a terminal among them raw. Behind such a name may be a pipe or file (/dev/stdout): written only. */
+static enum vm_err open_dev(struct loop *l, const char *path, struct chr **out, struct err *e)
+{
+	struct stat st;
+	bool device = !stat(path, &st) && S_ISCHR(st.st_mode);
+	int fd = open(path, (device ? O_RDWR : O_WRONLY | O_APPEND) | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	struct chr_fd *f;
+	struct termios t;
+
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s'", path);
+	f = fd_new(l, device ? fd : -1, fd);
+	if (device && !tcgetattr(fd, &f->termios)) {
+		f->have_termios = true;
+		t = f->termios;
+		cfmakeraw(&t);
+		tcsetattr(fd, TCSANOW, &t);
+	}
+	*out = &f->chr;
+	return VM_OK;
+}
+
+enum vm_err chardev_log(struct chr *c, const char *path, bool append, struct err *e)
+{
+	struct chr_fd *f = container_of(c, struct chr_fd, chr);
+
+	f->log = open(path, O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC) | O_CLOEXEC, 0666);
+	return f->log >= 0 ? VM_OK : err_errno(e, "cannot open log file '%s'", path);
+}
+
 enum vm_err chardev_open(struct loop *l, const char *text, struct chr **out, struct err *e)
 {
 	struct spec s;
@@ -438,12 +550,14 @@ enum vm_err chardev_open(struct loop *l, const char *text, struct chr **out, str
 	}
 	if (!strcmp(s.kind, "unix"))
 		return open_unix(l, &s, out, e);
-	if (!strcmp(s.kind, "tcp"))
+	if (!strcmp(s.kind, "tcp") || !strcmp(s.kind, "telnet"))
 		return open_tcp(l, &s, out, e);
 	if (!strcmp(s.kind, "pipe"))
 		return open_pipe(l, &s, out, e);
 	if (!strcmp(s.kind, "pty"))
 		return open_pty(l, out, e);
+	if (!strcmp(s.kind, "dev"))
+		return open_dev(l, s.path, out, e);
 	fd = open(s.path, O_WRONLY | O_CREAT | (s.append ? O_APPEND : O_TRUNC) | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return err_errno(e, "cannot open '%s'", s.path);

@@ -13,10 +13,12 @@
 
 /**
  * chardev_open() - open backend @spec: stdio null none vc pty file:PATH[,append=on] pipe:PATH
- * unix:PATH[,server=on][,wait=off] tcp:HOST:PORT[,server=on][,wait=off][,nodelay=on]
+ * unix:PATH[,server=on][,wait=off] tcp:HOST:PORT[,server=on][,wait=off][,nodelay=on] telnet: as tcp: /dev/NAME
  * @out: NULL for "none". Freed by chr->close().
  */
 enum vm_err chardev_open(struct loop *l, const char *spec, struct chr **out, struct err *e);
+/* chardev_log() - a copy of everything written to @c, from chardev_open(), goes into a file from now on */
+enum vm_err chardev_log(struct chr *c, const char *path, bool append, struct err *e);
 /* chardev_connected() - is somebody at the other end already? Later ones are announced by shown(). */
 bool chardev_connected(const struct chr *c);
 

@@ -16,6 +16,22 @@ struct monitor {
 	bool greeted;
 };
 
+/* A word in quotes, from @p behind the first: a backslash keeps what follows it. Return: behind the closing quote */
+static char *unquote(char *p)
+{
+	char *to = p;
+
+	for (; *p && *p != '"'; p++) {
+		if (*p == '\\' && p[1])
+			p++;
+		*to++ = *p;
+	}
+	if (*p)
+		p++;
+	*to = 0;
+	return p;
+}
+
 char *mon_word(struct mon *mon)
 {
 	char *w = mon->args, *p;
@@ -24,6 +40,10 @@ char *mon_word(struct mon *mon)
 		w++;
 	if (!*w)
 		return NULL;
+	if (*w == '"') {
+		mon->args = unquote(++w);
+		return w;
+	}
 	for (p = w; *p && !isspace((unsigned char)*p); p++)
 		;
 	if (*p)
@@ -32,60 +52,14 @@ char *mon_word(struct mon *mon)
 	return w;
 }
 
-static bool reg_value(struct mon *mon, const char *name, uint64_t *v)
+char *mon_rest(struct mon *mon)
 {
-	static const char *const names[16] = {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "8", "9", "10",
-		"11", "12", "13", "14", "15"};
-	const struct vcpu *cpu = machine_cpu(mon->m);
-	const char *n = name[0] == 'e' || name[0] == 'r' ? name + 1 : name;
+	char *w = mon->args;
 
-	if (!strcmp(n, "ip") || !strcmp(n, "pc")) {
-		*v = cpu->seg[SEG_CS].base + cpu->rip;
-		return true;
-	}
-	for (unsigned i = 0; i < 16; i++) {
-		if (!strcmp(n, names[i])) {
-			*v = cpu->gpr[i];
-			return true;
-		}
-	}
-	return false;
-}
-
-bool mon_number(struct mon *mon, const char *text, uint64_t *v)
-{
-	uint64_t sum = 0, sign = 1;
-
-	while (*text) {
-		char word[128];
-		uint64_t term;
-		size_t n = strcspn(text, "+-");
-		char *end;
-
-		if (n == 0 || n >= sizeof(word))
-			break;
-		memcpy(word, text, n);
-		word[n] = 0;
-		if (word[0] == '$') {
-			if (!reg_value(mon, word + 1, &term)) {
-				fprintf(mon->out, "unknown register '%s'\n", word);
-				return false;
-			}
-		} else {
-			term = strtoull(word, &end, 0);
-			if (*end && !symbols_find(machine_cpu(mon->m)->history->opaque, word, &term))
-				break;
-		}
-		sum += sign * term;
-		text += n;
-		if (!*text) {
-			*v = sum;
-			return true;
-		}
-		sign = *text++ == '-' ? (uint64_t)-1 : 1;
-	}
-	fprintf(mon->out, "'%s' is not a number\n", text);
-	return false;
+	while (isspace((unsigned char)*w))
+		w++;
+	mon->args = w + strlen(w);
+	return *w ? w : NULL;
 }
 
 static void cmd_quit(struct mon *mon)
@@ -144,15 +118,66 @@ static void cmd_log(struct mon *mon)
 		fprintf(mon->out, "%s\n", e.msg);
 }
 
+static void cmd_logfile(struct mon *mon)
+{
+	char *path = mon_word(mon);
+	struct log *log = machine_log(mon->m);
+	struct err e;
+
+	if (!path || !log)
+		fprintf(mon->out, "%s\n", path ? "this machine has no log" : "logfile needs a file");
+	else if (log_open(log, path, &e))
+		fprintf(mon->out, "%s\n", e.msg);
+}
+
+static void cmd_cpu(struct mon *mon)
+{
+	char *w = mon_word(mon);
+	uint64_t n;
+
+	if (!w || !mon_number(mon, w, &n) || n)
+		fprintf(mon->out, "there is CPU 0 only\n");
+}
+
+/* Events of other emulators' lists are not ours: our categories are, as in -trace. */
+static void cmd_trace_event(struct mon *mon)
+{
+	char *name = mon_word(mon), *how = mon_word(mon);
+	struct log *log = machine_log(mon->m), one;
+	struct err e;
+
+	if (!how || !log || (strcmp(how, "on") && strcmp(how, "off"))) {
+		fprintf(mon->out, "trace-event needs a log category and on or off\n");
+		return;
+	}
+	log_init(&one);
+	if (log_parse(&one, name, &e))
+		fprintf(mon->out, "%s\n", e.msg);
+	else
+		log->mask = strcmp(how, "on") ? log->mask & ~one.mask : log->mask | one.mask;
+}
+
 static void cmd_screendump(struct mon *mon)
 {
 	struct display *d = machine_display(mon->m);
-	char *path = mon_word(mon);
+	char *path = mon_word(mon), *format = NULL;
 	struct frame f = {0};
 	struct err e;
 
+	if (path && !strcmp(path, "-f")) {
+		format = mon_word(mon);
+		path = mon_word(mon);
+	} else if (path) {
+		char *w = mon_word(mon);
+
+		format = w && !strcmp(w, "-f") ? mon_word(mon) : NULL;
+	}
 	if (!path) {
 		fprintf(mon->out, "screendump needs a file name\n");
+		return;
+	}
+	if (format && strcmp(format, "png") && strcmp(format, "ppm")) {
+		fprintf(mon->out, "screendump: '%s' is not png or ppm\n", format);
 		return;
 	}
 	if (!d) {
@@ -160,7 +185,7 @@ static void cmd_screendump(struct mon *mon)
 		return;
 	}
 	d->update(d->opaque, &f, true);
-	if (screenshot_write(&f, path, &e))
+	if (format ? screenshot_write_as(&f, path, format[1] == 'n', &e) : screenshot_write(&f, path, &e))
 		fprintf(mon->out, "%s\n", e.msg);
 	frame_free(&f);
 }

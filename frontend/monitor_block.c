@@ -2,6 +2,7 @@
 #include "frontend/monitor_priv.h"
 #include "frontend/backends.h"
 #include "frontend/drive.h"
+#include "frontend/net/netdev.h"
 #include "devices/fdc.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -177,4 +178,39 @@ void info_network(struct mon *mon)
 		if (c[i].net)
 			fprintf(mon->out, " \\ %s: %s\n", c[i].net->id, c[i].net->info);
 	}
+}
+
+/* [NETDEV] WHAT; without a name the first user network */
+static void hostfwd(struct mon *mon, bool add)
+{
+	char *id = mon_word(mon), *what = mon_word(mon);
+	const struct config_nic *c;
+	struct net *net = NULL;
+	struct err e;
+	unsigned n;
+
+	if (!id) {
+		fprintf(mon->out, "%s\n", add ? "hostfwd_add needs [netdev] [tcp|udp]:[host]:port-[guest]:port" : "hostfwd_remove needs [netdev] [tcp|udp]:[host]:port");
+		return;
+	}
+	c = machine_nics(mon->m, &n);
+	for (unsigned i = 0; i < n && !net; i++)
+		if (c[i].net && (what ? !strcmp(c[i].net->id, id) : netdev_is_user(c[i].net)))
+			net = c[i].net;
+	if (!net)
+		fprintf(mon->out, "there is no user network%s%s\n", what ? " " : "", what ? id : "");
+	else if (netdev_hostfwd(net, what ? what : id, add, &e))
+		fprintf(mon->out, "%s\n", e.msg);
+	else if (!add)
+		fprintf(mon->out, "host forwarding rule for %s removed\n", what ? what : id);
+}
+
+void cmd_hostfwd_add(struct mon *mon)
+{
+	hostfwd(mon, true);
+}
+
+void cmd_hostfwd_remove(struct mon *mon)
+{
+	hostfwd(mon, false);
 }

@@ -222,6 +222,31 @@ static void info_version(struct mon *mon)
 	fprintf(mon->out, "Dragoman 0.1.0\n");
 }
 
+static void info_name(struct mon *mon)
+{
+	if (mon->l->name)
+		fprintf(mon->out, "%s\n", mon->l->name);
+}
+
+static void info_kvm(struct mon *mon)
+{
+	fprintf(mon->out, "kvm support: not compiled\n");
+}
+
+static void info_mice(struct mon *mon)
+{
+	const struct input *in = machine_input(mon->m);
+
+	fprintf(mon->out, "%c Mouse #2: PS/2 Mouse\n", in->absolute ? ' ' : '*');
+	if (in->tablet)
+		fprintf(mon->out, "%c Mouse #3: USB Tablet (absolute)\n", in->absolute ? '*' : ' ');
+}
+
+static void info_memory_size(struct mon *mon)
+{
+	fprintf(mon->out, "base memory: %" PRIu64 "\n", machine_ram_size(mon->m));
+}
+
 static const struct topic {
 	const char *name;
 	void (*fn)(struct mon *mon);

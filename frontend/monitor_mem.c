@@ -116,7 +116,7 @@ static void dump(struct mon *mon, bool physical)
 
 	if (!parse_fmt(mon, &f))
 		return;
-	w = mon_word(mon);
+	w = mon_rest(mon);
 	if (!w) {
 		fprintf(mon->out, "an address is needed\n");
 		return;
@@ -202,6 +202,51 @@ void cmd_pmemsave(struct mon *mon)
 	save(mon, true);
 }
 
+/* sum ADDR SIZE: the checksum of BSD's sum(1) over physical memory */
+void cmd_sum(struct mon *mon)
+{
+	char *a = mon_word(mon), *s = mon_word(mon);
+	uint64_t addr, size;
+	uint16_t sum = 0;
+	uint8_t b;
+
+	if (!s) {
+		fprintf(mon->out, "an address and a size are needed\n");
+		return;
+	}
+	if (!mon_number(mon, a, &addr) || !mon_number(mon, s, &size))
+		return;
+	if (size > 1ull << 32) {
+		fprintf(mon->out, "at most 4 GiB are added up\n");
+		return;
+	}
+	while (size--) {
+		peek(mon, true, addr++, &b, 1);
+		sum = (uint16_t)((sum >> 1 | sum << 15) + b);
+	}
+	fprintf(mon->out, "%05u\n", sum);
+}
+
+/* gpa2hva ADDR: where this process has that byte of the guest's memory */
+void cmd_gpa2hva(struct mon *mon)
+{
+	char *w = mon_rest(mon);
+	const uint8_t *p;
+	uint64_t gpa;
+
+	if (!w) {
+		fprintf(mon->out, "an address is needed\n");
+		return;
+	}
+	if (!mon_number(mon, w, &gpa))
+		return;
+	p = space_host(machine_memory(mon->m), gpa, 1, NULL);
+	if (p)
+		fprintf(mon->out, "Host virtual address for 0x%" PRIx64 " is %p\n", gpa, (const void *)p);
+	else
+		fprintf(mon->out, "No memory is mapped at address 0x%" PRIx64 "\n", gpa);
+}
+
 void cmd_print(struct mon *mon)
 {
 	struct fmt f;
@@ -211,7 +256,7 @@ void cmd_print(struct mon *mon)
 	if (!parse_fmt(mon, &f))
 		return;
 	f.size = 8;
-	w = mon_word(mon);
+	w = mon_rest(mon);
 	if (!w) {
 		fprintf(mon->out, "an expression is needed\n");
 	} else if (mon_number(mon, w, &v)) {

@@ -13,9 +13,11 @@ struct mon {
 	char *args; /* rest of the line, leading blanks skipped */
 };
 
-/* mon_word() - next blank-separated word of args, or NULL */
+/* mon_word() - next blank-separated word of args, or NULL; "in quotes" it may have blanks */
 char *mon_word(struct mon *mon);
-/* mon_number() - number or $register (or sum of such) from @text; says what is wrong and returns false */
+/* mon_rest() - everything that is left of the line, or NULL: an expression may have blanks */
+char *mon_rest(struct mon *mon);
+/* mon_number() - the value of the expression @text (monitor_expr.c); says what is wrong and returns false */
 bool mon_number(struct mon *mon, const char *text, uint64_t *v);
 
 /* Words for completion: the i-th topic of info, key name, drive; NULL: no more */
@@ -44,6 +46,8 @@ void cmd_x(struct mon *mon);
 void cmd_xp(struct mon *mon);
 void cmd_memsave(struct mon *mon);
 void cmd_pmemsave(struct mon *mon);
+void cmd_sum(struct mon *mon);
+void cmd_gpa2hva(struct mon *mon);
 void cmd_print(struct mon *mon);
 void cmd_in(struct mon *mon);
 void cmd_out(struct mon *mon);
@@ -64,5 +68,7 @@ void cmd_balloon(struct mon *mon);
 void info_balloon(struct mon *mon);
 void info_chardev(struct mon *mon);
 void info_network(struct mon *mon);
+void cmd_hostfwd_add(struct mon *mon);
+void cmd_hostfwd_remove(struct mon *mon);
 
 #endif

@@ -200,7 +200,7 @@ void info_rings(struct mon *mon)
 static bool walk_arg(struct mon *mon, gla_t *gla, struct walk *w)
 {
 	struct vcpu *cpu = machine_cpu(mon->m);
-	char *word = mon_word(mon);
+	char *word = mon_rest(mon);
 
 	if (!word) {
 		fprintf(mon->out, "an address is needed\n");

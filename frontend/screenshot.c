@@ -65,9 +65,15 @@ static bool write_ppm(const struct frame *f, FILE *out, uint8_t *row)
 enum vm_err screenshot_write(const struct frame *f, const char *path, struct err *e)
 {
 	size_t n = strlen(path);
-	bool png = n >= 4 && !strcasecmp(path + n - 4, ".png"), ok;
+
+	return screenshot_write_as(f, path, n >= 4 && !strcasecmp(path + n - 4, ".png"), e);
+}
+
+enum vm_err screenshot_write_as(const struct frame *f, const char *path, bool png, struct err *e)
+{
 	uint8_t *row;
 	FILE *out;
+	bool ok;
 
 	if (!f->pix || !f->w || !f->h)
 		return err_set(e, VM_ERR_USAGE, "there is no picture to write to '%s'", path);

@@ -13,4 +13,7 @@
  */
 enum vm_err screenshot_write(const struct frame *f, const char *path, struct err *e);
 
+/* screenshot_write_as() - PNG or PPM, whatever the name */
+enum vm_err screenshot_write_as(const struct frame *f, const char *path, bool png, struct err *e);
+
 #endif

@@ -260,6 +260,11 @@ struct space *machine_ports(struct machine *m)
 	return &m->io;
 }
 
+uint64_t machine_ram_size(const struct machine *m)
+{
+	return m->cfg.ram_size;
+}
+
 struct log *machine_log(struct machine *m)
 {
 	return m->log;

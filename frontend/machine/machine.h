@@ -58,6 +58,7 @@ struct jit *machine_jit(struct machine *m);
 struct space *machine_memory(struct machine *m);
 struct space *machine_ports(struct machine *m);
 struct log *machine_log(struct machine *m);
+uint64_t machine_ram_size(const struct machine *m); /* bytes */
 struct display *machine_display(struct machine *m); /* NULL without VGA */
 struct input *machine_input(struct machine *m);
 

@@ -44,6 +44,13 @@ enum vm_err netdev_open(struct loop *l, const struct netdev_options *o, struct n
 /* netdev_stop() - its thread ends; before the loop goes. net->ops close() frees. */
 void netdev_stop(struct net *n);
 
+/*
+ * netdev_hostfwd() - a port of the host begins or ends to lead to the guest; @what: as in hostfwd=, without the guest's half to
+ * end. VM_ERR_USAGE: not a user network, not understood, no such port; VM_ERR_IO: the port is in use.
+ */
+enum vm_err netdev_hostfwd(struct net *n, const char *what, bool add, struct err *e);
+bool netdev_is_user(const struct net *n);
+
 /* net_dump.c: every frame of @n into a pcap file, at most @max bytes of each */
 enum vm_err net_dump_open(struct net *n, struct loop *l, const char *file, unsigned max, struct err *e);
 

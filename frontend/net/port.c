@@ -41,7 +41,7 @@ static struct frame_item *take(struct frame_list *l)
 	return i;
 }
 
-static void kick(struct net_port *p)
+void port_wake(struct net_port *p)
 {
 	uint64_t one = 1;
 
@@ -114,7 +114,7 @@ static void port_send(struct net *n, const uint8_t *frame, unsigned len)
 		put(&p->out, frame, len);
 	pthread_mutex_unlock(&p->mu);
 	if (first)
-		kick(p);
+		port_wake(p);
 }
 
 void port_in(struct net_port *p, const uint8_t *frame, unsigned len)
@@ -204,7 +204,7 @@ void netdev_stop(struct net *n)
 	pthread_mutex_unlock(&p->mu);
 	if (!p->started)
 		return;
-	kick(p);
+	port_wake(p);
 	pthread_join(p->thread, NULL);
 	p->started = false;
 }

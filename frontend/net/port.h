@@ -42,6 +42,8 @@ enum vm_err port_init(struct net_port *p, struct loop *l, const char *id, struct
 enum vm_err port_start(struct net_port *p, struct err *e);
 void port_fini(struct net_port *p);
 
+void port_wake(struct net_port *p); /* its thread looks around */
+
 /* on the thread: */
 void port_in(struct net_port *p, const uint8_t *frame, unsigned len); /* for the card; waits a little when it is slow */
 struct frame_item *port_next_out(struct net_port *p);		      /* from the card; the caller frees it; NULL: none */

@@ -38,6 +38,8 @@ struct guest_stream {
 
 struct user {
 	struct net_port port;
+	pthread_mutex_t mu; /* around every call of slirp: its thread's, but while it waits, and the monitor's */
+	struct in_addr first_guest; /* the address that DHCP gives first */
 	Slirp *slirp;
 	struct guest_stream *streams;
 	struct user_timer *timers;
@@ -252,11 +254,14 @@ static void user_run(struct net_port *p)
 
 		u->nfds = 0;
 		add_poll(p->wake, SLIRP_POLL_IN, u);
+		pthread_mutex_lock(&u->mu);
 		slirp_pollfds_fill(u->slirp, &ms, add_poll, u);
 		streams_fill(u);
+		pthread_mutex_unlock(&u->mu);
 		n = poll(u->fd, u->nfds, (int)ms);
 		if (n < 0 && errno == EINTR)
 			n = 0;
+		pthread_mutex_lock(&u->mu);
 		if (u->fd[0].revents)
 			port_drain_wake(p);
 		slirp_pollfds_poll(u->slirp, n < 0, get_revents, u);
@@ -267,6 +272,7 @@ static void user_run(struct net_port *p)
 			slirp_input(u->slirp, i->data, (int)i->len);
 			free(i);
 		}
+		pthread_mutex_unlock(&u->mu);
 	}
 }
 
@@ -286,6 +292,7 @@ static void user_done(struct net_port *p)
 			close(g->fd);
 		free(g);
 	}
+	pthread_mutex_destroy(&u->mu);
 	free(u);
 }
 
@@ -391,6 +398,32 @@ static enum vm_err add_guest_forward(struct user *u, const char *s, struct err *
 	return bad < 0 ? err_set(e, VM_ERR_USAGE, "-netdev: guestfwd='%s': not a free address of this network", s) : VM_OK;
 }
 
+static enum vm_err add_forward(struct user *u, const char *s, struct err *e)
+{
+	struct forward f;
+	enum vm_err r = parse_forward(s, &f, e);
+
+	if (!f.guest.s_addr)
+		f.guest = u->first_guest;
+	if (!r && slirp_add_hostfwd(u->slirp, f.udp, f.host, f.host_port, f.guest, f.guest_port) < 0)
+		r = err_set(e, VM_ERR_IO, "cannot forward '%s': %s", s, strerror(errno));
+	return r;
+}
+
+/* [tcp|udp]:[HOST]:PORT */
+static enum vm_err remove_forward(struct user *u, const char *s, struct err *e)
+{
+	const char *p = strchr(s, ':');
+	struct in_addr host = {htonl(INADDR_ANY)};
+	int port;
+
+	if (!p || (p != s && strncmp(s, "tcp:", 4) && strncmp(s, "udp:", 4)) || !address_port(p + 1, s + strlen(s), &host, &port))
+		return err_set(e, VM_ERR_USAGE, "'%s' is not [tcp|udp]:[HOST]:PORT", s);
+	if (slirp_remove_hostfwd(u->slirp, s[0] == 'u', host, port) < 0)
+		return err_set(e, VM_ERR_USAGE, "host forwarding rule '%s' not found", s);
+	return VM_OK;
+}
+
 static enum vm_err one_address(const char *key, const char *v, struct in_addr *out, struct err *e)
 {
 	if (!v || address(v, strlen(v), out))
@@ -467,6 +500,7 @@ enum vm_err net_slirp_open(struct loop *l, const struct netdev_options *o, struc
 	enum vm_err r;
 
 	BUG_ON(!u);
+	pthread_mutex_init(&u->mu, NULL);
 	u->port.run = user_run;
 	u->port.done = user_done;
 	r = port_init(&u->port, l, o->id, e);
@@ -476,15 +510,9 @@ enum vm_err net_slirp_open(struct loop *l, const struct netdev_options *o, struc
 		u->slirp = slirp_new(&c, &callbacks, u);
 		r = u->slirp ? VM_OK : err_set(e, VM_ERR_IO, "libslirp refuses the network of '%s'", o->id);
 	}
-	for (unsigned i = 0; i < o->nfwd && !r; i++) {
-		struct forward f;
-
-		r = parse_forward(o->hostfwd[i], &f, e);
-		if (!f.guest.s_addr)
-			f.guest = c.vdhcp_start;
-		if (!r && slirp_add_hostfwd(u->slirp, f.udp, f.host, f.host_port, f.guest, f.guest_port) < 0)
-			r = err_set(e, VM_ERR_IO, "cannot forward '%s': %s", o->hostfwd[i], strerror(errno));
-	}
+	u->first_guest = c.vdhcp_start;
+	for (unsigned i = 0; i < o->nfwd && !r; i++)
+		r = add_forward(u, o->hostfwd[i], e);
 	for (unsigned i = 0; i < o->nguestfwd && !r; i++)
 		r = add_guest_forward(u, o->guestfwd[i], e);
 	if (!r)
@@ -499,7 +527,37 @@ enum vm_err net_slirp_open(struct loop *l, const struct netdev_options *o, struc
 	return VM_OK;
 }
 
+enum vm_err netdev_hostfwd(struct net *n, const char *what, bool add, struct err *e)
+{
+	struct net_port *p = container_of(n, struct net_port, net);
+	struct user *u = container_of(p, struct user, port);
+	enum vm_err r;
+
+	if (!netdev_is_user(n))
+		return err_set(e, VM_ERR_USAGE, "'%s' is not a user network", n->id);
+	pthread_mutex_lock(&u->mu);
+	r = add ? add_forward(u, what, e) : remove_forward(u, what, e);
+	pthread_mutex_unlock(&u->mu);
+	port_wake(p); /* it looks at other descriptors now */
+	return r;
+}
+
+bool netdev_is_user(const struct net *n)
+{
+	return container_of(n, const struct net_port, net)->run == user_run;
+}
+
 #else
+
+enum vm_err netdev_hostfwd(struct net *n, const char *what, bool add, struct err *e)
+{
+	return err_set(e, VM_ERR_USAGE, "'%s' is not a user network", n->id);
+}
+
+bool netdev_is_user(const struct net *n)
+{
+	return false;
+}
 
 enum vm_err net_slirp_check(const struct netdev_options *o, struct err *e)
 {

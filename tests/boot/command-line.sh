@@ -49,3 +49,43 @@ END
 # each boot begins with its first device: "DVD/CD", then "Hard"
 awk '/^SeaBIOS/ { first = 1 } /Booting from/ { if (first) print $3; first = 0 }' log | tr '\n' ' ' >order
 [ "$(cat order)" = "DVD/CD... Hard " ] || fail "boot order: $(cat order)"
+
+# telnet: the greeting, commands taken out, a byte FFh; logfile=; a port forwarded while the machine runs; the log's file; -D's %d
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+"$DRAGOMAN" -m 16 -display none -chardev "socket,id=m,host=127.0.0.1,port=$port,server=on,wait=off,telnet=on,logfile=mon.log" -mon m \
+	-serial /dev/null -d int -D 'log-%d' -bios bios-256k.bin & pid=$!
+python3 - "$port" <<'END' || { kill $pid; fail "monitor by telnet"; }
+import socket, sys, time
+port, end = int(sys.argv[1]), time.monotonic() + 20
+while True:
+    try:
+        s = socket.create_connection(("127.0.0.1", port)); break
+    except OSError:
+        if time.monotonic() > end: raise
+        time.sleep(0.1)
+s.settimeout(20)
+def until(what):
+    seen = b""
+    while what not in seen:
+        more = s.recv(4096)
+        if not more: sys.exit(f"no {what!r} in {seen!r}")
+        seen += more
+    return seen
+greeting = until(b"(dragoman) ")
+assert greeting.startswith(b"\xff\xfb\x01\xff\xfb\x03\xff\xfb\x00\xff\xfd\x00"), greeting
+s.sendall(b"p 2\xff\xfa\x18\x00xterm\xff\xf0 * \xff\xfd\x03\xff\xfc\x2221\r\0")  # a subnegotiation, two refusals or so
+until(b"0x2a\r\n(dragoman) ")
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0)); free = probe.getsockname()[1]
+s.sendall(b"hostfwd_add tcp:127.0.0.1:%d-:22\r\0" % free)
+answer = until(b"22\r\n(dragoman) ")
+if b"no user network" not in answer:
+    socket.create_connection(("127.0.0.1", free)).close()
+    s.sendall(b"hostfwd_remove tcp:127.0.0.1:%d\r\0" % free); until(b"removed")
+    s.sendall(b"hostfwd_remove tcp:127.0.0.1:%d\r\0" % free); until(b"not found")
+s.sendall(b"logfile other\r\0"); until(b"(dragoman) ")
+s.sendall(b"quit\r\0")
+END
+wait $pid || fail "telnet: status $?"
+grep -q '0x2a' mon.log || fail "logfile=: no answer in it"
+[ -f "log-$pid" ] && [ -f other ] || fail "-D with a process number, logfile"

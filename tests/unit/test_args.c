@@ -202,6 +202,10 @@ static const struct {
 	{"-drive file=x,bps=100", "throttling is not supported"},
 	{"-drive file=x,driver=vmdk", "driver=vmdk"},
 	{"-drive file=x,cache.direct=maybe", "not on or off"},
+	{"-serial telnet", "needs ':'"},
+	{"-serial telnet::1,sever", "'sever'"},
+	{"-chardev socket,id=s,port=1,telnet=maybe", "not on or off"},
+	{"-chardev tty,id=s", "needs path="},
 	{"-device isa-serial", "needs chardev="},
 	{"-chardev null,id=c -serial null -device isa-serial,chardev=c,index=0", "the place is taken"},
 	{"-chardev null,id=c -device isa-serial,chardev=c,iobase=0x3e7", "iobase=0x3e7"},
@@ -452,6 +456,9 @@ START_TEST(good_forms)
 		"-drive if=none,id=d,file=x -object iothread,id=t -device virtio-blk,drive=d,iothread=t,scsi=off,num-queues=1,disable-legacy=off",
 		"-netdev tap,id=n,ifname=t,vhost=on", "-device virtio-rng", "-soundhw all", "-singlestep", "-chardev null,id=c -device isa-debugcon,chardev=c,readback=0xe9",
 		"-audiodev none,id=a,out.format=s16,out.channels=2,in.voices=0,timer-period=100"};
+	static const char *const chars[] = {"-serial telnet::1234,server,nowait", "-monitor telnet:127.0.0.1:1,server=on,wait=off,nodelay=on", "-serial /dev/null",
+		"-chardev socket,id=s,host=localhost,port=1,server,nowait -serial chardev:s", "-chardev socket,id=s,port=1,server=on,telnet=on -serial chardev:s",
+		"-chardev stdio,id=s,mux=on,logfile=/x,logappend=on,signal=off -serial chardev:s", "-chardev serial,id=s,path=/dev/ttyS0 -serial chardev:s"};
 	static const char *const told[] = {"-display gtk,zoom-to-fit=on", "-mem-path /x", "-global nosuch.x=1", "-accel tcg,tb-size=4096", "-audiodev pa,id=a",
 		"-m 64 -object memory-backend-file,id=m,size=64M,mem-path=/x,share=on -numa node,memdev=m -machine memory-backend=m",
 		"-drive file=x,copy-on-read=on"};
@@ -459,6 +466,11 @@ START_TEST(good_forms)
 	struct err e;
 	char words[256];
 
+	for (unsigned i = 0; i < ARRAY_SIZE(chars); i++) {
+		strcpy(words, chars[i]);
+		ck_assert_msg(!parse(&a, words, &e), "%s: %s", chars[i], e.msg);
+		args_free(&a);
+	}
 	for (unsigned i = 0; i < ARRAY_SIZE(lines) + ARRAY_SIZE(told); i++) {
 		bool warned = i >= ARRAY_SIZE(lines);
 		const char *line = warned ? told[i - ARRAY_SIZE(lines)] : lines[i];

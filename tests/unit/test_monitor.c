@@ -96,8 +96,49 @@ START_TEST(expressions)
 	expect(r, "print/d 0x20", "32\n");
 	machine_cpu(r->loop.m)->gpr[3] = 0x1234;
 	expect(r, "p $ebx+1", "0x1235\n");
+	expect(r, "p 2 + 3 * 4", "0xe\n");
+	expect(r, "p (2+3)*4 & ~1", "0x14\n");
+	expect(r, "p 0x1234 & 0xff | 1", "0x35\n");
+	expect(r, "print/d -7 + 17 % 4", "-6\n");
+	expect(r, "p 100/8^1", "0xd\n");
+	expect(r, "p 'A'", "0x41\n");
+	expect(r, "p $cs", "0xf000\n");
+	expect(r, "p $cs.base + $cs.limit", "0xffffffff\n");
+	expect(r, "p $eflags", "0x2\n");
+	expect(r, "p $cr0 & 1", "0x0\n");
+	expect(r, "p $cs.bas", "unknown register '$cs.bas'");
+	expect(r, "p 1/0", "division by zero");
+	expect(r, "p (1", "'(1' is not a number");
+	expect(r, "p 1 2", "not a number");
+	expect(r, "p ((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((1", "not a number");
+	expect(r, "xp/1xb 0x1000 + 4 * 4", "0000000000001010:");
 	expect(r, "p $nosuch", "unknown register '$nosuch'");
 	expect(r, "p 12z", "not a number");
+	rig_free(r);
+}
+END_TEST
+
+/* Commands that scripts for QEMU have. */
+START_TEST(of_scripts)
+{
+	struct rig *r = rig_new();
+
+	space_write(machine_memory(r->loop.m), 0x1000, 0x00636261, 4);
+	expect(r, "sum 0x1000 3", "16556\n"); /* printf abc | sum -r */
+	expect(r, "sum 0x1000", "an address and a size");
+	expect(r, "gpa2hva 0x1000", "Host virtual address for 0x1000 is 0x");
+	expect(r, "gpa2hva 0x80000000", "No memory is mapped");
+	ck_assert_str_eq(say(r, "cpu 0"), "");
+	expect(r, "cpu 1", "CPU 0 only");
+	expect(r, "info memory_size_summary", "base memory: 4194304\n");
+	expect(r, "info kvm", "kvm support:");
+	expect(r, "pmemsave 0x1000 16 \"/tmp/dg_mon a\\\".ppm\"", "");
+	ck_assert_int_eq(access("/tmp/dg_mon a\".ppm", F_OK), 0);
+	unlink("/tmp/dg_mon a\".ppm");
+	expect(r, "logfile", "needs a file");
+	expect(r, "screendump -f gif x", "'gif' is not png or ppm");
+	expect(r, "screendump x -f gif", "'gif' is not png or ppm");
+	expect(r, "trace-event int", "on or off");
 	rig_free(r);
 }
 END_TEST
@@ -389,6 +430,7 @@ int main(void)
 	tcase_set_timeout(t, 20);
 	tcase_add_test(t, memory);
 	tcase_add_test(t, expressions);
+	tcase_add_test(t, of_scripts);
 	tcase_add_test(t, control);
 	tcase_add_test(t, topics);
 	tcase_add_test(t, trap_log);
