@@ -28,6 +28,7 @@ struct args_drive {
 	struct blk_policy policy;
 	unsigned lazy; /* enum blk_lazy (block.h) */
 	const char *serial; /* NULL: made up */
+	unsigned boot;	    /* bootindex= and one; 0: none */
 	char id[32];
 };
 
@@ -36,6 +37,7 @@ struct args_attach { /* -device ide-hd,drive= */
 	enum args_bus bus;
 	int index; /* -1: next free */
 	bool cdrom;
+	unsigned boot; /* bootindex= and one; 0: none */
 };
 
 struct args_chardev {
@@ -54,6 +56,7 @@ struct args_nic {
 	bool has_mac;
 	bool legacy; /* -net nic: takes a -net netdev that is free */
 	int slot;
+	unsigned boot; /* bootindex= and one; 0: none */
 	const char *romfile;
 	uint16_t iobase; /* ISA cards */
 	uint8_t irq;

@@ -87,6 +87,7 @@ static enum vm_err attach_drives(struct args *a, struct err *e)
 				t->drive);
 		d->bus = t->bus;
 		d->serial = t->serial;
+		d->boot = t->boot;
 		d->index = t->index;
 		d->cdrom |= t->cdrom;
 		d->readonly |= t->cdrom;
@@ -124,6 +125,22 @@ static enum vm_err place_drives(struct args *a, struct err *e)
 	return VM_OK;
 }
 
+/* No two devices are to be tried at the same time. */
+static enum vm_err check_boot(const struct args *a, struct err *e)
+{
+	unsigned boot[ARGS_MAX_DRIVES + CONFIG_MAX_NIC], n = 0;
+
+	for (unsigned i = 0; i < a->nattach; i++)
+		boot[n++] = a->attach[i].boot;
+	for (unsigned i = 0; i < a->nnics; i++)
+		boot[n++] = a->nic[i].boot;
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (boot[i] && boot[i] == boot[k])
+				return err_set(e, VM_ERR_USAGE, "-device: two devices have bootindex=%u", boot[i] - 1);
+	return VM_OK;
+}
+
 /* Flash chips are the firmware; the second is none without the first. */
 static enum vm_err check_flash(const struct args *a, struct err *e)
 {
@@ -153,5 +170,7 @@ enum vm_err spec_check(struct args *a, struct err *e)
 		r = attach_drives(a, e);
 	if (!r)
 		r = place_drives(a, e);
+	if (!r)
+		r = check_boot(a, e);
 	return r ? r : check_flash(a, e);
 }

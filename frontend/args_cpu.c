@@ -30,6 +30,20 @@ static const struct {
 } aliases[] = {{"lzcnt", "abm"}, {"xd", "nx"}, {"i64", "lm"}, {"pni", "sse3"}, {"pclmuldq", "pclmulqdq"}, {"clfsh", "clflush"}, {"fxsr-opt", NULL},
 	{"invtsc", NULL}};
 
+/*
+ * Models of QEMU's list that are none here: the nearest that is, with what it lacks. A "-vN", "-noTSX" or "-IBRS" behind a name is
+ * about features that no model here has.
+ */
+static const struct {
+	const char *name, *ours;
+} other_models[] = {{"Conroe", "core2duo"}, {"Penryn", "core2duo,+sse4.1"}, {"coreduo", "n270"},
+#define SANDY "Westmere,+avx,+xsave,+xsaveopt,+x2apic,+tsc-deadline"
+#define BROADWELL "Haswell,+adx,+rdseed,+smap,+3dnowprefetch"
+	{"SandyBridge", SANDY}, {"IvyBridge", SANDY ",+f16c,+rdrand,+fsgsbase,+smep,+erms"}, {"Broadwell", BROADWELL}, {"Skylake-Client", BROADWELL},
+	{"Skylake-Server", BROADWELL ",+clflushopt,+clwb"}, {"Cascadelake-Server", BROADWELL ",+clflushopt,+clwb"},
+	{"Icelake-Server", BROADWELL ",+clflushopt,+clwb"}, {"EPYC", BROADWELL ",+clflushopt,+sha-ni"}, {"EPYC-Rome", BROADWELL ",+clflushopt,+sha-ni"},
+	{"EPYC-Milan", BROADWELL ",+clflushopt,+sha-ni"}};
+
 /* Of processors, but not of this one. */
 static const char *const absent[] = {"vmx", "svm", "pku", "pks", "ospke", "la57", "smx", "est", "tm", "tm2", "ht", "acpi", "ss", "pbe", "dca",
 	"ds", "ds-cpl", "dtes64", "xtpr", "pdcm", "cid", "hle", "rtm", "mpx", "intel-pt", "avx512f", "avx512dq", "avx512ifma",
@@ -149,6 +163,48 @@ static enum vm_err one_word(struct cpu_words *w, const struct items *it, struct 
 	return r;
 }
 
+/* The name without "-vN", "-noTSX", "-IBRS" or "-IBPB". */
+static void plain_model(const char *v, char *out, size_t n)
+{
+	static const char *const ends[] = {"-noTSX", "-IBRS", "-IBPB"};
+	size_t len = strlen(v);
+
+	snprintf(out, n, "%s", v);
+	if (len > 3 && len < n && isdigit((unsigned char)v[len - 1]) && v[len - 2] == 'v' && v[len - 3] == '-')
+		out[len -= 3] = 0;
+	for (unsigned i = 0, twice = 0; i < ARRAY_SIZE(ends); i++) {
+		size_t e = strlen(ends[i]);
+
+		if (len <= e || len >= n || strcmp(out + len - e, ends[i]))
+			continue;
+		out[len -= e] = 0;
+		if (!twice++)
+			i = UINT32_MAX; /* "-noTSX-IBRS" */
+	}
+}
+
+/* A model of ours, by the name of another one. False: there is none near it. */
+static bool near_model(struct args *a, const char *v, char *out, size_t n)
+{
+	char name[64];
+
+	plain_model(v, name, sizeof(name));
+	for (unsigned i = 0; i < ARRAY_SIZE(model_names); i++) {
+		if (!strcmp(name, model_names[i])) {
+			snprintf(out, n, "%s", name);
+			return true;
+		}
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(other_models); i++) {
+		if (strcmp(name, other_models[i].name))
+			continue;
+		snprintf(out, n, "%s", other_models[i].ours);
+		spec_warn(a, "-cpu: '%s' is not emulated as such; the guest sees %s", v, out);
+		return true;
+	}
+	return false;
+}
+
 /* "host" is what we can do at most, as it is where the host's own processor runs the guest. */
 enum vm_err spec_cpu(struct args *a, const char *v, struct err *e)
 {
@@ -162,7 +218,7 @@ enum vm_err spec_cpu(struct args *a, const char *v, struct err *e)
 		return err_set(e, VM_ERR_USAGE, "-cpu: it begins with a model ('-cpu help' lists them)");
 	if (!strcmp(it.val, "host")) {
 		snprintf(w.out, sizeof(w.out), "max");
-	} else {
+	} else if (!near_model(a, it.val, w.out, sizeof(w.out))) {
 		r = spec_choice("cpu", "model", it.val, model_names, ARRAY_SIZE(model_names), &k, e);
 		if (!r)
 			snprintf(w.out, sizeof(w.out), "%s", it.val);

@@ -244,6 +244,8 @@ static enum vm_err nic_key(struct args_nic *n, const char *k, const char *v, str
 		snprintf(n->netdev, sizeof(n->netdev), "%s", v);
 	else if (i == 1)
 		r = parse_mac("device", v, n->mac, e);
+	else if (i == 3)
+		r = spec_bootindex(v, &n->boot, e);
 	else if (i == 4 && strcmp(v, "pci.0"))
 		r = err_set(e, VM_ERR_USAGE, "-device: bus='%s' is not pci.0", v);
 	else if (i == 5)

@@ -25,10 +25,10 @@ static const char *const device_help[] = {"iobase=PORT (0x501), iosize=1..4 (2):
 	"chardev=ID, iobase=PORT (0xe9): every byte written goes to the backend",
 	"ioport=PORT (0x505), events=1..3 (3): the guest's kernel tells its panic here; -action panic= decides what follows",
 	"what test kernels use: ports E0h-EBh, interrupt lines at ports 2000h-2017h, device memory at FF000000h",
-	"drive=ID, bus=ide.0|ide.1, unit=0|1: a disk for -drive if=none,id=ID",
+	"drive=ID, bus=ide.0|ide.1, unit=0|1, serial=TEXT, bootindex=N: a disk for -drive if=none,id=ID",
 	"drive=ID, bus=ide.0|ide.1, unit=0|1: a CD-ROM drive for -drive if=none,id=ID",
 	"drive=ID, unit=0|1: a floppy drive for -drive if=none,id=ID",
-	"drive=ID: a virtio disk for -drive if=none,id=ID", "random bytes for the guest",
+	"drive=ID, serial=TEXT, bootindex=N: a virtio disk for -drive if=none,id=ID", "random bytes for the guest",
 	"the chipset's USB 1.1 controller, as with -usb", "a pointer with positions, which needs no grab of the host's mouse",
 	"a mouse on USB", "a keyboard on USB", "the bus of virtconsole and virtserialport",
 	"chardev=ID, name=TEXT, nr=N: a console of virtio-serial-pci, hvc0 in Linux",
@@ -86,7 +86,18 @@ struct device_spec {
 	uint64_t iobase, iosize, ioport, events;
 	const char *chr, *drive, *serial;
 	int bus, unit;
+	unsigned boot;
 };
+
+/* -1 is the same as none */
+enum vm_err spec_bootindex(const char *v, unsigned *boot, struct err *e)
+{
+	uint64_t n = 0;
+	enum vm_err r = strcmp(v, "-1") ? spec_number("device", v, INT32_MAX, &n, e) : VM_OK;
+
+	*boot = strcmp(v, "-1") ? (unsigned)n + 1 : 0;
+	return r;
+}
 
 /* Of how the host serves a disk: nothing a guest sees. */
 static bool is_moot(const char *k)
@@ -122,6 +133,8 @@ static enum vm_err device_key(struct args *a, unsigned kind, struct device_spec 
 	uint64_t n;
 	enum vm_err r;
 
+	if (!strcmp(k, "bootindex") && disk)
+		return spec_bootindex(v, &d->boot, e);
 	if (!strcmp(k, "ioport") && kind == DEV_PVPANIC)
 		return port_value("device", v, &d->ioport, e);
 	if (!strcmp(k, "events") && kind == DEV_PVPANIC)
@@ -146,7 +159,7 @@ static enum vm_err device_key(struct args *a, unsigned kind, struct device_spec 
 		r = spec_number("device", v, 1, &n, e);
 		d->unit = (int)n;
 		return r;
-	} else if (strcmp(k, "id") && !is_so(kind, k, v) && !(disk && !strcmp(k, "bootindex")) && !(kind == DEV_VIRTIO_RNG && !strcmp(k, "rng")) &&
+	} else if (strcmp(k, "id") && !is_so(kind, k, v) && !(kind == DEV_VIRTIO_RNG && !strcmp(k, "rng")) &&
 		!(kind > DEV_UHCI && (!strcmp(k, "bus") || !strcmp(k, "port")))) {
 		return err_set(e, VM_ERR_USAGE, "-device: %s has no property '%s'", device_names[kind], k);
 	}
@@ -164,6 +177,7 @@ static enum vm_err attach(struct args *a, unsigned kind, const struct device_spe
 	t = &a->attach[a->nattach++];
 	t->drive = d->drive;
 	t->serial = d->serial;
+	t->boot = d->boot;
 	t->bus = kind == DEV_FLOPPY ? ARGS_FLOPPY : kind == DEV_VIRTIO_BLK ? ARGS_VIRTIO : ARGS_IDE;
 	t->cdrom = kind == DEV_IDE_CD;
 	t->index = d->bus < 0 && d->unit < 0 ? -1 : (d->bus > 0 ? d->bus : 0) * 2 + (d->unit > 0 ? d->unit : 0);

@@ -43,6 +43,7 @@ enum vm_err spec_chardev(struct args *a, const char *v, struct err *e);
 enum vm_err spec_add_qmp(struct args *a, const char *chr, bool pretty, struct err *e);
 enum vm_err spec_mon(struct args *a, const char *v, struct err *e);
 enum vm_err spec_global(struct args *a, const char *v, struct err *e);
+enum vm_err spec_bootindex(const char *v, unsigned *boot, struct err *e); /* as args.h has it: and one, 0 for none */
 void spec_device_help(const char *v); /* "help" or "NAME,help" on standard output */
 bool spec_asks_device_help(const char *v);
 

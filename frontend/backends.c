@@ -297,6 +297,9 @@ enum vm_err drives_open(struct args *a, struct loop *l, struct err *e)
 		if (!b)
 			continue;
 		r = open_drive(a, d, l, b, e);
+		if (d->bus != ARGS_PFLASH)
+			*(d->bus == ARGS_IDE ? &a->cfg.ide_boot[d->index] : d->bus == ARGS_FLOPPY ? &a->cfg.floppy_boot[d->index]
+				: &a->cfg.virtio_boot[d->index]) = d->boot;
 		if (!r && d->serial)
 			snprintf((*b)->serial, sizeof((*b)->serial), "%s", d->serial);
 		if (!r)
@@ -357,7 +360,7 @@ enum vm_err nets_open(struct args *a, struct loop *l, struct err *e)
 		struct config_nic *c = &a->cfg.nic[a->cfg.nnics++];
 		struct net **net = n->netdev[0] ? net_of(a, n->netdev) : NULL;
 
-		*c = (struct config_nic){.model = n->model, .net = net ? *net : NULL, .slot = n->slot, .romfile = n->romfile,
+		*c = (struct config_nic){.model = n->model, .net = net ? *net : NULL, .slot = n->slot, .boot = n->boot, .romfile = n->romfile,
 			.iobase = n->iobase, .irq = n->irq};
 		memcpy(c->mac, n->mac, sizeof(c->mac));
 	}

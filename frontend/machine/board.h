@@ -79,6 +79,7 @@ struct machine {
 	struct apic_bus apic_bus;
 	struct apic *apic;
 	struct pci_bus *pci;
+	uint8_t virtio_slot[CONFIG_MAX_VIRTIO], nic_slot[CONFIG_MAX_NIC]; /* where its disks and cards are */
 	struct i440fx *fx;
 	struct piix3 *piix3;
 	struct piix4_pm *pm_pci;
@@ -106,6 +107,8 @@ struct machine {
 
 /* pc.c: build the board; the CPU exists already */
 enum vm_err pc_build(struct machine *m, struct err *e);
+#define BOOTORDER_ROOM 2048 /* enough for every place there is */
+void pc_bootorder(const struct machine *m, char *text, size_t room); /* bootorder.c: the firmware's list; empty: none */
 void pc_boot_order(struct machine *m, const char *order); /* letters a c d n; NULL: "cad" */
 void pc_add(struct machine *m, void *dev); /* to the list of devices; dev begins with struct device */
 

@@ -73,8 +73,9 @@ static enum vm_err load_rom(struct machine *m, const struct nic_kind *k, const c
 	return rom->ra == RADDR_NONE ? err_set(e, VM_ERR_NOMEM, "no room for the boot ROM '%s'", path) : VM_OK;
 }
 
-static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct err *e)
+static enum vm_err add_nic(struct machine *m, unsigned i, struct err *e)
 {
+	const struct config_nic *n = &m->cfg.nic[i];
 	int slot = n->slot >= 0 ? n->slot : pci_free_slot(m->pci, FIRST_SLOT);
 	struct region rom;
 	void *d = NULL;
@@ -107,6 +108,7 @@ static enum vm_err add_nic(struct machine *m, const struct config_nic *n, struct
 	}
 	if (!d)
 		return err_set(e, VM_ERR_USAGE, "PCI slot %d is taken", slot);
+	m->nic_slot[i] = (uint8_t)slot;
 	pc_add(m, d);
 	return VM_OK;
 }
@@ -221,6 +223,8 @@ static enum vm_err add_virtio(struct machine *m, struct err *e)
 			d = virtio_blk_create(m->log, m->pci, devfn, m->cfg.virtio[i]);
 		if (!d)
 			return err_set(e, VM_ERR_USAGE, "no PCI slot is left for a virtio device");
+		if (i < CONFIG_MAX_VIRTIO)
+			m->virtio_slot[i] = (uint8_t)slot;
 		pc_add(m, d);
 	}
 	return VM_OK;
@@ -309,7 +313,7 @@ enum vm_err pc_cards(struct machine *m, struct err *e)
 	enum vm_err r = add_usb(m, e);
 
 	for (unsigned i = 0; i < m->cfg.nnics && !r; i++)
-		r = add_nic(m, &m->cfg.nic[i], e);
+		r = add_nic(m, i, e);
 	if (!r)
 		r = add_virtio(m, e);
 	if (!r)

@@ -41,6 +41,7 @@ struct config_nic {
 	const char *romfile; /* boot ROM; NULL: the model's; "": none */
 	uint16_t iobase;     /* ISA cards */
 	uint8_t irq;
+	unsigned boot; /* bootindex= and one; 0: none */
 };
 
 #define CONFIG_MAX_SOUND 4
@@ -104,6 +105,7 @@ struct machine_config {
 	bool hpet;
 	bool vga;	   /* -vga std (default) or none */
 	bool nographic;	   /* told to the firmware: it then writes to serial too */
+	unsigned ide_boot[CONFIG_MAX_IDE], floppy_boot[CONFIG_MAX_FLOPPY], virtio_boot[CONFIG_MAX_VIRTIO]; /* bootindex= and one; 0: none */
 	const char *boot;  /* -boot order=, letters a c d n; NULL: "cad" */
 	const char *boot_once; /* the order up to the first reset, or NULL */
 	bool boot_menu, boot_strict;

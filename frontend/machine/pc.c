@@ -522,12 +522,13 @@ static enum vm_err add_user_file(struct machine *m, unsigned i, struct err *e)
 static enum vm_err build_fw_cfg(struct machine *m, struct err *e)
 {
 	uint64_t low = i440fx_below_4g(m->cfg.ram_size);
+	char order[BOOTORDER_ROOM];
 	struct fw_cfg_board b = {.ram_below_4g = low, .ram_above_4g = m->cfg.ram_size - low, .ncpus = 1,
 		.max_cpus = 1, .nographic = m->cfg.nographic, .boot_menu = m->cfg.boot_menu,
 		.uuid = m->cfg.uuid, .boot_fail_ms = m->cfg.boot_fail_ms, .boot_menu_ms = m->cfg.boot_menu_ms,
-		.bootorder = !m->cfg.kernel ? NULL : m->cfg.boot_strict ? "/rom@genroms/kernel.bin\nHALT\n"
-			: "/rom@genroms/kernel.bin\n"};
+		.bootorder = order};
 
+	pc_bootorder(m, order, sizeof(order));
 	m->fw = fw_cfg_create(m->log, &m->mem, &m->io);
 	pc_add(m, m->fw);
 	if (!fw_cfg_standard(m->fw, &b) || (!m->cfg.no_acpi && !pc_acpi_tables(m)) ||

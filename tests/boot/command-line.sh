@@ -50,6 +50,19 @@ END
 awk '/^SeaBIOS/ { first = 1 } /Booting from/ { if (first) print $3; first = 0 }' log | tr '\n' ' ' >order
 [ "$(cat order)" = "DVD/CD... Hard " ] || fail "boot order: $(cat order)"
 
+# bootindex= comes before the order of -boot
+cp empty.img empty2.img
+vm 30 -m 32 -boot d -drive file=empty.img,format=raw,if=none,id=a -device virtio-blk-pci,drive=a,bootindex=1 -net none \
+	-drive file=empty2.img,format=raw,if=none,id=b -device ide-hd,drive=b,bootindex=0,bus=ide.0,unit=1 \
+	-chardev file,id=log,path=log2 -device isa-debugcon,iobase=0x402,chardev=log <<END || fail "bootindex: conversation failed"
+screen No bootable device.
+monitor quit
+exit 0
+END
+sed -n 's/.*boot order:/boot order:/; /^boot order:/,/^[^1-9b]/p' log2 | grep -o '/pci.*' >order
+[ "$(cat order)" = "/pci@i0cf8/ide@1,1/drive@0/disk@1
+/pci@i0cf8/scsi@3/disk@0,0" ] || fail "bootindex: $(cat order)"
+
 # telnet: the greeting, commands taken out, a byte FFh; logfile=; a port forwarded while the machine runs; the log's file; -D's %d
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 "$DRAGOMAN" -m 16 -display none -chardev "socket,id=m,host=127.0.0.1,port=$port,server=on,wait=off,telnet=on,logfile=mon.log" -mon m \

@@ -213,6 +213,9 @@ static const struct {
 	{"-drive if=none,id=d,file=x -device ide-hd,drive=d,serial=123456789012345678901", "longer than 20"},
 	{"-drive if=none,id=d,file=x -device virtio-blk-pci,drive=d,disable-modern=on", "no property 'disable-modern'"},
 	{"-device nvme,drive=d", "unknown device 'nvme' ("},
+	{"-device e1000,bootindex=x", "'x' is not a number"},
+	{"-device e1000,bootindex=1 -device rtl8139,bootindex=1", "two devices have bootindex=1"},
+	{"-drive if=none,id=d,file=x -device e1000,bootindex=0 -device ide-hd,drive=d,bootindex=0", "two devices have bootindex=0"},
 	{"-watchdog-action explode", "'watchdog=explode'"},
 	{"-option-rom x,index=1", "'index'"},
 	{"-L 1 -L 2 -L 3 -L 4 -L 5", "at most 4 directories"},
@@ -562,7 +565,10 @@ START_TEST(cpu_words)
 		      "-machine kernel_irqchip=split";
 	char lacks[] = "-cpu qemu64,+pku,phys-bits=36,hv_time,-vmx -global kvm-pit.lost_tick_policy=discard -global "
 		       "driver=PIIX4_PM,property=disable_s3,value=1", *bad[] = {"-cpu max,+nosuch", "-cpu max,nosuch=3", "-cpu 8085", "-cpu max,smep=2",
-		"-cpu max,enforce,+vmx", "-cpu max,+i386", "-cpu +smep"};
+		"-cpu max,enforce,+vmx", "-cpu max,+i386", "-cpu +smep", "-cpu Haswell-v", "-cpu -v1", "-cpu -noTSX"};
+	static const char *const near[][2] = {{"Haswell-v4", "Haswell"}, {"Haswell-noTSX-IBRS", "Haswell"}, {"qemu64-v1", "qemu64"},
+		{"Penryn,-sse3", "core2duo,+sse4.1,-sse3"}, {"Skylake-Client-v2", "Haswell,+adx,+rdseed,+smap,+3dnowprefetch"},
+		{"SandyBridge-IBRS", "Westmere,+avx,+xsave,+xsaveopt,+x2apic,+tsc-deadline"}};
 	struct args a;
 	struct err e;
 
@@ -575,6 +581,14 @@ START_TEST(cpu_words)
 	ck_assert_uint_eq(a.nwarnings, 5);
 	ck_assert_ptr_nonnull(strstr(a.warning[0], "pku"));
 	args_free(&a);
+	for (unsigned i = 0; i < ARRAY_SIZE(near); i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "-cpu %s", near[i][0]);
+		ck_assert_msg(!parse(&a, line, &e), "%s", e.msg);
+		ck_assert_str_eq(a.cfg.cpu_model, near[i][1]);
+		args_free(&a);
+	}
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		char line[64];
 
