@@ -47,6 +47,12 @@ raddr_t tlb_raddr(const struct mmu *m, gpa_t gpa, bool *rom)
 	return r->reg->ra + (gpa - r->reg->base);
 }
 
+/* Is the entry of number @n - 1 another page's meanwhile, or @n no entry's? */
+static bool is_other(const struct mmu *m, uint32_t n, raddr_t ra)
+{
+	return !n || m->side[(n - 1) / TLB_SIZE][(n - 1) % TLB_SIZE].ra != (ra & PAGE_MASK);
+}
+
 /*
  * Entry @t gets a write tag for the page at @ra. So that withholding it again (code that is written and run by turns does that
  * all the time) need not look at the whole table, each page of RAM has a note of the two entries that may have one: their
@@ -58,10 +64,12 @@ static void note_writer(struct mmu *m, const struct tlb_entry *t, raddr_t ra)
 
 	if ((*w & 0xFFFF) == n || *w >> 16 == n || *w >> 16 == TLB_WRITERS_MANY)
 		return;
-	if (!(*w & 0xFFFF))
-		*w = n;
+	if (is_other(m, *w & 0xFFFF, ra))
+		*w = (*w & ~0xFFFFu) | n;
+	else if (is_other(m, *w >> 16, ra))
+		*w = (*w & 0xFFFF) | n << 16;
 	else
-		*w |= (*w >> 16 ? TLB_WRITERS_MANY : n) << 16;
+		*w |= TLB_WRITERS_MANY << 16;
 }
 
 static void set_tags(struct mmu *m, struct tlb_entry *t, const struct tlb_side *s)

@@ -346,15 +346,15 @@ void window_flush_page(struct mmu *m, gla_t gla)
 /* RAM pages [lo, hi) are not to be written through chunk @k. */
 static void protect_chunk(struct windows *s, struct window *w, struct chunk *k, uint64_t lo, uint64_t hi)
 {
-	for (unsigned i = 0; i < CHUNK_PAGES; i++) {
-		if (!k->writable[i / 64]) {
-			i |= 63;
-			continue;
+	for (unsigned first = 0; first < CHUNK_PAGES; first += 64) {
+		for (uint64_t bits = k->writable[first / 64]; bits; bits &= bits - 1) {
+			unsigned i = first + (unsigned)__builtin_ctzll(bits);
+
+			if (k->rpage[i] < lo || k->rpage[i] >= hi)
+				continue;
+			unmap(s, w, k, i, 1);
+			s->st.unmapped++;
 		}
-		if (!get_bit(k->writable, i) || k->rpage[i] < lo || k->rpage[i] >= hi)
-			continue;
-		unmap(s, w, k, i, 1);
-		s->st.unmapped++;
 	}
 }
 
