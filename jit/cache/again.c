@@ -16,8 +16,8 @@
 #define DEPTH 8 /* variants in a bucket; the oldest goes */
 
 /*
- * The latest first; those behind the last are NULL. Most that wait are asked for in vain before each translation of that place's bucket:
- * their numbers, side by side, tell without a look at the blocks.
+ * The latest first; behind the last there is NULL. Most translations ask for nothing that waits here: the numbers, side by side, say so
+ * without a look at the blocks, each of which would be a miss of the host's cache (a tenth of all translation in a boot).
  */
 struct bucket {
 	uint32_t tag[DEPTH];
