@@ -82,7 +82,6 @@ static enum vm_err drive_word(struct args_drive *d, const char *k, const char *v
 {
 	static const char *const buses[] = {"ide", "floppy", "virtio", "pflash", "none"};
 	static const char *const media[] = {"disk", "cdrom"};
-	static const char *const formats[] = {"raw", "qcow2"};
 	static const char *const caches[] = {"writethrough", "writeback", "none", "directsync", "unsafe"};
 	unsigned n;
 	enum vm_err r;
@@ -94,8 +93,8 @@ static enum vm_err drive_word(struct args_drive *d, const char *k, const char *v
 		r = spec_choice("drive", "medium", v, media, ARRAY_SIZE(media), &n, e);
 		d->cdrom = !r && n;
 	} else if (!strcmp(k, "format")) {
-		r = spec_choice("drive", "format", v, formats, ARRAY_SIZE(formats), &n, e);
-		d->format = r ? d->format : n ? BLK_FORMAT_QCOW2 : BLK_FORMAT_RAW;
+		r = spec_choice("drive", "format", v, blk_format_names, BLK_FORMATS, &n, e);
+		d->format = r ? d->format : BLK_FORMAT_RAW + n;
 	} else {
 		r = spec_choice("drive", "cache mode", v, caches, ARRAY_SIZE(caches), &n, e);
 		if (!r)
@@ -150,10 +149,11 @@ static enum vm_err drive_other(struct args *a, struct args_drive *d, const struc
 	*known = true;
 	if (begins(k, "cache."))
 		return cache_part(d, k, v, e);
-	if (!strcmp(k, "driver") || !strcmp(k, "file.driver")) {
-		if ((k[0] == 'd' && strcmp(v, "raw") && strcmp(v, "qcow2")) || (k[0] == 'f' && strcmp(v, "file")))
-			return err_set(e, VM_ERR_USAGE, "-drive: %s=%s is not supported (driver=raw or qcow2, file.driver=file)", k, v);
-		d->format = k[0] == 'f' ? d->format : v[0] == 'q' ? BLK_FORMAT_QCOW2 : BLK_FORMAT_RAW;
+	if (!strcmp(k, "driver"))
+		return drive_word(d, "format", v, e);
+	if (!strcmp(k, "file.driver")) {
+		if (strcmp(v, "file"))
+			return err_set(e, VM_ERR_USAGE, "-drive: file.driver=%s is not supported (file)", v);
 	} else if (!strcmp(k, "file.filename")) {
 		d->file = v;
 	} else if (!strcmp(k, "copy-on-read")) {

@@ -24,7 +24,9 @@ struct blk_raw_options {
  */
 enum vm_err blk_open_raw(const char *path, const struct blk_raw_options *opt, struct blk **out, struct err *e);
 
-enum blk_format { BLK_FORMAT_PROBE, BLK_FORMAT_RAW, BLK_FORMAT_QCOW2 };
+enum blk_format { BLK_FORMAT_PROBE, BLK_FORMAT_RAW, BLK_FORMAT_QCOW2, BLK_FORMAT_VDI, BLK_FORMAT_VPC, BLK_FORMAT_VMDK };
+#define BLK_FORMATS 5
+extern const char *const blk_format_names[BLK_FORMATS]; /* QEMU's, from BLK_FORMAT_RAW on */
 enum blk_lazy { BLK_LAZY_IMAGE /* as the image says */, BLK_LAZY_OFF, BLK_LAZY_ON };
 struct blk_options {
 	struct blk_raw_options raw;
@@ -36,10 +38,12 @@ struct blk_options {
 /* blk_is_nbd() - is it an NBD server's export (nbd://HOST[:PORT]/NAME, nbd+unix:///NAME?socket=PATH, nbd:HOST:PORT, nbd:unix:PATH)? */
 bool blk_is_nbd(const char *path);
 enum vm_err blk_open_nbd(const char *path, const struct blk_options *opt, struct blk **out, struct err *e);
-/* blk_disguise() - does the request make a qcow2 image of one whose format was guessed (blk_raw_options.guessed)? */
+/* blk_guess() - the format by the first @n bytes, at most 512 of which matter; raw if it is none of the others */
+enum blk_format blk_guess(const uint8_t *first, size_t n);
+/* blk_disguise() - does the request make an image of raw format that was guessed (blk_raw_options.guessed) one of another? */
 bool blk_disguise(const struct blk_req *q);
 
-/* blk_open() - an image or export of the given format; BLK_FORMAT_PROBE: qcow2 by its first bytes, raw otherwise */
+/* blk_open() - an image or export of the given format; BLK_FORMAT_PROBE: by its first bytes */
 enum vm_err blk_open(const char *path, const struct blk_options *opt, struct blk **out, struct err *e);
 
 /* blk_open_qcow2() - a qcow2 image and its backing files; @opt->raw.snapshot: for reading only, below an overlay */

@@ -187,7 +187,9 @@ static enum vm_err examine(struct nbd *n, const char *path, bool write, struct e
 
 static enum vm_err attach(struct nbd *n, const char *path, const struct blk_options *opt, bool write, struct err *e)
 {
-	uint8_t magic[4] = {0};
+	uint8_t first[512];
+	size_t some;
+	enum blk_format f;
 	enum vm_err x;
 	int r;
 
@@ -203,10 +205,13 @@ static enum vm_err attach(struct nbd *n, const char *path, const struct blk_opti
 	x = examine(n, path, write, e);
 	if (x || opt->format == BLK_FORMAT_RAW)
 		return x;
-	if (n->size >= 4 && nbd_pread(n->h, magic, 4, 0, 0))
+	some = n->size < sizeof(first) ? (size_t)n->size : sizeof(first);
+	if (nbd_pread(n->h, first, some, 0, 0))
 		return err_set(e, VM_ERR_IO, "cannot read '%s': %s", path, nbd_get_error());
-	if (opt->format == BLK_FORMAT_QCOW2 || !memcmp(magic, "QFI\xfb", 4))
-		return err_set(e, VM_ERR_FORMAT, "'%s': qcow2 inside an export is not supported; have the server open it (qemu-nbd -f qcow2)", path);
+	f = opt->format ? opt->format : blk_guess(first, some);
+	if (f != BLK_FORMAT_RAW)
+		return err_set(e, VM_ERR_FORMAT, "'%s': %s inside an export is not supported; have the server open it (qemu-nbd -f %s)", path,
+			blk_format_names[f - BLK_FORMAT_RAW], blk_format_names[f - BLK_FORMAT_RAW]);
 	n->guessed = true;
 	return VM_OK;
 }

@@ -402,11 +402,10 @@ static enum vm_err open_backing(struct qcow2 *q, const char *path, const uint8_t
 		snprintf(full, sizeof(full), "%.*s/%s", (int)(slash - path), path, name);
 	else
 		snprintf(full, sizeof(full), "%s", name);
-	if (!strcmp(format, "raw"))
-		o.format = BLK_FORMAT_RAW;
-	else if (!strcmp(format, "qcow2"))
-		o.format = BLK_FORMAT_QCOW2;
-	else if (format[0])
+	for (unsigned i = 0; i < BLK_FORMATS; i++)
+		if (!strcmp(format, blk_format_names[i]))
+			o.format = BLK_FORMAT_RAW + i;
+	if (format[0] && !o.format)
 		return err_set(e, VM_ERR_FORMAT, "backing file '%s': format '%s' is not supported", full, format);
 	return blk_open(full, &o, &q->backing, e);
 }

@@ -19,12 +19,6 @@ struct blk_raw {
 	bool guessed;	    /* blk_raw_options */
 };
 
-/* A qcow2 header in an image whose format is guessed would name any file of the host as the guest's disk at the next start. */
-bool blk_disguise(const struct blk_req *q)
-{
-	return q->op == BLK_WRITE && q->off == 0 && q->len >= 4 && !memcmp(q->buf, "QFI\xfb", 4);
-}
-
 /* A guest's write may fill up the file's last sector; a commit of whole sectors leaves the file's length alone. */
 static uint32_t within(const struct blk_raw *r, uint64_t off, uint32_t len)
 {

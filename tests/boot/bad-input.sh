@@ -9,6 +9,8 @@ head -c 100 /boot/memtest86+ia32.bin >short-kernel
 head -c 1000 "$(guest kernel)" >short-linux
 : >empty
 printf 'QFI\373\0\0\0\3short' >bad.qcow2
+printf 'KDMV\1\0\0\0short' >bad.vmdk
+printf '# Disk DescriptorFile\ncreateType="vmfs"\n' >text.vmdk
 bad=0
 list() { find . -type f ! -path './sub/*' -exec md5sum {} + | LC_ALL=C sort; }
 list >sub/before
@@ -53,6 +55,10 @@ refused short-kernel -kernel short-kernel
 refused short-linux -kernel short-linux
 refused empty -bios empty
 refused qcow2 -drive file=bad.qcow2,format=qcow2
+refused bad.vmdk -hda bad.vmdk
+refused "of the kind vmfs" -hda text.vmdk
+refused "is not vdi" -drive file=text,format=vdi
+refused "is not vpc" -drive file=text,format=vpc
 refused nosuch -drive file=text,format=nosuch
 refused nosuch -drive file=text,if=nosuch
 refused nosuch -drive file=text,format=raw,nosuch=1

@@ -2,100 +2,7 @@
  * test_qcow2.c - qcow2 images against qemu-img: what it made we read, what we wrote it reads and finds clean; damaged
  * images are refused or give I/O errors. Without qemu-img the comparison is skipped.
  */
-#include "frontend/block.h"
-#include <check.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#define SIZE (4u << 20)
-
-static char dir[64];
-static uint8_t model[SIZE], got[SIZE];
-
-static void start(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(strcpy(dir, "/tmp/dragoman-qcow2-XXXXXX")));
-	ck_assert_int_eq(chdir(dir), 0);
-}
-
-static void stop(void)
-{
-	char c[128];
-
-	snprintf(c, sizeof(c), "rm -rf '%s'", dir);
-	ck_assert_int_eq(chdir("/"), 0);
-	ck_assert_int_eq(system(c), 0);
-}
-
-static void sh(const char *command)
-{
-	ck_assert_msg(system(command) == 0, "%s", command);
-}
-
-static uint32_t next(uint32_t *s)
-{
-	*s = *s * 1664525u + 1013904223u;
-	return *s >> 8;
-}
-
-static void done(void *opaque, int error)
-{
-	*(int *)opaque = error;
-}
-
-static int io(struct blk *b, enum blk_op op, uint64_t off, uint8_t *buf, uint32_t len)
-{
-	int result = -1;
-	struct blk_req r = {.op = op, .off = off, .buf = buf, .len = len, .done = done, .opaque = &result};
-
-	blk_submit(b, &r);
-	return result;
-}
-
-static struct blk *must_open(const char *name, bool ro, bool snapshot)
-{
-	struct blk_options o = {.raw = {.readonly = ro, .snapshot = snapshot}};
-	struct err e = {0};
-	struct blk *b = NULL;
-
-	ck_assert_msg(!blk_open(name, &o, &b, &e), "%s", e.msg);
-	return b;
-}
-
-/* base.raw and model: text that deflates in the first half, zeroes, then noise */
-static void make_base(void)
-{
-	uint32_t seed = 7;
-	FILE *f = fopen("base.raw", "w");
-
-	for (unsigned i = 0; i < SIZE; i++)
-		model[i] = i < SIZE / 2 ? (uint8_t)(i / 777) : i < SIZE / 4 * 3 ? 0 : (uint8_t)next(&seed);
-	ck_assert_uint_eq(fwrite(model, 1, SIZE, f), SIZE);
-	ck_assert_int_eq(fclose(f), 0);
-}
-
-static void same(struct blk *b)
-{
-	ck_assert_uint_eq(b->size, SIZE);
-	ck_assert_int_eq(io(b, BLK_READ, 0, got, SIZE), 0);
-	ck_assert_int_eq(memcmp(got, model, SIZE), 0);
-}
-
-static void scribble(struct blk *b, uint32_t seed, unsigned times)
-{
-	for (unsigned i = 0; i < times; i++) {
-		uint32_t off = next(&seed) % (SIZE / 512) * 512, len = (next(&seed) % 200 + 1) * 512;
-
-		len = len > SIZE - off ? SIZE - off : len;
-		memset(model + off, (int)next(&seed), len);
-		ck_assert_int_eq(io(b, BLK_WRITE, off, model + off, len), 0);
-	}
-	ck_assert_int_eq(io(b, BLK_FLUSH, 0, NULL, 0), 0);
-}
+#include "tests/devices/image_fixture.h"
 
 /* What we wrote is what qemu-img reads, and its tables are in order. */
 static void judge(const char *name)
@@ -193,70 +100,7 @@ START_TEST(commit)
 }
 END_TEST
 
-/*
- * Power failures. The wrapped pwrite() and fdatasync() keep a diary of the image file. What a disk may hold after a failure
- * is everything written before the last sync, and any part of what was written after it. qemu-img judges: leaked clusters
- * are allowed, errors are not; and what the guest flushed is there.
- */
-struct entry {
-	uint64_t at;
-	uint32_t len; /* 0: a sync */
-	uint8_t *data;
-};
-static struct entry diary[20000];
-static unsigned ndiary;
-static bool recording;
-
-ssize_t __real_pwrite64(int fd, const void *buf, size_t len, off_t at);
-ssize_t __wrap_pwrite64(int fd, const void *buf, size_t len, off_t at);
-ssize_t __real_pwrite(int fd, const void *buf, size_t len, off_t at);
-ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t at);
-int __real_fdatasync(int fd);
-int __wrap_fdatasync(int fd);
-
-ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t at)
-{
-	if (recording) {
-		ck_assert_uint_lt(ndiary, 20000);
-		diary[ndiary] = (struct entry){(uint64_t)at, (uint32_t)len, malloc(len)};
-		memcpy(diary[ndiary++].data, buf, len);
-	}
-	return __real_pwrite(fd, buf, len, at);
-}
-
-ssize_t __wrap_pwrite64(int fd, const void *buf, size_t len, off_t at)
-{
-	return __wrap_pwrite(fd, buf, len, at);
-}
-
-int __wrap_fdatasync(int fd)
-{
-	if (recording) {
-		ck_assert_uint_lt(ndiary, 20000);
-		diary[ndiary++].len = 0;
-	}
-	return 0; /* the diary tells; no need to wear out a disk */
-}
-
-/* The image after a failure behind entry @cut: into after.qcow2 */
-static void fail_at(unsigned cut, uint32_t *seed)
-{
-	unsigned last = 0;
-	FILE *f;
-
-	sh("cp --sparse=never start.qcow2 after.qcow2");
-	f = fopen("after.qcow2", "r+");
-	for (unsigned i = 0; i < cut; i++)
-		last = diary[i].len ? last : i;
-	for (unsigned i = 0; i < cut; i++) {
-		if (!diary[i].len || (i > last && next(seed) % 2))
-			continue;
-		ck_assert_int_eq(fseek(f, (long)diary[i].at, SEEK_SET), 0);
-		ck_assert_uint_eq(fwrite(diary[i].data, 1, diary[i].len, f), diary[i].len);
-	}
-	ck_assert_int_eq(fclose(f), 0);
-}
-
+/* qemu-img judges: leaked clusters are allowed, errors are not; and what the guest flushed is there. */
 static const char *const power_images[] = {
 	"qemu-img create -q -f qcow2 -o cluster_size=4k start.qcow2 4M",
 	"qemu-img create -q -f qcow2 -o cluster_size=512 start.qcow2 4M",
@@ -281,7 +125,6 @@ START_TEST(power_failure)
 	sh(power_images[_i]);
 	sh("cp start.qcow2 a.qcow2");
 	b = must_open("a.qcow2", false, false);
-	ndiary = 0;
 	recording = true;
 	for (n = 0; n < FLUSHES; n++) {
 		for (unsigned k = 0; k < 6; k++) {
@@ -300,7 +143,7 @@ START_TEST(power_failure)
 	for (unsigned t = 0; t < 50; t++) {
 		unsigned cut = next(&seed) % (ndiary + 1);
 
-		fail_at(cut, &seed);
+		fail_at(cut, "start.qcow2", "after.qcow2", &seed);
 		if (_i >= FIRST_LAZY) { /* opening it for writing repairs it: not even leaks are left, but where it was not dirty */
 			b = must_open("after.qcow2", false, false);
 			ck_assert_int_eq(io(b, BLK_WRITE, SIZE - 4096, buf, 512), 0);
@@ -315,8 +158,7 @@ START_TEST(power_failure)
 		}
 		b->ops->close(b);
 	}
-	for (unsigned i = 0; i < ndiary; i++)
-		free(diary[i].data);
+	forget();
 }
 END_TEST
 
@@ -372,15 +214,6 @@ START_TEST(lazy)
 	ck_assert_int_eq(blk_open("a.raw", &o, &b, &e), VM_ERR_USAGE);
 }
 END_TEST
-
-static void patch(const char *name, long at, const void *bytes, size_t n)
-{
-	FILE *f = fopen(name, "r+");
-
-	ck_assert_int_eq(fseek(f, at, SEEK_SET), 0);
-	ck_assert_uint_eq(fwrite(bytes, 1, n, f), n);
-	ck_assert_int_eq(fclose(f), 0);
-}
 
 static const struct bad {
 	long at;
@@ -486,7 +319,7 @@ int main(void)
 	if (system("qemu-img --version >/dev/null 2>&1"))
 		return 77;
 	tcase_set_timeout(t, 120);
-	tcase_add_checked_fixture(t, start, stop);
+	tcase_add_checked_fixture(t, start_dir, stop_dir);
 	tcase_add_loop_test(t, as_qemu_img, 0, sizeof(creations) / sizeof(creations[0]));
 	tcase_add_test(t, inner_snapshot);
 	tcase_add_test(t, temporary);
