@@ -555,6 +555,8 @@ static enum run_exit run_host(struct jit *j, struct block *blk)
 		if (!n || r == RUN_FAULT || (j->lock->changed_self && j->cpu->rip == j->lock->after->rip))
 			break;
 		at += n;
+		if (j->cpu->rip != start + at) /* by an exit on its way */
+			break;
 	}
 	return r == RUN_ONE ? RUN_LOOKUP : r;
 }
