@@ -81,7 +81,7 @@ bool window_enter(struct mmu *m, enum window_kind kind);
 void window_leave(struct mmu *m);
 /* The base in force; NULL: none */
 uint8_t *window_base(const struct mmu *m);
-/* window_gla() - the linear address that host address @at stands for in the window in force; false: none */
+/* window_gla() - the linear address that host address @at stands for in the window in force; false: none, and @gla is where the window's base would have it */
 bool window_gla(const struct mmu *m, const void *at, gla_t *gla);
 
 /* window_tick() - the CPU was interrupted in code of @kind at @us of its processor time. */

@@ -409,6 +409,14 @@ static enum window_fill window_strays(struct mmu *m, const struct x64_trap *t, c
 	return r == WINDOW_RETRY && !window_comes_near(m, reg[t->base]) ? WINDOW_WITHHELD : r;
 }
 
+/* The same of @gla that the guard let pass, as it is near in another window. */
+static enum window_fill window_passed(struct mmu *m, gla_t gla)
+{
+	enum window_fill r = window_fill(m, gla, false);
+
+	return r == WINDOW_RETRY ? WINDOW_WITHHELD : r;
+}
+
 static unsigned strayed_bit(const struct block *b)
 {
 	return (unsigned)((b->ra * 0x9E3779B97F4A7C15ull) >> 32) % X64_STRAYED;
@@ -448,6 +456,10 @@ void window_refused(struct x64 *x, struct block *b, unsigned off)
 
 	if (!x->withheld || b->dead)
 		return;
+	if (x->astray) { /* the table can help it */
+		x64_strayed(x, b);
+		return;
+	}
 	if (*n < REFUSALS && ++*n == REFUSALS && ++x->nrefused > X64_REFUSED / 8) {
 		memset(x->refused, 0, sizeof(x->refused)); /* too many would share a place */
 		x->nrefused = 0;
@@ -464,7 +476,8 @@ bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint6
 	struct mmu *m = &x->cpu->mmu;
 	enum window_fill r = WINDOW_WITHHELD;
 	struct x64_trap *t;
-	gla_t gla;
+	bool inside, passed;
+	gla_t gla = 0;
 
 	if (!code_mem_holds(&x->mem, (const void *)(uintptr_t)*pc))
 		return false;
@@ -472,10 +485,14 @@ bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint6
 	if (!t)
 		return false;
 	x->cpu->doing = PROF_MEMORY;
+	inside = at && window_gla(m, at, &gla);
+	passed = at && !inside && t->delta == X_NONE;
 	if (t->guard)
 		r = window_strays(m, t, reg);
-	else if (at && window_gla(m, at, &gla))
+	else if (inside)
 		r = window_fill(m, gla, write);
+	else if (passed)
+		r = window_passed(m, gla);
 	else if (!at && t->delta != X_NONE)
 		r = window_learns(m, t, reg);
 	if (window_tired(m))
@@ -483,6 +500,7 @@ bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint6
 	if (r == WINDOW_RETRY)
 		return true;
 	x->withheld = r == WINDOW_WITHHELD && !t->relied;
+	x->astray = (t->guard || passed) && window_far(m);
 	*pc = (uintptr_t)x->mem.rx + t->cold;
 	return true;
 }

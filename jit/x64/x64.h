@@ -176,6 +176,7 @@ struct x64 {
 	uint8_t refused[X64_REFUSED]; /* how often the window could not help an instruction, hashed */
 	unsigned nrefused;	/* of them it is not asked again for so many */
 	bool withheld;		/* the last host fault was of this kind */
+	bool astray;		/* ... as the stack of a far program is not near either */
 	bool count_last;	/* blocks count their instructions as they end */
 	bool lockstep;		/* compared with the interpreter: nothing whose bits the manual leaves open */
 };
