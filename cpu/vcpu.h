@@ -100,7 +100,7 @@ _Static_assert(offsetof(struct fpu_state, st) == 32, "FXSAVE layout");
 _Static_assert(offsetof(struct fpu_state, xmm) == 160, "FXSAVE layout");
 _Static_assert(offsetof(struct fpu_state, ymmh) == 576, "XSAVE layout");
 
-/* cpu->req: why translated code must come back. Set by vcpu_request(): by the machine's thread, REQ_KICK by any. */
+/* cpu->req: why translated code must come back. Set by vcpu_request() only, which shuts the gate. */
 #define REQ_INTR 0x01  /* a maskable interrupt can be taken now (line up, IF set, no shadow) */
 #define REQ_NMI 0x02
 #define REQ_KICK 0x04  /* look at the clock, the mailbox, the world */
@@ -254,7 +254,7 @@ void vcpu_update(struct vcpu *cpu);
 void vcpu_set_intr(struct vcpu *cpu, int level); /* INTR wire (PIC or APIC); machine thread */
 void vcpu_set_nmi(struct vcpu *cpu, int level);
 void vcpu_set_a20(struct vcpu *cpu, int level);
-void vcpu_request(struct vcpu *cpu, uint32_t req); /* REQ_* more: translated code comes back soon */
+void vcpu_request(struct vcpu *cpu, uint32_t req); /* any thread: REQ_* more; translated code comes back soon */
 void vcpu_kick(struct vcpu *cpu);		  /* any thread: REQ_KICK */
 void vcpu_update_req(struct vcpu *cpu);	  /* after IF, shadow or lines changed */
 

@@ -6,7 +6,8 @@
  */
 #include "jit/x64/x64.h"
 
-uint8_t *branch_if_requested(struct emitter *c)
+/* If cpu->req != 0, to where x_here() leads it. Changes the flags. */
+static uint8_t *branch_if_requested(struct emitter *c)
 {
 	struct x_mem req = env_mem(ENV(req));
 	uint64_t snip = snippet_key(SNIP_REQUESTED, 0, 0, 0, 0);

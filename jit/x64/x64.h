@@ -418,8 +418,7 @@ void lower_term(struct emitter *c);
 void way_out(struct emitter *c, const struct block_exit *x, bool saved); /* @saved: the flags are */
 /* poll.c */
 #define NO_POLL UINT32_MAX
-uint8_t *branch_if_requested(struct emitter *c); /* if cpu->req != 0, to where x_here() leads it; changes the flags */
-uint8_t *emit_poll(struct emitter *c); /* the same, and flags that are in EFLAGS only stay there */
+uint8_t *emit_poll(struct emitter *c); /* if cpu->req != 0, to where x_here() leads it; flags that are in EFLAGS only stay there */
 unsigned poll_place(const struct emitter *c); /* for emitter.poll_at */
 void poll_early(struct emitter *c); /* the current op is that, if the flags allow it */
 static inline bool backward(const struct emitter *c, const struct block_exit *x)
