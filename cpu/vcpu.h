@@ -187,6 +187,7 @@ struct vcpu {
 	uint64_t scratch[8];	  /* spill slots of translated code */
 	volatile uint8_t doing;	  /* translator: what C code is at (enum prof_where), for a signal handler that samples */
 	uint64_t insns;		  /* executed instructions, counted per block by whoever runs it */
+	uint64_t insns_limit;	  /* x64 translator: when so many have been, loops look at req (jit/x64/poll.c) */
 	uint64_t jc_gate;	  /* jc_key, or VCPU_GATE_SHUT from a request on until the run loop has looked */
 	/* ---- warm ---- */
 	struct seg seg[SEG_COUNT];

@@ -260,16 +260,22 @@ static bool names_insns(const struct emitter *c)
 	return false;
 }
 
-/* How much of the block has not been run at the instruction at @off? @at, @k: where the last question was. Sites of one block are mostly in its order. */
-static uint8_t left_at(const struct ir_block *ir, int32_t off, int32_t *at, unsigned *k)
+/*
+ * What the block has counted at the instruction at @off, less those before it. @at, @k: where the last question was. Sites of one block are
+ * mostly in its order.
+ */
+static int8_t left_at(const struct emitter *c, int32_t off, int32_t *at, unsigned *k)
 {
+	const struct ir_block *ir = c->ir;
+
+	_Static_assert(IR_MAX_INSNS <= INT8_MAX, "x64_site.left");
 	if (off < *at) {
 		*at = (int32_t)ir->start_off;
 		*k = 0;
 	}
 	while (*k < ir->ninsns && *at < off)
 		*at += ir->insns[(*k)++].len;
-	return (uint8_t)(ir->ninsns - *k);
+	return (int8_t)((off < c->count_off ? 0 : (int)ir->ninsns) - (int)*k);
 }
 
 static void note_left(struct emitter *c)
@@ -278,9 +284,9 @@ static void note_left(struct emitter *c)
 	unsigned k = 0;
 
 	for (unsigned i = 0; i < c->nsites; i++)
-		c->site[i].left = left_at(c->ir, c->site[i].off, &at, &k);
+		c->site[i].left = left_at(c, c->site[i].off, &at, &k);
 	for (unsigned i = 0; i < c->nop_sites; i++)
-		c->op_site[i].left = left_at(c->ir, c->op_site[i].off, &at, &k);
+		c->op_site[i].left = left_at(c, c->op_site[i].off, &at, &k);
 }
 
 /* Sites to where the code has them. */
@@ -357,7 +363,7 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 		blk->code = NULL;
 		return false;
 	}
-	if ((ir->mode & MODE_ICOUNT) && !x->count_last)
+	if (counts(c))
 		note_left(c);
 	put_sites(c);
 	make_for_eval(c);
@@ -381,6 +387,7 @@ static enum run_exit x64_run(void *priv, struct vcpu *cpu, struct block *blk,
 	*last = NULL;
 	cpu->ip_base = cpu->rip - (blk->ra & (PAGE_SIZE - 1));
 	cpu->fl_save = flags_pack(cpu->eflags);
+	cpu->insns_limit = cpu->insns + (cpu->req ? 0 : COUNT_SLICE);
 	/* The flags are in both places: every entry is good, and each is to be seen by lockstep. */
 	r = enter(cpu, x64_entry(blk, !(x->entries++ & 1), 0), x, last);
 	x64_fp_save(x);

@@ -129,34 +129,44 @@ static void count(struct emitter *c, int32_t n)
 	x_lea(&c->cb, 8, X_COUNT, &(struct x_mem){X_COUNT, X_NONE, 0, n});
 }
 
-void count_less(struct emitter *c, unsigned n)
+bool counts(const struct emitter *c)
+{
+	return (c->ir->mode & MODE_ICOUNT) && !c->x->count_last;
+}
+
+void count_less(struct emitter *c, int n)
 {
 	if (n)
-		count(c, -(int32_t)n);
+		count(c, -n);
+}
+
+void count_now(struct emitter *c)
+{
+	count(c, (int32_t)c->ir->ninsns);
 }
 
 void count_first(struct emitter *c)
 {
-	if ((c->ir->mode & MODE_ICOUNT) && !c->x->count_last)
-		count(c, (int32_t)c->ir->ninsns);
+	c->count_off = (int32_t)c->ir->start_off;
+	if (counts(c) && c->poll_at == NO_POLL)
+		count_now(c);
 }
 
-unsigned insns_behind(const struct emitter *c, const struct ir_op *o)
+int insns_left(const struct emitter *c, unsigned i)
 {
-	const struct ir_op *end = c->ir->op + c->ir->nops;
-	unsigned n = 0;
+	int n = c->poll_at != NO_POLL && i < c->poll_at ? -(int)c->ir->ninsns : 0;
 
-	if (!(c->ir->mode & MODE_ICOUNT) || c->x->count_last)
+	if (!counts(c))
 		return 0;
-	while (++o < end)
-		n += o->op == IR_INSN;
+	while (++i < c->ir->nops)
+		n += c->ir->op[i].op == IR_INSN;
 	return n;
 }
 
 void count_last(struct emitter *c)
 {
 	if ((c->ir->mode & MODE_ICOUNT) && c->x->count_last)
-		count(c, (int32_t)c->ir->ninsns);
+		count_now(c);
 }
 
 enum x64_flags_in target_flags(const struct emitter *c, int64_t off)

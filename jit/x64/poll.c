@@ -1,8 +1,9 @@
 /*
  * poll.c - loops look for requests (cpu->req): exits to code before the block's do, as they leave.
  *
- * With the flags in EFLAGS that takes five host instructions. Where the block ends with a comparison and a conditional branch, as most loops do,
- * it looks just before the comparison, which overwrites the flags anyway: two, and the branch itself is the exit.
+ * With the flags in EFLAGS that takes five host instructions. Where the block has an instruction that overwrites them anyway, such as the
+ * comparison before the conditional branch that ends most loops, it looks just before that: two. Where instructions are counted it is one
+ * addition, which counts, and a branch on its sign: R10 gets to 0 once in COUNT_SLICE instructions, and only then cpu->req is read.
  */
 #include "jit/x64/x64.h"
 
@@ -58,47 +59,91 @@ static bool can_follow(const struct ir_op *o)
 	return false;
 }
 
+/* Is op @i all that its instruction does? */
+static bool alone(const struct ir_block *ir, unsigned i)
+{
+	return i && ir->op[i - 1].op == IR_INSN && (i + 1 == ir->nops || ir->op[i + 1].op == IR_INSN);
+}
+
+static bool loops(const struct emitter *c)
+{
+	for (unsigned i = 0; i < c->blk->nexits; i++)
+		if (c->blk->exit[i].linkable && backward(c, &c->blk->exit[i]))
+			return true;
+	return false;
+}
+
+/* The last that there is: what follows will be a block of its own when the loop is left there. */
 unsigned poll_place(const struct emitter *c)
 {
 	const struct ir_block *ir = c->ir;
-	const struct block_exit *x = c->blk->exit;
-	unsigned i = ir->nops;
 
-	if (ir->term.kind != TERM_JCC || !x[0].linkable || !backward(c, &x[0]) || c->x->count_last || c->x->opts_off & JIT_OPT_POLL)
+	if (c->x->count_last || c->x->opts_off & JIT_OPT_POLL || !loops(c))
 		return NO_POLL;
-	while (i && ir->op[i - 1].op == IR_INSN)
-		i--;
-	return i > 1 && can_follow(&ir->op[i - 1]) && ir->op[i - 2].op == IR_INSN ? i - 1 : NO_POLL;
+	for (unsigned i = ir->nops; i-- > 0;)
+		if (can_follow(&ir->op[i]) && alone(ir, i))
+			return i;
+	return NO_POLL;
 }
 
-/* There is a request: the operation here, then out by the exit that the branch would take. */
+/* Op @i, which is alone(), is followed by nothing but the conditional branch that ends the block. */
+static bool before_branch(const struct ir_block *ir, unsigned i)
+{
+	while (++i < ir->nops)
+		if (ir->op[i].op != IR_INSN)
+			return false;
+	return ir->term.kind == TERM_JCC;
+}
+
+/* There is a request, or @k->join is where to go on: the operation here, then out by the exit that the branch would take, or behind the instruction. */
 static void cold_poll(struct emitter *c, struct cold *k)
 {
-	const struct ir_op *o = &c->ir->op[k->begin];
 	const struct block_exit *x = c->blk->exit;
 	uint8_t *taken;
 
+	if (counts(c)) {
+		x_call(&c->cb, c->x->stub.expired);
+		x_jcc(&c->cb, 4, k->join + c->cb.rx_delta);
+	}
 	drop_temps(c);
 	c->busy = c->held = 0;
 	c->obs = 0;
 	c->fl_host = false;
 	c->fl_env = true;
-	BUG_ON(!x64_lower[o->op](c, o));
+	BUG_ON(!x64_lower[c->ir->op[k->begin].op](c, &c->ir->op[k->begin]));
+	if (!before_branch(c->ir, k->begin)) {
+		count_less(c, insns_left(c, k->begin));
+		stop_at(c, k->next_off);
+		return;
+	}
 	taken = x_jcc_fwd(&c->cb, c->ir->term.cc);
 	way_out(c, &x[1], false);
 	x_here(&c->cb, taken);
 	way_out(c, &x[0], false);
 }
 
+/* The block's instructions are counted, and if that makes R10 non-negative, to where x_here() leads it. Changes the flags. */
+static uint8_t *branch_if_expired(struct emitter *c)
+{
+	x_alui(&c->cb, X_ADD, 8, X_COUNT, c->ir->ninsns);
+	return x_jcc_fwd(&c->cb, 13);
+}
+
 void poll_early(struct emitter *c)
 {
 	struct cold *k;
 
+	c->count_off = c->off;
 	c->polled = !c->obs || c->fl_env;
-	if (!c->polled)
+	if (!c->polled) {
+		if (counts(c))
+			count_now(c);
 		return;
+	}
 	flags_lost(c);
 	k = new_cold(c, cold_poll);
 	k->begin = c->i;
-	k->from = branch_if_requested(c);
+	k->next_off = c->next_off;
+	k->from = counts(c) ? branch_if_expired(c) : branch_if_requested(c);
+	k->join = c->cb.p;
 }

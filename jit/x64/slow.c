@@ -327,22 +327,27 @@ static unsigned evaluate(struct vcpu *cpu, struct x64_frame *f)
 	return 0;
 }
 
-/* The block is left with exit @x, @left instructions before its end: what it has counted and not run. */
-static unsigned leaves(struct vcpu *cpu, unsigned left, unsigned x)
+/*
+ * If the block is left, with exit @x, its count is put right by @left (x64_site.left). Else loops are to see at once what C code has asked
+ * for: often it is what the guest waits for next.
+ */
+static unsigned counted(struct vcpu *cpu, int left, unsigned x)
 {
 	bool done = x != 1 + RUN_FAULT && x != 1 + RUN_ONE; /* the instruction is */
 
-	if (x && left)
-		cpu->insns -= left - done;
+	if (x && cpu->mode & MODE_ICOUNT)
+		cpu->insns -= (uint64_t)(int64_t)(left - done);
+	else if (UNLIKELY(cpu->req))
+		cpu->insns_limit = cpu->insns;
 	return x;
 }
 
 unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 {
-	return leaves(cpu, f->site->left, slow(cpu, f));
+	return counted(cpu, f->site->left, slow(cpu, f));
 }
 
 unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 {
-	return leaves(cpu, f->op_site->left, evaluate(cpu, f));
+	return counted(cpu, f->op_site->left, evaluate(cpu, f));
 }

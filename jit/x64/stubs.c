@@ -42,18 +42,38 @@ static void guest_regs(struct codebuf *cb, bool load, bool code64)
 	}
 }
 
+/* These two change the flags. */
 static void count_to_c(struct codebuf *cb)
 {
-	struct x_mem m = env_mem(ENV(insns));
+	struct x_mem m = env_mem(ENV(insns)), limit = env_mem(ENV(insns_limit));
 
+	x_alu_rm(cb, X_ADD, 8, X_COUNT, &limit);
 	x_store(cb, 8, &m, X_COUNT);
 }
 
 static void count_from_c(struct codebuf *cb)
 {
-	struct x_mem m = env_mem(ENV(insns));
+	struct x_mem m = env_mem(ENV(insns)), limit = env_mem(ENV(insns_limit));
 
 	x_load(cb, 8, X_COUNT, &m);
+	x_alu_rm(cb, X_SUB, 8, X_COUNT, &limit);
+}
+
+/* A loop has found R10 not to be negative any more (poll.c): ZF = 0 if there is a request, else the next slice begins. Uses R11. */
+static void make_expired(struct x64 *x, struct codebuf *cb)
+{
+	struct x_mem req = env_mem(ENV(req)), limit = env_mem(ENV(insns_limit));
+	uint8_t *out;
+
+	x->stub.expired = codebuf_rx(cb);
+	x_alu_mi(cb, X_CMP, 4, &req, 0);
+	out = x_jcc_fwd(cb, 5);
+	x_load(cb, 8, X_R11, &limit);
+	x_lea(cb, 8, X_R11, &(struct x_mem){X_R11, X_R10, 0, COUNT_SLICE});
+	x_store(cb, 8, &limit, X_R11);
+	x_movi(cb, 8, X_COUNT, (uint64_t)-COUNT_SLICE);
+	x_here(cb, out);
+	codebuf_u8(cb, 0xC3);
 }
 
 /* The frame as seen below @extra bytes of pushes. */
@@ -82,9 +102,9 @@ static const uint8_t *make_enter(struct codebuf *cb)
 	m = frame_mem(FRAME(plast));
 	x_store(cb, 8, &m, X_RCX);
 	x_mov(cb, 8, X_R13, X_RSI);
+	count_from_c(cb);
 	emit_restore(cb);
 	guest_regs(cb, true, true);
-	count_from_c(cb);
 	x_jmp_r(cb, X_R13);
 	return at;
 }
@@ -278,9 +298,9 @@ static void make_slow(struct x64 *x, struct codebuf *cb, bool code64)
 	x_load(cb, 8, X_RCX, &(struct x_mem){X_RSP, X_NONE, 0, 8});
 	x_store(cb, 8, &site, X_RCX);
 	call_c(cb, (const void *)(uintptr_t)x64_slow, 16);
+	count_from_c(cb);
 	x_lea(cb, 4, X_R11, &(struct x_mem){X_RAX, X_NONE, 0, -1});
 	x_test(cb, 4, X_RAX, X_RAX);
-	count_from_c(cb);
 	for (unsigned i = 0; i < 9; i++) { /* the others survive a call */
 		struct x_mem m = frame_at(FRAME(regs) + 8 * all[i], 16);
 
@@ -308,10 +328,10 @@ static void make_eval(struct x64 *x, struct codebuf *cb, bool code64)
 	}
 	count_to_c(cb);
 	call_c(cb, (const void *)(uintptr_t)x64_eval, 16);
+	count_from_c(cb);
 	x_lea(cb, 4, X_R11, &(struct x_mem){X_RAX, X_NONE, 0, -1});
 	x_test(cb, 4, X_RAX, X_RAX);
 	guest_regs(cb, true, code64);
-	count_from_c(cb);
 	for (unsigned i = 5; i < ARRAY_SIZE(caller_saved) && !code64; i++) {
 		struct x_mem m = frame_at(FRAME(regs) + 8 * caller_saved[i], 16);
 
@@ -337,4 +357,5 @@ void x64_make_stubs(struct x64 *x, struct codebuf *cb)
 		make_eval(x, cb, i);
 	}
 	make_checked(x, cb);
+	make_expired(x, cb);
 }

@@ -33,19 +33,20 @@ static void load_ip(struct emitter *c, int64_t off, unsigned ipsize)
 	load_ip_to(c, X_R11, off, ipsize);
 }
 
-static void set_rip(struct emitter *c, int64_t off, unsigned ipsize)
-{
-	struct x_mem rip = env_mem(ENV(rip));
-
-	load_ip(c, off, ipsize);
-	x_store(&c->cb, 8, &rip, X_R11);
-}
-
 static void leave(struct emitter *c, unsigned reason, bool host)
 {
 	x_movi(&c->cb, 4, X_R13, 0);
 	x_movi(&c->cb, 4, X_R11, reason);
 	x_jmp(&c->cb, host ? c->x->stub.exit_host[c->code64] : c->x->stub.exit_env[c->code64]);
+}
+
+void stop_at(struct emitter *c, int64_t off)
+{
+	struct x_mem rip = env_mem(ENV(rip));
+
+	load_ip(c, off, 0);
+	x_store(&c->cb, 8, &rip, X_R11);
+	leave(c, RUN_STOP, !c->fl_env);
 }
 
 void way_out(struct emitter *c, const struct block_exit *x, bool saved)
@@ -393,14 +394,14 @@ static void cold_side(struct emitter *c, struct cold *k)
 {
 	c->fl_host = k->host;
 	c->fl_env = k->env;
-	count_less(c, (unsigned)k->imm);
+	count_less(c, (int)k->imm);
 	direct(c, k->exit->n, k->w);
 }
 
 bool lower_side(struct emitter *c, const struct ir_op *o)
 {
 	struct block_exit *x = &c->blk->exit[o->aux];
-	unsigned left = insns_behind(c, o);
+	int left = insns_left(c, c->i);
 	struct cold *k;
 
 	flags_need(c);
@@ -479,8 +480,7 @@ static void resume(struct emitter *c)
 	exit_at(c, 0, 0, x_jmp_fwd(&c->cb), NULL);
 	for (unsigned i = 0; i < ARRAY_SIZE(out); i++)
 		x_here(&c->cb, out[i]);
-	set_rip(c, c->ir->term.f_off, 0);
-	leave(c, RUN_STOP, false);
+	stop_at(c, c->ir->term.f_off);
 }
 
 /* Where a predicted return comes in, with IP in R11 and the flags saved: an exit to the block behind the CALL. */
@@ -498,7 +498,6 @@ static void return_entry(struct emitter *c)
 static void lower_last(struct emitter *c)
 {
 	const struct ir_term *t = &c->ir->term;
-	bool host;
 	unsigned v;
 
 	c->busy = 0;
@@ -538,9 +537,7 @@ static void lower_last(struct emitter *c)
 			go_on(c);
 			break;
 		}
-		host = !c->fl_env;
-		set_rip(c, t->f_off, 0);
-		leave(c, RUN_STOP, host);
+		stop_at(c, t->f_off);
 		break;
 	default:
 		if (c->ended) {

@@ -3,7 +3,8 @@
  *
  * Registers (regs.def): guest RAX RCX RDX RBX RBP RSI RDI R8 R9 in the host registers of the same name,
  * guest RSP in R12, guest R10..R15 in memory; R15 = (char *)cpu + VCPU_BIAS. R10 counts instructions, so that a block's are
- * one LEA: it is cpu->insns, which is void meanwhile and right whenever C runs. R11 is the emitter's own scratch and
+ * one LEA: cpu->insns, which is void meanwhile and right whenever C runs, less cpu->insns_limit, so that it is negative until loops
+ * look for requests (poll.c). R11 is the emitter's own scratch and
  * holds nothing between two of its steps; R13 R14 (and R8 R9 in 16- and 32-bit code) carry IR temporaries.
  *
  * Flags: the six arithmetic flags are in host EFLAGS (fl_host), saved in cpu->fl_save (fl_env), or both; the emitter
@@ -42,7 +43,7 @@ struct x64_site {
 	uint8_t delta_reg : 4;	/* gets host address - linear address */
 	uint8_t val : 7;	/* where the value of a store is: VAL_* | number */
 	bool last : 1;		/* the op is the last of its instruction, and not of the block */
-	uint8_t left;		/* instructions from this one to the end of the block; 0: they are not counted yet */
+	int8_t left;		/* instructions that the block has counted by then, less those before this one */
 	uint8_t align : 4;	/* logarithm: must be a multiple of that, or #GP */
 	bool ss : 1;		/* the program named SS: a non-canonical address is #SS */
 	bool one : 1;		/* if it does not fault the interpreter runs the instruction */
@@ -61,7 +62,7 @@ struct x64_op_site {
 	struct block *blk;
 	const struct ir_op *op;
 	int16_t off, next_off;	/* page offset of the instruction and of the next */
-	uint8_t left;		/* as above */
+	int8_t left;		/* as above */
 	bool last : 1;
 	uint8_t ends : 2;	/* enum site_end */
 };
@@ -142,6 +143,7 @@ struct x64_stubs {
 	/* [0]: called by blocks, R15 as ever, RCX is lost, no flag is; [1]: void (*)(struct vcpu *) */
 	const uint8_t *fp_load[2][FP_PARTS], *fp_save;
 	const uint8_t *link[2][2]; /* called with a pointer to the block_exit behind the call; [][1]: flags saved */
+	const uint8_t *expired;	   /* R10 is not negative: ZF = 0 if there is a request, else the next COUNT_SLICE begins */
 };
 
 /* An instruction with an operand in a window, and the code that makes the access by the soft TLB and goes on behind it. */
@@ -246,6 +248,7 @@ struct emitter {
 	uint8_t reg_t[16];	   /* temporary held by a register, or 0xFF */
 	bool fl_host, fl_env;
 	unsigned poll_at;	   /* the op before which the block looks for requests, or NO_POLL: exits do */
+	int32_t count_off;	   /* page offset of the instruction before which the block counts its instructions */
 	bool polled;		   /* it has */
 	bool ended;		   /* the last op goes through x64_eval() and has a site that ends the block */
 	uint8_t *ret;		   /* the rel32 that will lead to where a predicted return comes in; NULL: none */
@@ -285,7 +288,12 @@ struct emitter {
 	struct snippet snippet[SNIPPETS];
 };
 
-#define X_COUNT X_R10 /* cpu->insns */
+#define X_COUNT X_R10 /* cpu->insns - cpu->insns_limit */
+/*
+ * Where instructions are counted, loops look for requests once in so many: the longest that a request of another thread waits, some 10 us, or 1 ms of
+ * instructions that miss the host's caches. Those that C code raises are seen at once.
+ */
+#define COUNT_SLICE 32768
 #define ENV(field) ((int32_t)offsetof(struct vcpu, field) - VCPU_BIAS)
 #define FRAME(field) ((int32_t)offsetof(struct x64_frame, field))
 
@@ -316,13 +324,15 @@ struct x64_site *new_site(struct emitter *c, const struct ir_op *o, unsigned kin
 struct x64_op_site *eval_site(struct emitter *c, const struct ir_op *o);
 void emit_eval(struct emitter *c, const struct x64_op_site *s); /* call x64_eval() */
 /*
- * Where somebody asked for it (MODE_ICOUNT) a block counts its instructions: as it begins, and what leaves it half-way takes the rest
- * back (x64_site.left); or as it ends, where the count is the guest's time.
+ * Where somebody asked for it (MODE_ICOUNT) a block counts its instructions: as it begins or where it looks for requests, and what leaves it
+ * half-way takes the rest back, or adds what is missing (x64_site.left); or as it ends, where the count is the guest's time.
  */
+bool counts(const struct emitter *c); /* not as it ends */
 void count_first(struct emitter *c);
 void count_last(struct emitter *c);
-void count_less(struct emitter *c, unsigned n); /* the block is left in the middle, @n instructions behind that are counted and not run */
-unsigned insns_behind(const struct emitter *c, const struct ir_op *o); /* counted instructions behind that of @o */
+void count_now(struct emitter *c); /* all of the block's */
+void count_less(struct emitter *c, int n); /* the block is left in the middle: @n instructions, of insns_left() */
+int insns_left(const struct emitter *c, unsigned i); /* what the block has counted by op number @i, less those up to and with its instruction */
 struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct cold *));
 void cold_homes(struct emitter *c, const struct cold *k); /* temporaries to their homes, as they were at the branch */
 void get_high(struct emitter *c, unsigned d, unsigned n); /* AH CH DH BH to bits 7:0 of d */
@@ -416,11 +426,12 @@ uint8_t *emit_jump_cache(struct codebuf *cb, const struct x64 *x, const uint8_t 
 void lower_term(struct emitter *c);
 /* the way out of an exit that is not linked, and of a poll that found a request: the run loop looks at those first */
 void way_out(struct emitter *c, const struct block_exit *x, bool saved); /* @saved: the flags are */
+void stop_at(struct emitter *c, int64_t off); /* to the run loop, with RIP at page offset @off */
 /* poll.c */
 #define NO_POLL UINT32_MAX
 uint8_t *emit_poll(struct emitter *c); /* if cpu->req != 0, to where x_here() leads it; flags that are in EFLAGS only stay there */
 unsigned poll_place(const struct emitter *c); /* for emitter.poll_at */
-void poll_early(struct emitter *c); /* the current op is that, if the flags allow it */
+void poll_early(struct emitter *c); /* the current op is that, if the flags allow it; counts */
 static inline bool backward(const struct emitter *c, const struct block_exit *x)
 {
 	return x->off <= (int64_t)c->ir->start_off && !(c->ir->mode & MODE_ONE);
