@@ -5,6 +5,7 @@
 # for the whole of that run, boot included. Network: HTTP through -netdev user, from the host and to it. QEMU: qemu-system-i386.
 NIC=
 rounds=2
+case ${1:-} in -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 [ "${1:-}" != -r ] || { rounds=$2; shift 2; }
 kinds=${*:-virtio-blk ide virtio-net-pci e1000 rtl8139 9p}
 # net.sh finds the repository by $0's folder, as a test's

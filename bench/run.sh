@@ -21,13 +21,14 @@ qemus=host
 [ "$(id -u)" = 0 ] || { classes=${classes%,real}; say "not root: no real programs"; }
 while [ $# -gt 0 ]; do
 	case $1 in
+	-h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	--class) classes=$2 ;;
 	--repeat) repeats=$2 ;;
 	--arch) arches=$2 ;;
 	--accel) accel=$2 ;;
 	--qemu) qemus=$2 ;;
 	--ref) ref=$2 ;;
-	*) die "unknown option: $1 (see the head of this file)" ;;
+	*) die "unknown option: $1 (--help lists them)" ;;
 	esac
 	shift 2 2>/dev/null || die "an option wants a value"
 done
