@@ -6,34 +6,14 @@
 #ifndef TESTS_DEVICES_IMAGE_FIXTURE_H
 #define TESTS_DEVICES_IMAGE_FIXTURE_H
 
-#include "frontend/block.h"
-#include <check.h>
+#include "tests/devices/block_io.h"
+#include "tests/devices/test_dir.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #define SIZE (4u << 20)
 
-static char dir[64];
 static uint8_t model[SIZE], got[SIZE];
-
-static void start_dir(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(strcpy(dir, "/tmp/dragoman-image-XXXXXX")));
-	ck_assert_int_eq(chdir(dir), 0);
-}
-
-static void stop_dir(void)
-{
-	char c[128];
-
-	snprintf(c, sizeof(c), "rm -rf '%s'", dir);
-	ck_assert_int_eq(chdir("/"), 0);
-	ck_assert_int_eq(system(c), 0);
-}
 
 static void sh(const char *command)
 {
@@ -44,20 +24,6 @@ static uint32_t next(uint32_t *s)
 {
 	*s = *s * 1664525u + 1013904223u;
 	return *s >> 8;
-}
-
-static void done(void *opaque, int error)
-{
-	*(int *)opaque = error;
-}
-
-static int io(struct blk *b, enum blk_op op, uint64_t off, uint8_t *buf, uint32_t len)
-{
-	int result = -1;
-	struct blk_req r = {.op = op, .off = off, .buf = buf, .len = len, .done = done, .opaque = &result};
-
-	blk_submit(b, &r);
-	return result;
 }
 
 static struct blk *must_open(const char *name, bool ro, bool snapshot)

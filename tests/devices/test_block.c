@@ -3,6 +3,7 @@
  */
 #include "frontend/block_queue.h"
 #include "frontend/drive.h"
+#include "tests/devices/block_io.h"
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
@@ -10,20 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static void done(void *opaque, int error)
-{
-	*(int *)opaque = error;
-}
-
-static int io(struct blk *b, enum blk_op op, uint64_t off, uint8_t *buf, uint32_t len)
-{
-	int result = -1;
-	struct blk_req r = {.op = op, .off = off, .buf = buf, .len = len, .done = done, .opaque = &result};
-
-	blk_submit(b, &r);
-	return result;
-}
 
 static void make(char *name, size_t len)
 {

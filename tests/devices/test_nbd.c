@@ -2,8 +2,8 @@
  * test_nbd.c - exports of a stock server, qemu-nbd, as images: what is written is in its file, it flushes when we do, what is read-only
  * stays so, and a server that goes leaves I/O errors and one line. Skipped without libnbd or qemu-nbd.
  */
-#include "frontend/block.h"
-#include <check.h>
+#include "tests/devices/block_io.h"
+#include "tests/devices/test_dir.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,15 +18,8 @@
 
 #define SIZE (3u << 20)
 
-static char dir[64];
 static pid_t server;
 static uint8_t model[SIZE + 512], got[SIZE + 512];
-
-static void start(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(strcpy(dir, "/tmp/dragoman-nbd-XXXXXX")));
-	ck_assert_int_eq(chdir(dir), 0);
-}
 
 static void end_server(void)
 {
@@ -39,26 +32,8 @@ static void end_server(void)
 
 static void stop(void)
 {
-	char c[128];
-
 	end_server();
-	snprintf(c, sizeof(c), "rm -rf '%s'", dir);
-	ck_assert_int_eq(chdir("/"), 0);
-	ck_assert_int_eq(system(c), 0);
-}
-
-static void done(void *opaque, int error)
-{
-	*(int *)opaque = error;
-}
-
-static int io(struct blk *b, enum blk_op op, uint64_t off, uint8_t *buf, uint32_t len)
-{
-	int result = -1;
-	struct blk_req r = {.op = op, .off = off, .buf = buf, .len = len, .done = done, .opaque = &result};
-
-	blk_submit(b, &r);
-	return result;
+	stop_dir();
 }
 
 /* The socket is there a moment before anybody listens. */
@@ -268,7 +243,7 @@ int main(void)
 		return 77;
 	}
 	tcase_set_timeout(t, 60);
-	tcase_add_checked_fixture(t, start, stop);
+	tcase_add_checked_fixture(t, start_dir, stop);
 	tcase_add_loop_test(t, all_operations, 0, ARRAY_SIZE(forms));
 	tcase_add_test(t, odd_size);
 	tcase_add_test(t, read_only);

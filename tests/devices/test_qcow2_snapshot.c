@@ -3,7 +3,7 @@
  * either are the other's. Damaged ones are errors. Skipped without qemu-img.
  */
 #include "frontend/block_snapshot.h"
-#include <check.h>
+#include "tests/devices/test_dir.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,23 +14,7 @@
 #define SIZE (3u << 20)
 #define STATE 300001u
 
-static char dir[64];
 static uint8_t model[4][SIZE], got[SIZE], state[STATE];
-
-static void start(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(strcpy(dir, "/tmp/dragoman-snaps-XXXXXX")));
-	ck_assert_int_eq(chdir(dir), 0);
-}
-
-static void stop(void)
-{
-	char c[128];
-
-	snprintf(c, sizeof(c), "rm -rf '%s'", dir);
-	ck_assert_int_eq(chdir("/"), 0);
-	ck_assert_int_eq(system(c), 0);
-}
 
 static void sh(const char *command)
 {
@@ -319,7 +303,7 @@ int main(void)
 	if (system("qemu-img --version >/dev/null 2>&1"))
 		return 77;
 	tcase_set_timeout(t, 120);
-	tcase_add_checked_fixture(t, start, stop);
+	tcase_add_checked_fixture(t, start_dir, stop_dir);
 	tcase_add_loop_test(t, life, 0, sizeof(creations) / sizeof(creations[0]));
 	tcase_add_loop_test(t, exchange, 0, sizeof(creations) / sizeof(creations[0]));
 	tcase_add_test(t, cannot);
