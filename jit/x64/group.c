@@ -27,6 +27,7 @@ unsigned lower_group(struct emitter *c)
 	struct access_group s;
 	struct x64_site *site;
 	struct mark m;
+	int32_t first;
 
 	if (!group_begins(&c->ir->op[i]) || c->group.on || c->windows || c->strayed || i < c->group.skip || c->x->opts_off & JIT_OPT_GROUP ||
 		!group_find(c->ir, i, &s, c->group.off))
@@ -39,6 +40,12 @@ unsigned lower_group(struct emitter *c)
 	b = scratch(c);
 	site = new_site(c, &c->ir->op[i], s.writes ? SITE_GST : SITE_GLD);
 	site->w = (uint8_t)(s.hi - s.lo);
+	first = c->group.off[i] - s.lo;
+	if (first < 128) {
+		site->val = (unsigned)first & 127;
+		site->align = c->ir->op[i].w & 15;
+		site->writes = c->ir->op[i].op != IR_LD;
+	}
 	site->gla_reg = a & 15;
 	site->delta_reg = b & 15;
 	miss(c, site, look_up(c, a, b, (unsigned)(s.hi - s.lo), s.first.idx, s.writes));

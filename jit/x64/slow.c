@@ -184,25 +184,35 @@ static bool canonical(const struct vcpu *cpu, const struct x64_site *s, gla_t gl
 		(gla == (gla_t)sign_extend(gla, 48) && last == (gla_t)sign_extend(last, 48));
 }
 
+/* Does the access that group @s begins with fault, whatever is wrong with the others? @gla: of the group's lowest byte */
+static bool first_faults(struct vcpu *cpu, const struct x64_site *s, gla_t gla)
+{
+	gla += s->val;
+	return s->align && (gla & (PAGE_SIZE - 1)) + s->align <= PAGE_SIZE &&
+		tlb_fill(&cpu->mmu, gla, s->writes ? MMU_WRITE : MMU_READ, s->idx) == FILL_FAULT;
+}
+
 /*
- * The range of a group: the TLB knows its page afterwards, or the interpreter runs the group's first instruction, which says what is wrong.
- * That one of the accesses will fault is no reason not to trust the block again.
+ * The range of a group: the TLB knows its page afterwards, or the first access faults, or the interpreter runs the group's first instruction,
+ * which says what is wrong. That one of the other accesses will fault is little reason not to trust the block again.
  */
 static unsigned group(struct vcpu *cpu, struct x64_frame *f, gla_t gla)
 {
 	const struct x64_site *s = f->site;
 	struct mmu *m = &cpu->mmu;
 	enum mmu_fill r = FILL_FAULT;
+	bool ok = canonical(cpu, s, gla);
 
-	if (canonical(cpu, s, gla))
+	if (ok)
 		r = tlb_fill(m, gla, s->kind == SITE_GLD ? MMU_READ : MMU_WRITE, s->idx);
 	if (r == FILL_OK && (gla & (PAGE_SIZE - 1)) + s->w <= PAGE_SIZE) {
 		f->regs[s->delta_reg & 15] = m->tlb[s->idx][tlb_index(gla)].addend;
 		return 0;
 	}
 	x64_fp_save(f->x);
-	if (r != FILL_FAULT)
-		x64_strayed(f->x, site_block(s));
+	if (ok && r == FILL_FAULT && first_faults(cpu, s, gla))
+		return page_fault(cpu);
+	x64_strayed(f->x, site_block(s), r == FILL_FAULT ? 1 : STRAYED);
 	return 1 + RUN_ONE;
 }
 
@@ -224,7 +234,7 @@ static unsigned slow(struct vcpu *cpu, struct x64_frame *f)
 	if (s->kind == SITE_ONE || s->kind == SITE_STRAY) {
 		x64_fp_save(f->x);
 		if (s->kind == SITE_STRAY)
-			x64_strayed(f->x, site_block(s));
+			x64_strayed(f->x, site_block(s), STRAYED);
 		return 1 + RUN_ONE;
 	}
 	if (s->kind == SITE_GLD || s->kind == SITE_GST)

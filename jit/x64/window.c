@@ -419,7 +419,7 @@ static enum window_fill window_passed(struct mmu *m, gla_t gla)
 
 static unsigned strayed_bit(const struct block *b)
 {
-	return (unsigned)((b->ra * 0x9E3779B97F4A7C15ull) >> 32) % X64_STRAYED;
+	return (unsigned)(((b->ra ^ (b->mode & MODE_WIN)) * 0x9E3779B97F4A7C15ull) >> 32) % X64_STRAYED;
 }
 
 bool x64_strays(const struct x64 *x, const struct block *b)
@@ -429,12 +429,13 @@ bool x64_strays(const struct x64 *x, const struct block *b)
 	return x->strayed[bit / 64] >> (bit % 64) & 1;
 }
 
-void x64_strayed(struct x64 *x, struct block *b)
+void x64_strayed(struct x64 *x, struct block *b, unsigned weight)
 {
 	struct x64_block *xb = b->priv;
 	unsigned bit = strayed_bit(b);
 
-	if (b->dead || ++xb->strays < REFUSALS)
+	xb->strays += weight;
+	if (b->dead || xb->strays < REFUSALS * STRAYED)
 		return;
 	x->strayed[bit / 64] |= BIT(bit % 64);
 	cache_remove(x->cpu->jit, b);
@@ -457,7 +458,7 @@ void window_refused(struct x64 *x, struct block *b, unsigned off)
 	if (!x->withheld || b->dead)
 		return;
 	if (x->astray) { /* the table can help it */
-		x64_strayed(x, b);
+		x64_strayed(x, b, STRAYED);
 		return;
 	}
 	if (*n < REFUSALS && ++*n == REFUSALS && ++x->nrefused > X64_REFUSED / 8) {

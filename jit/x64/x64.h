@@ -47,6 +47,7 @@ struct x64_site {
 	uint8_t align : 4;	/* logarithm: must be a multiple of that, or #GP */
 	bool ss : 1;		/* the program named SS: a non-canonical address is #SS */
 	bool one : 1;		/* if it does not fault the interpreter runs the instruction */
+	bool writes : 1;	/* SITE_GLD, SITE_GST: the first access of the group does; it has @align bytes (0: not described), @val from the lowest */
 } __attribute__((packed));
 
 static inline struct block *site_block(const struct x64_site *s)
@@ -94,7 +95,7 @@ struct x64_block {
 	uint8_t in : 7;		/* enum x64_flags_in */
 	bool keeps_fp : 1;	/* what the block needs of FP state is there when it is left by a link, too */
 	uint8_t fp;		/* bit per enum x64_fp_part that is in host registers throughout; 0: no FP instructions */
-	uint8_t strays;		/* x64_strayed() so often */
+	uint8_t strays;		/* sum of the weights of x64_strayed() */
 	uint8_t checked_env;	/* from @checked to the same with the flags in cpu->fl_save */
 	uint32_t checked;	/* offset of the entry with the flags in EFLAGS that makes sure of FP state first; if there are FP instructions */
 	uint32_t ret;		/* offset of where a predicted return comes in, IP in R11: a jump, exit 1; 0: none */
@@ -380,8 +381,10 @@ void windows_run(void *priv, bool on);
 /* fault.c */
 void fault_fini(struct x64 *x);
 void fault_watch(struct x64 *x); /* this thread's host faults may be @x's; NULL: nobody's */
-/* @b was left because addresses were not where its code took them to be (SITE_STRAY, SITE_GLD, SITE_GST); has that been so again and again? */
-void x64_strayed(struct x64 *x, struct block *b);
+/* @b was left because addresses were not where its code took them to be (SITE_STRAY, SITE_GLD, SITE_GST), or a fault was half-way through a
+ * group, which counts as @weight of STRAYED; has that been so again and again? */
+#define STRAYED 16
+void x64_strayed(struct x64 *x, struct block *b, unsigned weight);
 bool x64_strays(const struct x64 *x, const struct block *b);
 /* the instruction of @b at page offset @off was to access what the window does not show: in time it is translated without */
 void window_refused(struct x64 *x, struct block *b, unsigned off);

@@ -98,6 +98,49 @@ START_TEST(device)
 }
 END_TEST
 
+/* What a user page (2 MB at ABSENT) does not allow is the fault of the access that did it; of the first one without the interpreter. */
+#define ABSENT 0x600000u
+
+static const struct {
+	const char *code;
+	unsigned pde; /* low bits */
+	uint32_t cr2, error;
+	bool single;
+} faults[] = {
+	{"8B 06 8B 5E 04 F4", 0x86, ABSENT, 4, false},	/* mov eax,[rsi]; mov ebx,[rsi+4] */
+	{"8B 46 04 8B 1E F4", 0x86, ABSENT + 4, 4, false},
+	{"89 46 08 8B 1E F4", 0x85, ABSENT + 8, 7, false}, /* mov [rsi+8],eax; ... */
+	{"8B 46 04 89 1E F4", 0x85, ABSENT, 7, true},	/* half-way */
+};
+
+START_TEST(fault)
+{
+	for (unsigned way = 0; way < ARRAY_SIZE(ways); way++) {
+		struct jit_options opt = {.accel = ways[way].accel, .cache_bytes = 1 << 20, .opts_off = ways[way].opts_off};
+		struct fix *f = fix_long("max", 3);
+		struct vcpu *c = f->cpu;
+		struct jit *j;
+		struct err e;
+
+		fix_wr(f, PML4 + 0x2000 + 3 * 8, faults[_i].pde, 8);
+		fix_code(f, UCODE_AT, faults[_i].code);
+		c->gpr[GPR_RSI] = ABSENT;
+		ck_assert_int_eq(jit_new(&j, c, &opt, &e), VM_OK);
+		vcpu_update(c);
+		tlb_flush(&c->mmu, true);
+		ck_assert_int_eq(jit_run(j), JIT_HALTED);
+		ck_assert_uint_eq((c->rip - HANDLERS) / 16, 14);
+		ck_assert_uint_eq(c->cr2, faults[_i].cr2);
+		ck_assert_uint_eq(fix_frame(f, 0), faults[_i].error);
+		ck_assert_uint_eq(fix_frame(f, 1), UCODE_AT + (faults[_i].single ? 3 : 0));
+		if (ways[way].accel == ACCEL_JIT)
+			ck_assert_uint_eq(j->st.ones, faults[_i].single && !ways[way].opts_off);
+		jit_free(j);
+		fix_free(f);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("groups");
@@ -107,6 +150,7 @@ int main(void)
 
 	tcase_add_loop_test(t, memory, 0, ARRAY_SIZE(ways));
 	tcase_add_loop_test(t, device, 0, ARRAY_SIZE(ways));
+	tcase_add_loop_test(t, fault, 0, ARRAY_SIZE(faults));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);
