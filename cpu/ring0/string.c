@@ -188,8 +188,11 @@ static bool movs_plain(struct vcpu *cpu, uint64_t packed)
 
 static void fill_run(uint8_t *d, uint64_t v, uint64_t n, unsigned size)
 {
-	if (size == 1) {
-		memset(d, (int)v, n);
+	uint64_t mask = size_mask(size);
+
+	v &= mask;
+	if (v == ((v & 0xFF) * 0x0101010101010101ull & mask)) { /* zeros above all: a kernel clears pages so */
+		memset(d, (int)(v & 0xFF), n * size);
 		return;
 	}
 	for (uint64_t i = 0; i < n; i++)
@@ -203,9 +206,10 @@ static bool stos_plain(struct vcpu *cpu, uint64_t packed)
 
 	if (!d)
 		return false;
-	if (HSTR_SIZE(packed) == 4)
-		for (uint64_t i = 0; i < len; i += 4)
-			memcpy(d + i, &v, 4);
+	if (len == 4 && HSTR_SIZE(packed) == 4)
+		memcpy(d, &v, 4);
+	else if (len == 8 && HSTR_SIZE(packed) == 8)
+		memcpy(d, &v, 8);
 	else
 		fill_run(d, v, len / HSTR_SIZE(packed), HSTR_SIZE(packed));
 	plain_done(cpu, packed, GPR_RDI, len);

@@ -230,6 +230,31 @@ START_TEST(wrap16)
 }
 END_TEST
 
+/* STOS of few and of many bytes, where the TLB knows the page: of a byte again and again, and of more. */
+START_TEST(fills)
+{
+	static const uint64_t value[] = {0, 0x1234567812345655, 0x5555555555555555, 0x1111111100005555};
+	struct fix *f = fix_prot(0);
+	struct vcpu *c = f->cpu;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(value) * 3 * 40; i++) {
+		unsigned size = 1u << i % 3, n = i / 3 % 40;
+
+		for (unsigned at = 0; at < 200; at++)
+			fix_wr(f, AREA + at, 0xEE, 1);
+		c->gpr[GPR_RDI] = AREA + 4;
+		c->gpr[GPR_RCX] = n;
+		c->gpr[GPR_RAX] = value[i / 120];
+		ck_assert_int_eq(h_stos(c, HSTR(size, 4, 0xF3, SEG_DS), 0, 0), EXIT_NONE);
+		ck_assert_uint_eq(fix_rd(f, AREA + 3, 1), 0xEE);
+		for (unsigned k = 0; k < n * size; k++)
+			ck_assert_uint_eq(fix_rd(f, AREA + 4 + k, 1), value[i / 120] >> k % size * 8 & 0xFF);
+		ck_assert_uint_eq(fix_rd(f, AREA + 4 + n * size, 1), 0xEE);
+	}
+	fix_free(f);
+}
+END_TEST
+
 /* REP by a 32-bit count of 0 clears the upper half of RCX, MOVS and STOS also those of their indexes, as on Intel's processors. */
 START_TEST(upper_halves)
 {
@@ -301,6 +326,7 @@ int main(void)
 	tcase_add_test(t, against_oracle);
 	tcase_add_test(t, faults);
 	tcase_add_test(t, wrap16);
+	tcase_add_test(t, fills);
 	tcase_add_test(t, upper_halves);
 	tcase_add_test(t, ports);
 	suite_add_tcase(s, t);
