@@ -7,6 +7,7 @@
  * Source: Intel SDM Vol. 1 6.2 "Stacks", Vol. 3A 6.12.1.
  */
 #include "cpu/ring0/priv.h"
+#include <string.h>
 
 void stack_current(struct vcpu *cpu, struct stack *st)
 {
@@ -47,11 +48,35 @@ static enum exit stack_linear(struct vcpu *cpu, const struct stack *st, uint64_t
 	return st->idx == MMU_USER ? check_alignment(cpu, *gla, size) : EXIT_NONE;
 }
 
+/* Host address for @n values about to be pushed where no store needs a look: one page that translated code may write, in the segment. */
+static uint8_t *plain_room(const struct vcpu *cpu, const struct stack *st, unsigned n, unsigned size)
+{
+	uint64_t len = (uint64_t)n * size, lo = st->sp - len;
+	gla_t gla = st->asize == 8 ? lo : (uint32_t)(st->ss.base + lo);
+	const struct tlb_entry *t = &cpu->mmu.tlb[st->idx][tlb_index(gla)];
+
+	if (cpu->mmu.tap || st->idx == MMU_USER || st->sp < len || (gla & (PAGE_SIZE - 1)) + len > PAGE_SIZE || t->wr != TLB_TAG(gla) ||
+		(st->asize != 8 && (lo < st->ss.wlo || st->sp - 1 > st->ss.whi)))
+		return NULL;
+	return (uint8_t *)(uintptr_t)(gla + t->addend);
+}
+
+static void push_plain(uint8_t *room, const uint64_t *v, unsigned n, unsigned size)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (size == 8)
+			memcpy(room + (n - 1 - i) * 8, &v[i], 8);
+		else
+			memcpy(room + (n - 1 - i) * size, &v[i], size);
+}
+
 enum exit stack_probe(struct vcpu *cpu, const struct stack *st, unsigned n, unsigned size)
 {
 	uint64_t sp = st->sp, mask = size_mask(st->asize);
 	gla_t gla;
 
+	if (plain_room(cpu, st, n, size))
+		return EXIT_NONE;
 	for (unsigned i = 0; i < n; i++) {
 		sp = (sp - size) & mask;
 		TRY(stack_linear(cpu, st, sp, size, true, &gla));
@@ -65,8 +90,14 @@ enum exit stack_push(
 	struct vcpu *cpu, struct stack *st, const uint64_t *v, unsigned n, unsigned size)
 {
 	uint64_t mask = size_mask(st->asize);
+	uint8_t *room = plain_room(cpu, st, n, size);
 	gla_t gla;
 
+	if (room) {
+		push_plain(room, v, n, size);
+		st->sp -= n * size;
+		return EXIT_NONE;
+	}
 	TRY(stack_probe(cpu, st, n, size));
 	for (unsigned i = 0; i < n; i++) {
 		st->sp = (st->sp - size) & mask;

@@ -72,6 +72,38 @@ START_TEST(same_level)
 }
 END_TEST
 
+/* Where the TLB knows the stack's page: words within it go there in one piece, what the segment or the page does not hold goes the long way. */
+START_TEST(warm_stack)
+{
+	struct fix *f = fix_prot(0);
+	struct vcpu *c = f->cpu;
+
+	for (unsigned i = 0; i < 2; i++) {
+		c->gpr[GPR_RSP] = KSTACK - 12 * i;
+		ck_assert_int_eq(h_int_n(c, 0x30, 2, 0), EXIT_NONE);
+		ck_assert_uint_eq(c->gpr[GPR_RSP], KSTACK - 12 * (i + 1));
+		ck_assert_uint_eq(fix_rd(f, KSTACK - 12 * (i + 1) + 4, 4), S_KCODE);
+	}
+	c->gpr[GPR_RSP] = KSTACK + 4; /* half in the page above */
+	ck_assert_int_eq(h_int_n(c, 0x30, 2, 0), EXIT_NONE);
+	ck_assert_uint_eq(fix_rd(f, KSTACK - 4, 4), S_KCODE);
+	c->gpr[GPR_RSP] = KSTACK;
+	c->seg[SEG_SS].limit = KSTACK - 2; /* the word below the top ends beyond it */
+	seg_derive(c, SEG_SS);
+	ck_assert_int_eq(h_int_n(c, 0x30, 2, 0), EXIT_FAULT);
+	ck_raised(f, SS_LIMIT, 0);
+	c->seg[SEG_SS].attr |= 4; /* expand-down: the frame's lowest word is at the limit */
+	c->seg[SEG_SS].limit = KSTACK - 12;
+	seg_derive(c, SEG_SS);
+	ck_assert_int_eq(h_int_n(c, 0x30, 2, 0), EXIT_FAULT);
+	ck_raised(f, SS_LIMIT, 0);
+	c->seg[SEG_SS].limit = KSTACK - 13;
+	seg_derive(c, SEG_SS);
+	ck_assert_int_eq(h_int_n(c, 0x30, 2, 0), EXIT_NONE);
+	fix_free(f);
+}
+END_TEST
+
 START_TEST(inner_level)
 {
 	struct fix *f = fix_prot(3);
@@ -389,6 +421,7 @@ int main(void)
 
 	tcase_add_test(t, real_mode);
 	tcase_add_test(t, same_level);
+	tcase_add_test(t, warm_stack);
 	tcase_add_test(t, inner_level);
 	tcase_add_test(t, delivery_faults);
 	tcase_add_test(t, double_and_triple);
