@@ -242,8 +242,7 @@ enum exit h_swapgs(struct vcpu *cpu, uint64_t a, uint64_t b, uint64_t c)
 		return cpu_raise(cpu, CHECK_UD_OPCODE, 0);
 	TRY(ring0_gate(cpu, GATE_SWAPGS));
 	cpu->seg[SEG_GS].base = cpu->msr.kernel_gs_base;
-	cpu->msr.kernel_gs_base = t;
-	mode_refresh(cpu);
+	cpu->msr.kernel_gs_base = t; /* the mode key of 64-bit code does not ask for GS */
 	return EXIT_NONE;
 }
 

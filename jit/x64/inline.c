@@ -1,5 +1,5 @@
 /*
- * inline.c - helpers whose usual case is a few host instructions: CLI, STI, PUSHF, POPF, STAC, CLAC in ring 0.
+ * inline.c - helpers whose usual case is a few host instructions: CLI, STI, PUSHF, POPF, STAC, CLAC, SWAPGS in ring 0.
  *
  * What is not the usual case (an interrupt wire that is up, a flag that changes the mode key in another way) goes to the helper
  * itself by a cold path, before anything has been changed. The mode key says what these instructions may do: CPL 0 is enough
@@ -118,6 +118,18 @@ static void set_ac(struct emitter *c, const struct ir_op *o, bool on)
 	k->join = cb->p;
 }
 
+static void swapgs(struct emitter *c)
+{
+	struct x_mem base = env_mem((int32_t)(offsetof(struct vcpu, seg) + SEG_GS * sizeof(struct seg) + offsetof(struct seg, base)) - VCPU_BIAS);
+	struct x_mem msr = env_mem(ENV(msr.kernel_gs_base));
+	unsigned t = scratch(c);
+
+	x_load(&c->cb, 8, X_R11, &base);
+	x_load(&c->cb, 8, t, &msr);
+	x_store(&c->cb, 8, &base, t);
+	x_store(&c->cb, 8, &msr, X_R11);
+}
+
 bool lower_helper(struct emitter *c, const struct ir_op *o)
 {
 	/* CPL 0 of protected mode; MODE_ONE has an interrupt shadow or a trap to think of */
@@ -137,6 +149,10 @@ bool lower_helper(struct emitter *c, const struct ir_op *o)
 		if (IR_KIND(o->d) != IR_KIND_T)
 			return false;
 		break;
+	case HELPER_swapgs:
+		if (c->code64)
+			swapgs(c);
+		return c->code64;
 	default:
 		return false;
 	}

@@ -254,6 +254,30 @@ START_TEST(segments)
 }
 END_TEST
 
+/* SWAPGS and back; in between memory is reached through the other base, and the flags are what they were. */
+START_TEST(swapgs)
+{
+	struct fix *f = fix_long("max", 0);
+	struct vcpu *c = f->cpu;
+
+	fix_wr(f, 0x200000, 0x66, 1);
+	fix_wr(f, 0x201000, 0x77, 1);
+	c->seg[SEG_GS].base = 0x200000;
+	c->msr.kernel_gs_base = 0x201000;
+	/* xor eax,eax; mov bl,gs:[0]; swapgs; sete al; mov cl,gs:[0]; xor edx,edx; inc edx; swapgs; setz dl; mov bh,gs:[0]; hlt */
+	fix_code(f, 0x6000, "31 C0 65 8A 1C 25 00 00 00 00 0F 01 F8 0F 94 C0 65 8A 0C 25 00 00 00 00 31 D2 FF C2 0F 01 F8 0F 94 C2 "
+			    "65 8A 3C 25 00 00 00 00 F4");
+	ck_assert_int_eq(fix_run(f, engines[_i]), -1);
+	ck_assert_uint_eq(c->gpr[GPR_RAX], 1);
+	ck_assert_uint_eq(c->gpr[GPR_RDX], 0);
+	ck_assert_uint_eq(c->gpr[GPR_RBX] & 0xFFFF, 0x6666);
+	ck_assert_uint_eq(c->gpr[GPR_RCX] & 0xFF, 0x77);
+	ck_assert_uint_eq(c->seg[SEG_GS].base, 0x200000);
+	ck_assert_uint_eq(c->msr.kernel_gs_base, 0x201000);
+	fix_free(f);
+}
+END_TEST
+
 /* SMAP: AC = 1 lets ring 0 at user pages, CLAC ends that (Vol. 3A 4.6.1). */
 START_TEST(smap)
 {
@@ -549,7 +573,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const programs[] = {far_jumps, call_gate_from_compat, frames_aligned, sysenter, sysret_32, step_syscall,
-		step_sysret, iretq_null_ss, segments, smap, invpcid, huge_pages, leave, leave_with_pcids, wide_bases, cr8, odds,
+		step_sysret, iretq_null_ss, segments, swapgs, smap, invpcid, huge_pages, leave, leave_with_pcids, wide_bases, cr8, odds,
 		eip_relative};
 	Suite *s = suite_create("long mode");
 	TCase *t = tcase_create("all");
