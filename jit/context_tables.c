@@ -17,6 +17,7 @@ void tables_reset(struct context_tables *t, const struct mmu *m)
 	memset(t->chunk, 0, t->nchunks * sizeof(t->chunk[0]));
 	t->nchunks = t->npages = t->last = 0;
 	t->lost = false;
+	t->some = 0;
 	t->large_lo = UINT64_MAX;
 	t->large_hi = 0;
 	t->regime = paging_regime(m);
@@ -24,6 +25,8 @@ void tables_reset(struct context_tables *t, const struct mmu *m)
 
 static struct code_chunk *find_chunk(struct context_tables *t, uint64_t no)
 {
+	if (!(t->some >> (no & 63) & 1))
+		return NULL;
 	if (t->last < t->nchunks && t->chunk[t->last].no == no)
 		return &t->chunk[t->last];
 	for (unsigned i = 0; i < t->nchunks; i++)
@@ -44,6 +47,7 @@ static struct code_chunk *add_chunk(struct context_tables *t, gla_t gla, const s
 		return NULL;
 	k = &t->chunk[t->nchunks];
 	k->no = gla >> CHUNK_SHIFT;
+	t->some |= BIT(k->no & 63);
 	k->large = w->page_shift > PAGE_SHIFT;
 	k->nup = (uint8_t)(w->levels - !k->large);
 	for (unsigned i = 0; i < k->nup; i++)

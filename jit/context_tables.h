@@ -33,6 +33,7 @@ struct context_tables {
 	struct paging_regime regime;
 	unsigned nchunks, npages, last;
 	bool lost; /* more than there is room for, or something that could change unseen: nothing can be said after a flush */
+	uint64_t some;		  /* bit n: there may be a chunk whose number is n modulo 64 */
 	gla_t large_lo, large_hi; /* all large pages lie in here (inclusive) */
 	struct code_chunk chunk[TABLES_CHUNKS];
 	struct code_page page[TABLES_PAGES];

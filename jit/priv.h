@@ -13,7 +13,7 @@
 #define JIT_HASH_BITS 18
 #define JIT_CONTEXTS 24
 #define JIT_FAST PAGE_SIZE /* slots of jit.fast: by page offset */
-#define JIT_LINES 8192
+#define JIT_LINES 32768 /* kernels have code in some 4,000 pages, and few should share a place */
 #define JIT_FAR 1024
 #define TAG_PAGE 0xFFFFFFFFF000ull /* of a tag: the page of its IP value */
 
