@@ -60,12 +60,15 @@ void again_free(struct jit *j)
 	j->again = NULL;
 }
 
+/* Was a block in @page dropped? Before that none that is kept can be from there. */
+static bool marked(const struct again *a, uint64_t page)
+{
+	return a->marked[page / 64] >> page % 64 & 1;
+}
+
 size_t again_room(const struct jit *j, const struct jit_backend *be, raddr_t ra, raddr_t ra2, uint32_t mode, unsigned len)
 {
-	uint64_t page = ra >> PAGE_SHIFT;
-
-	if (!be->revive || j->opt.opts_off & JIT_OPT_AGAIN || ra2 != RADDR_NONE || mode & MODE_ONE ||
-		!(j->again->marked[page / 64] >> page % 64 & 1))
+	if (!be->revive || j->opt.opts_off & JIT_OPT_AGAIN || ra2 != RADDR_NONE || mode & MODE_ONE || !marked(j->again, ra >> PAGE_SHIFT))
 		return 0;
 	return sizeof(struct copy) + len;
 }
@@ -123,6 +126,8 @@ struct block *again_find(struct jit *j, raddr_t ra, uint32_t mode, const uint8_t
 	struct block *b;
 	uint32_t tag;
 
+	if (!marked(j->again, ra >> PAGE_SHIFT))
+		return NULL;
 	k = bucket(j->again, ra, mode, &tag);
 	for (unsigned i = 0; i < DEPTH; i++) {
 		b = k->b[i];

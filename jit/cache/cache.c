@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* By page, and in a page by place: what is asked for one after the other is in one line of the host's cache. */
 static unsigned hash_of(raddr_t ra, uint32_t mode)
 {
-	uint64_t h = (ra ^ (uint64_t)mode << 32) * 0x9E3779B97F4A7C15ull;
+	uint64_t h = (ra >> PAGE_SHIFT ^ (uint64_t)mode << 32) * 0x9E3779B97F4A7C15ull;
 
-	return h >> (64 - JIT_HASH_BITS);
+	return h >> (64 - JIT_HASH_BITS) ^ (ra & (PAGE_SIZE - 1)) >> 3;
 }
 
 struct block *cache_find(struct jit *j, raddr_t ra, uint32_t mode)
