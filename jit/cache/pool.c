@@ -21,6 +21,7 @@ static bool grow(struct pool *p)
 	if (!c)
 		return false;
 	host_make_ready((uint8_t *)c, CHUNK);
+	memset(c, 0, CHUNK); /* all at once: for a piece at a time it is a tenth of what making a block costs */
 	*(void **)(void *)c = p->chunks;
 	p->chunks = c;
 	p->at = c + sizeof(void *);
@@ -35,6 +36,7 @@ void *pool_get(struct pool *p, size_t size)
 	size = whole(size);
 	if (piece) {
 		memcpy(first, piece, sizeof(*first));
+		memset(piece, 0, size);
 	} else {
 		if ((size_t)(p->end - p->at) < size && !grow(p))
 			return NULL;
@@ -42,7 +44,7 @@ void *pool_get(struct pool *p, size_t size)
 		p->at += size;
 	}
 	p->live++;
-	return memset(piece, 0, size);
+	return piece;
 }
 
 /* Nothing is in use: all but one chunk to the host, and from there on anew. */
@@ -55,7 +57,7 @@ static void begin_anew(struct pool *p)
 	memcpy(&next, c, sizeof(next));
 	p->chunks = next;
 	pool_fini(p);
-	memset(c, 0, sizeof(void *));
+	memset(c, 0, CHUNK);
 	p->chunks = c;
 	p->at = c + sizeof(void *);
 	p->end = c + CHUNK;

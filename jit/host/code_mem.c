@@ -33,10 +33,12 @@ enum vm_err code_mem_init(struct code_mem *m, size_t size, unsigned cold, struct
 static void note_written(struct code_mem *m, size_t at, size_t len)
 {
 	for (size_t page = at / 4096; page <= (at + len - 1) / 4096; page++) {
-		m->nwritten += !(m->written[page / 64] >> page % 64 & 1);
+		if (m->written[page / 64] >> page % 64 & 1)
+			continue;
+		m->nwritten++;
 		m->written[page / 64] |= BIT(page % 64);
 	}
-	if (m->nwritten <= CODE_VIEW_PAGES)
+	if (LIKELY(m->nwritten <= CODE_VIEW_PAGES))
 		return;
 	host_view_idle(m->rw, m->part[CODE_HOT].used);
 	host_view_idle(m->rw + m->part[CODE_COLD].first, m->part[CODE_COLD].used - m->part[CODE_COLD].first);

@@ -389,8 +389,10 @@ struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct c
 		c->ncold = 0;
 	}
 	k = &c->cold[c->ncold++];
-	memset(k, 0, sizeof(*k));
 	k->emit = emit;
+	k->from = k->from2 = NULL;
+	k->site = NULL;
+	k->makes_sites = false;
 	memcpy(k->reg_t, c->reg_t, sizeof(k->reg_t));
 	return k;
 }
