@@ -241,6 +241,7 @@ static inline const uint8_t *mem32(const uint8_t *p, struct insn *in)
 {
 	unsigned rm = in->modrm & 7, mod = in->mod;
 	struct mem_opnd *m = &in->mem;
+	int32_t disp;
 
 	m->base = in->rm;
 	m->index = MEM_NONE;
@@ -260,10 +261,9 @@ static inline const uint8_t *mem32(const uint8_t *p, struct insn *in)
 		m->base = in->code == 8 ? MEM_RIP : MEM_NONE;
 		mod = 2;
 	}
-	if (mod == 0)
-		return p;
-	m->disp = read_signed(p, mod == 1 ? 1 : 4);
-	return p + (mod == 1 ? 1 : 4);
+	disp = (int32_t)read_signed(p, 4); /* it is there to be read, and what of it is meant is not predictable */
+	m->disp = mod == 2 ? disp : mod == 1 ? (int8_t)disp : 0;
+	return p + (mod == 2 ? 4 : mod);
 }
 
 static inline const uint8_t *modrm(const uint8_t *p, struct insn *in)
@@ -335,9 +335,9 @@ static NOINLINE unsigned letter_size(const struct insn *in, unsigned sz)
 
 static inline unsigned size_of(const struct insn *in, unsigned sz)
 {
-	if (sz == SZ_v)
-		return in->osize;
-	return sz < SZ_v ? sz : letter_size(in, sz);
+	if (UNLIKELY(sz > SZ_v))
+		return letter_size(in, sz);
+	return sz == SZ_v ? in->osize : sz;
 }
 
 /* A register of the rarer files. Those that are named by three bits ignore REX. */
@@ -447,19 +447,17 @@ static const uint8_t *other_operand(const uint8_t *p, struct insn *in, const str
 
 static inline const uint8_t *operand(const uint8_t *p, struct insn *in, const struct decode_opnd *s, struct opnd *o)
 {
+	bool mem;
+
 	if (!s->number) {
 		o->size = size_of(in, s->size);
 		return other_operand(p, in, s, o);
 	}
-	if (in->has_mem && s->mem_size != SZ_none) {
-		o->kind = OPND_MEM;
-		o->size = size_of(in, s->mem_size);
-		return p;
-	}
-	o->kind = s->kind;
-	o->reg = ((const uint8_t *)in)[s->number];
-	o->size = size_of(in, s->size);
-	if (UNLIKELY(o->kind != OPND_GPR)) {
+	mem = in->has_mem & (s->mem_size != SZ_none);
+	o->kind = mem ? OPND_MEM : s->kind;
+	o->reg = mem ? 0 : ((const uint8_t *)in)[s->number];
+	o->size = size_of(in, mem ? s->mem_size : s->size);
+	if (UNLIKELY(o->kind > OPND_MEM)) {
 		other_register(in, o);
 	} else if (o->size == 1 && (o->reg & 12) == 4 && !in->rex_present) {
 		/* without REX, byte registers 4..7 are AH CH DH BH */

@@ -27,6 +27,9 @@ void ir_block_init(struct ir_block *b, uint32_t mode, unsigned start_off)
 	b->uses_x87 = b->uses_sse = b->uses_avx = false;
 }
 
+static const struct ir_op fresh = {.flive = IRF_ALL, .fobs = IRF_ALL, .d = IR_NONE, .a = IR_NONE, .b = IR_NONE, .c = IR_NONE,
+	.m = {.base = IR_NONE, .index = IR_NONE, .seg = IR_NOSEG}};
+
 static struct ir_op *append(struct ir_block *b, enum ir_opcode op, unsigned w)
 {
 	struct ir_op *o;
@@ -37,13 +40,9 @@ static struct ir_op *append(struct ir_block *b, enum ir_opcode op, unsigned w)
 	} else {
 		o = &b->op[b->nops++];
 	}
-	memset(o, 0, sizeof(*o));
+	*o = fresh;
 	o->op = op;
 	o->w = w;
-	o->flive = o->fobs = IRF_ALL;
-	o->d = o->a = o->b = o->c = IR_NONE;
-	o->m.base = o->m.index = IR_NONE;
-	o->m.seg = IR_NOSEG;
 	return o;
 }
 

@@ -5,8 +5,11 @@
  */
 #include "jit/lift/priv.h"
 
-static lift_fn *const lifters[INSN_COUNT] = {
-#define ROW(id, mn, map, op, match, o1, o2, o3, sem, fl, feat, trap) [INSN_##id] = lift_##sem,
+static const struct {
+	lift_fn *fn;
+	uint8_t feature; /* as insn_rows has it, which are long: a miss of the host's cache less for an instruction */
+} lifters[INSN_COUNT] = {
+#define ROW(id, mn, map, op, match, o1, o2, o3, sem, fl, feat, trap) [INSN_##id] = {lift_##sem, FEAT_##feat},
 #include "cpu/insn/all.def"
 #undef ROW
 };
@@ -80,7 +83,7 @@ void lift_do(struct lift *l, enum helper_id h, struct src a, struct src b, struc
 
 void lift_insn(struct lift *l)
 {
-	const struct insn_row *row;
+	lift_fn *fn;
 
 	ir_insn(l->b, l->off, l->in);
 	if (l->next_off > PAGE_SIZE)
@@ -91,13 +94,12 @@ void lift_insn(struct lift *l)
 			l->in->ud == UD_BAD_CR ? CHECK_UD_CR : CHECK_UD_OPCODE);
 		return;
 	}
-	row = &insn_rows[l->in->id];
-	if (!feature_has(l->features, row->feature) && lifters[l->in->id] != lift_tzcnt &&
-		lifters[l->in->id] != lift_lzcnt) {
+	fn = lifters[l->in->id].fn;
+	if (UNLIKELY(!feature_has(l->features, lifters[l->in->id].feature)) && fn != lift_tzcnt && fn != lift_lzcnt) {
 		lift_raise(l, CHECK_UD_OPCODE);
 		return;
 	}
-	lifters[l->in->id](l);
+	fn(l);
 }
 
 void lift_fallthrough(struct ir_block *b, unsigned next_off)

@@ -10,11 +10,18 @@
  */
 #include "jit/opt/passes.h"
 
-static bool shows_flags(const struct ir_op *o)
+static const uint16_t faults[IR_OP_COUNT] = {
+#define OP(NAME, name, operands, fx, fdef, fuse, doc) [IR_##NAME] = (fx) & IRFX_FAULT ? IRF_ALL : 0,
+#include "jit/ir/ops.def"
+#undef OP
+};
+
+/* The flags that the op itself could show as they were before. */
+static unsigned shows(const struct ir_op *o)
 {
-	if (o->op == IR_HELPER)
-		return helpers[o->aux].fx & (FX_FAULT | FX_RF | FX_END);
-	return ir_ops[o->op].fx & IRFX_FAULT;
+	if (UNLIKELY(o->op == IR_HELPER))
+		return helpers[o->aux].fx & (FX_FAULT | FX_RF | FX_END) ? IRF_ALL : 0;
+	return faults[o->op];
 }
 
 /* Flags the op reads: the condition's only, which not all lifters say. */
@@ -29,7 +36,7 @@ static unsigned reads(const struct ir_op *o, const struct ir_block *b)
 
 void opt_deadflags(struct ir_block *b)
 {
-	unsigned live = b->term.flive, obs = b->term.fobs | b->term.flive;
+	unsigned live = b->term.flive, obs = b->term.fobs | b->term.flive, kept;
 
 	if (b->term.kind == TERM_JCC) {
 		live |= ir_cc_flags(b->term.cc);
@@ -38,18 +45,14 @@ void opt_deadflags(struct ir_block *b)
 	for (struct ir_op *o = b->op + b->nops; o-- > b->op;) {
 		o->flive = (uint16_t)live;
 		o->fobs = (uint16_t)obs;
-		if (o->fdef | o->fuse) {
-			/* does it write them whatever its operands are? A shift by a variable count may keep them all */
-			unsigned kept = ~(o->fdef & ~(unsigned)o->fuse);
-
-			live &= kept;
-			obs &= kept;
-			if (o->fuse) {
-				live |= reads(o, b);
-				obs |= live;
-			}
+		/* does it write them whatever its operands are? A shift by a variable count may keep them all */
+		kept = ~(o->fdef & ~(unsigned)o->fuse);
+		live &= kept;
+		obs &= kept;
+		if (o->fuse) {
+			live |= reads(o, b);
+			obs |= live;
 		}
-		if (ir_ops[o->op].fx && shows_flags(o))
-			obs = IRF_ALL;
+		obs |= shows(o);
 	}
 }
