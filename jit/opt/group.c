@@ -16,14 +16,15 @@ struct scan {
 	int32_t *off;
 };
 
-/* What the op may be in a run: one with no effect but on registers and flags, an access. */
-enum { OTHER, HARMLESS, ACCESS };
+/* What the op may be in a run: one with no effect but on registers and flags, of them one that learn() knows; an access. */
+enum { OTHER, HARMLESS = 1, SUM = 3, ACCESS = 4 };
 
 static const uint8_t role[IR_OP_COUNT] = {
 #define H(op) [IR_##op] = HARMLESS
-	H(INSN), H(MOV), H(ZEXT), H(SEXT), H(LEA), H(IPVAL), H(ADD), H(SUB), H(AND), H(OR), H(XOR), H(CMP), H(TEST), H(NOT), H(NEG), H(INC),
-	H(DEC), H(ADC), H(SBB), H(STX), H(SHL), H(SHR), H(SAR), H(IMUL), H(SETCC), H(CMOV),
+	H(INSN), H(ZEXT), H(SEXT), H(LEA), H(IPVAL), H(AND), H(OR), H(XOR), H(CMP), H(TEST), H(NOT), H(NEG), H(ADC), H(SBB), H(STX), H(SHL),
+	H(SHR), H(SAR), H(IMUL), H(SETCC), H(CMOV),
 #undef H
+	[IR_MOV] = SUM, [IR_ADD] = SUM, [IR_SUB] = SUM, [IR_INC] = SUM, [IR_DEC] = SUM,
 	[IR_LD] = ACCESS, [IR_ST] = ACCESS, [IR_LDX] = ACCESS,
 };
 
@@ -32,14 +33,18 @@ static bool off_register(const struct ir_mem *m)
 	return IR_KIND(m->base) == IR_KIND_G && m->index == IR_NONE && m->seg == IR_NOSEG;
 }
 
-/* Before anybody looks closely: is the next access behind op @i of that kind, with nothing but harmless ops before it? */
+/*
+ * Before anybody looks closely: is the next access behind op @i of that kind, with nothing but harmless ops before it, and off the same
+ * register or one that may be known from that?
+ */
 static bool another(const struct ir_block *ir, unsigned i)
 {
 	const struct ir_op *o = &ir->op[i + 1], *end = ir->op + ir->nops;
+	unsigned sums = 0;
 
-	while (o < end && (role[o->op] == HARMLESS || (o->op == IR_CANON && o->aux)))
-		o++;
-	return o < end && role[o->op] == ACCESS && off_register(&o->m);
+	for (; o < end && (role[o->op] & HARMLESS || (o->op == IR_CANON && o->aux)); o++)
+		sums |= role[o->op] & SUM & ~HARMLESS;
+	return o < end && role[o->op] == ACCESS && off_register(&o->m) && (sums || o->m.base == ir->op[i].m.base);
 }
 
 /* Distance of @m from the base, if it is known. */
@@ -91,7 +96,7 @@ static bool take(const struct ir_block *ir, struct scan *s, unsigned i)
 	const struct ir_op *o = &ir->op[i];
 	int32_t off, lo, hi;
 
-	if (role[o->op] == HARMLESS) {
+	if (role[o->op] & HARMLESS) {
 		learn(s, o);
 		return true;
 	}

@@ -2,6 +2,7 @@
  * backend.c - the x86-64 backend: compiling a block, running it, links.
  */
 #include "jit/x64/x64.h"
+#include "jit/opt/group.h"
 #include "mmu/window.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -71,6 +72,18 @@ void drop_temps(struct emitter *c)
 	memset(c->reg_t, 0xFF, sizeof(c->reg_t));
 }
 
+void temps_at(struct emitter *c, const uint8_t *reg_t)
+{
+	memset(c->t_reg, X_NONE, sizeof(c->t_reg));
+	memcpy(c->reg_t, reg_t, sizeof(c->reg_t));
+	for (uint32_t left = c->pool; left; left &= left - 1) {
+		unsigned r = (unsigned)__builtin_ctz(left);
+
+		if (reg_t[r] != 0xFF)
+			c->t_reg[reg_t[r]] = (uint8_t)r;
+	}
+}
+
 /* Is the window of no use to one of the block's instructions? */
 static bool refuses_any(const struct emitter *c)
 {
@@ -100,13 +113,14 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->mode_after = ir->mode;
 	c->held = 0;
 	c->group.on = false;
-	c->group.skip = 0;
 	c->ntraps = 0;
 	c->near.known = 0;
 	c->windows = (ir->mode & MODE_WIN) && x->cpu->mmu.win;
-	c->window = c->windows && !refuses_any(c);
+	c->refused = c->windows && refuses_any(c);
+	c->window = c->windows && !c->refused;
 	c->far = ir->mode & MODE_FAR;
 	c->strayed = x64_strays(x, blk);
+	c->group.skip = c->windows || c->strayed || x->opts_off & JIT_OPT_GROUP ? UINT32_MAX : 0;
 	c->trust = !(x->opts_off & JIT_OPT_NEAR) && !c->strayed;
 	c->poll_at = poll_place(c);
 	c->polled = false;
@@ -120,7 +134,6 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 void mark(const struct emitter *c, struct mark *m)
 {
 	m->p = c->cb.p;
-	memcpy(m->t_reg, c->t_reg, sizeof(m->t_reg));
 	memcpy(m->reg_t, c->reg_t, sizeof(m->reg_t));
 	m->ncold = c->ncold;
 	m->nsites = c->nsites;
@@ -132,15 +145,15 @@ void mark(const struct emitter *c, struct mark *m)
 	m->next_off = c->next_off;
 	m->fl_host = c->fl_host;
 	m->fl_env = c->fl_env;
-	if (c->windows)
+	m->near.known = c->near.known;
+	if (c->near.known)
 		m->near = c->near;
 }
 
 void take_back(struct emitter *c, const struct mark *m)
 {
 	c->cb.p = m->p;
-	memcpy(c->t_reg, m->t_reg, sizeof(m->t_reg));
-	memcpy(c->reg_t, m->reg_t, sizeof(m->reg_t));
+	temps_at(c, m->reg_t);
 	c->ncold = m->ncold;
 	c->nsites = m->nsites;
 	c->nop_sites = m->nop_sites;
@@ -153,7 +166,8 @@ void take_back(struct emitter *c, const struct mark *m)
 	c->next_off = m->next_off;
 	c->fl_host = m->fl_host;
 	c->fl_env = m->fl_env;
-	if (c->windows)
+	c->near.known = m->near.known;
+	if (m->near.known)
 		c->near = m->near;
 	c->busy = 0;
 	c->starved = false;
@@ -183,10 +197,13 @@ static unsigned lower_plain(struct emitter *c, const struct ir_op *o)
 /* One op: the number of ops it took. */
 static unsigned lower_one(struct emitter *c, const struct ir_op *o)
 {
-	unsigned i = c->i, n = lower_group(c);
+	unsigned i = c->i, n;
 
-	if (n)
-		return n;
+	if (group_begins(o) && i >= c->group.skip) {
+		n = lower_group(c);
+		if (n)
+			return n;
+	}
 	c->cb.gs = NULL;
 	c->gs_flags = false;
 	n = lower_plain(c, o);
@@ -213,7 +230,7 @@ void lower_range(struct emitter *c, unsigned begin, unsigned end)
 		if (o->op == IR_INSN) {
 			c->off = (int32_t)o->imm;
 			c->next_off = c->off + o->aux;
-			c->window = c->windows && !window_refuses(c, c->off);
+			c->window = c->windows && !(c->refused && window_refuses(c, c->off));
 			drop_temps(c);
 		} else {
 			c->i = i + lower_one(c, o) - 1;

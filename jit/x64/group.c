@@ -16,6 +16,7 @@ static void lower_hot(struct emitter *c, unsigned end, unsigned base, int32_t lo
 	c->group.lo = lo;
 	c->group.on = true;
 	c->group.failed = false;
+	c->group.skip = end;
 	lower_range(c, c->i, end);
 	c->group.on = false;
 	c->held = 0;
@@ -29,8 +30,7 @@ unsigned lower_group(struct emitter *c)
 	struct mark m;
 	int32_t first;
 
-	if (!group_begins(&c->ir->op[i]) || c->group.on || c->windows || c->strayed || i < c->group.skip || c->x->opts_off & JIT_OPT_GROUP ||
-		!group_find(c->ir, i, &s, c->group.off))
+	if (!group_find(c->ir, i, &s, c->group.off))
 		return 0;
 	mark(c, &m);
 	a = scratch(c);

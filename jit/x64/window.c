@@ -189,16 +189,6 @@ static void leave_window(struct emitter *c, const struct cold *k, struct x64_sit
 	call_slow(c, s, !c->obs || k->env ? SAVE_NONE : k->host ? SAVE_HOST : SAVE_EITHER);
 }
 
-/* Temporaries are where they were at the branch to @at. */
-static void temps_at(struct emitter *c, const struct cold *at)
-{
-	memset(c->t_reg, X_NONE, sizeof(c->t_reg));
-	memcpy(c->reg_t, at->reg_t, sizeof(c->reg_t));
-	for (unsigned r = 0; r < 16; r++)
-		if (c->reg_t[r] != 0xFF)
-			c->t_reg[c->reg_t[r]] = r;
-}
-
 static void cold_window(struct emitter *c, struct cold *k)
 {
 	const struct ir_op *o = &c->ir->op[k->begin];
@@ -206,7 +196,7 @@ static void cold_window(struct emitter *c, struct cold *k)
 	struct x64_site *s;
 	unsigned a;
 
-	temps_at(c, k);
+	temps_at(c, k->reg_t);
 	c->obs = k->obs;
 	c->off = k->off;
 	c->next_off = k->next_off;

@@ -229,7 +229,7 @@ struct near {
 
 /* What ops may have changed in the emitter before it turned out that they do not fit. */
 struct mark {
-	uint8_t *p, t_reg[IR_MAX_TEMPS], reg_t[16];
+	uint8_t *p, reg_t[16];
 	unsigned ncold, nsites, nop_sites, nrefs, ntraps;
 	uint16_t obs;
 	int32_t off, next_off;
@@ -276,6 +276,7 @@ struct emitter {
 	unsigned nrefs;
 	unsigned limit;		   /* ops from here on are not to be lowered together with those before */
 	bool windows;		   /* the block's plain accesses go through the window, but for instructions where that was of no use */
+	bool refused;		   /* there are such */
 	bool window;		   /* those of the current op do */
 	bool far;		   /* ... by its table */
 	bool strayed;		   /* addresses were not where the block's code took them to be, again and again */
@@ -392,12 +393,13 @@ bool window_refuses(const struct emitter *c, int32_t off); /* the instruction of
 /* false: not ours. @at: NULL if the host does not say; @reg: RAX to R15 */
 bool window_fault(struct x64 *x, uint64_t *pc, const void *at, bool write, uint64_t *reg);
 /* group.c */
-unsigned lower_group(struct emitter *c); /* ops consumed from the current one, or 0 */
+unsigned lower_group(struct emitter *c); /* ops consumed from the current one, which can begin a group, or 0 */
 /* backend.c */
 void lower_range(struct emitter *c, unsigned begin, unsigned end);
 void mark(const struct emitter *c, struct mark *m);
 void take_back(struct emitter *c, const struct mark *m);
 void drop_temps(struct emitter *c);
+void temps_at(struct emitter *c, const uint8_t *reg_t); /* as they were when it was a copy of emitter.reg_t */
 /* lower_*.c */
 extern lower_fn *const x64_lower[IR_OP_COUNT];
 lower_fn lower_binary, lower_cmp, lower_unary, lower_shift, lower_mul, lower_imul, lower_bit, lower_shiftx, lower_scan,
