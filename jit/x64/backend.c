@@ -100,7 +100,8 @@ static void begin(struct emitter *c, struct x64 *x, struct block *blk, const str
 	c->x = x;
 	c->ir = ir;
 	c->blk = blk;
-	memset(c->xb, 0, sizeof(c->xb));
+	c->xb = blk->priv;
+	memset(c->xb, 0, sizeof(*c->xb));
 	c->nsites = c->nop_sites = c->ncalls = c->nrefs = 0;
 	c->head = NULL;
 	c->code64 = mode_code_size(ir->mode) == 8;
@@ -244,11 +245,7 @@ void lower_range(struct emitter *c, unsigned begin, unsigned end)
 /* The block's address, for sites, which say how far back it is: before the cold paths, if there will be sites, and again between many. */
 static void emit_head(struct emitter *c)
 {
-	bool wanted = false;
-
-	for (unsigned i = 0; i < c->ncold; i++)
-		wanted |= c->cold[i].site || c->cold[i].makes_sites;
-	if (!wanted)
+	if (!c->nsites && !c->ntraps) /* nor cold paths of windows' accesses, which make sites */
 		return;
 	c->head = c->cb.p;
 	codebuf_u64(&c->cb, (uintptr_t)c->blk);
@@ -310,13 +307,13 @@ static void note_left(struct emitter *c)
 static void put_sites(struct emitter *c)
 {
 	for (unsigned i = 0; i < c->ncalls; i++) {
-		struct x64_site s = c->site[c->call[i].site];
+		const struct x64_site *s = &c->site[c->call[i].site];
 		uint8_t *at = c->call[i].at;
 
-		s.head = c->call[i].head;
-		memcpy(at, &s, sizeof(s));
-		if (s.val == VAL_IMM)
-			memcpy(at + sizeof(s), &c->site_imm[c->call[i].site], sizeof(c->site_imm[0]));
+		memcpy(at, s, sizeof(*s));
+		memcpy(at + offsetof(struct x64_site, head), &c->call[i].head, sizeof(s->head));
+		if (s->val == VAL_IMM)
+			memcpy(at + sizeof(*s), &c->site_imm[c->call[i].site], sizeof(c->site_imm[0]));
 	}
 }
 
@@ -386,7 +383,6 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 	make_for_eval(c);
 	c->xb->fp = x64_fp_needs(ir);
 	c->xb->keeps_fp = !c->ended;
-	memcpy(blk->priv, c->xb, sizeof(*c->xb));
 	windows_compiled(c);
 	code_mem_commit(&x->mem, CODE_HOT, &hot);
 	code_mem_commit(&x->mem, CODE_COLD, &c->cb);

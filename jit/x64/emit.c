@@ -392,7 +392,6 @@ struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct c
 	k->emit = emit;
 	k->from = k->from2 = NULL;
 	k->site = NULL;
-	k->makes_sites = false;
 	memcpy(k->reg_t, c->reg_t, sizeof(k->reg_t));
 	return k;
 }

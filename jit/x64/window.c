@@ -245,7 +245,6 @@ void window_access(struct emitter *c, unsigned first, unsigned n)
 	k->kind = c->win_kind;
 	k->align = c->win_align;
 	k->begin = first;
-	k->makes_sites = true;
 	k->off = c->off;
 	k->next_off = c->next_off;
 	k->obs = c->obs;

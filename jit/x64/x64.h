@@ -206,7 +206,6 @@ struct cold {
 	unsigned begin;		/* its op */
 	int32_t off, next_off;
 	uint16_t obs;
-	bool makes_sites;	/* when it is emitted */
 	uint8_t kind, align;
 	unsigned trap;
 };
@@ -242,7 +241,7 @@ struct emitter {
 	struct codebuf cb;
 	const struct ir_block *ir;
 	struct block *blk;
-	struct x64_block xb[1];	   /* of the block to be */
+	struct x64_block *xb;	   /* its */
 	bool code64, bmi2;
 	uint32_t pool, busy, held; /* temporaries' registers; those in use by the current op; by the group */
 	uint8_t t_reg[IR_MAX_TEMPS]; /* register holding temporary n, or X_NONE: in its home slot */
