@@ -187,7 +187,7 @@ static bool canonical(const struct vcpu *cpu, const struct x64_site *s, gla_t gl
 /* Does the access that group @s begins with fault, whatever is wrong with the others? @gla: of the group's lowest byte */
 static bool first_faults(struct vcpu *cpu, const struct x64_site *s, gla_t gla)
 {
-	gla += s->val;
+	gla = code64(cpu) ? gla + s->val : (uint32_t)(gla + s->val);
 	return s->align && (gla & (PAGE_SIZE - 1)) + s->align <= PAGE_SIZE &&
 		tlb_fill(&cpu->mmu, gla, s->writes ? MMU_WRITE : MMU_READ, s->idx) == FILL_FAULT;
 }
@@ -341,11 +341,11 @@ static unsigned evaluate(struct vcpu *cpu, struct x64_frame *f)
  * If the block is left, with exit @x, its count is put right by @left (x64_site.left). Else loops are to see at once what C code has asked
  * for: often it is what the guest waits for next.
  */
-static unsigned counted(struct vcpu *cpu, int left, unsigned x)
+static unsigned counted(struct vcpu *cpu, const struct x64 *me, int left, unsigned x)
 {
 	bool done = x != 1 + RUN_FAULT && x != 1 + RUN_ONE; /* the instruction is */
 
-	if (x && cpu->mode & MODE_ICOUNT)
+	if (x && cpu->mode & MODE_ICOUNT && !me->count_last)
 		cpu->insns -= (uint64_t)(int64_t)(left - done);
 	else if (UNLIKELY(cpu->req))
 		cpu->insns_limit = cpu->insns;
@@ -354,10 +354,10 @@ static unsigned counted(struct vcpu *cpu, int left, unsigned x)
 
 unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 {
-	return counted(cpu, f->site->left, slow(cpu, f));
+	return counted(cpu, f->x, f->site->left, slow(cpu, f));
 }
 
 unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 {
-	return counted(cpu, f->op_site->left, evaluate(cpu, f));
+	return counted(cpu, f->x, f->op_site->left, evaluate(cpu, f));
 }

@@ -318,6 +318,12 @@ static enum x64_flags flags_at(const struct emitter *c)
 	return !c->fl_env ? FL_IN_HOST : c->fl_host ? FL_IN_BOTH : FL_IN_ENV;
 }
 
+/* For way_out(): a poll may leave by any exit, linkable or not. */
+static void note_mask(const struct emitter *c, struct block_exit *x, unsigned ipsize)
+{
+	x->ip_mask = ipsize == 2 ? 0xFFFF : !c->code64 || ipsize == 4 ? 0xFFFFFFFF : UINT64_MAX;
+}
+
 /* Branch @at is exit @n: to its way out until it is linked. @at2: another branch there that stays, or NULL */
 static void exit_at(struct emitter *c, unsigned n, unsigned ipsize, uint8_t *at, uint8_t *at2)
 {
@@ -330,7 +336,7 @@ static void exit_at(struct emitter *c, unsigned n, unsigned ipsize, uint8_t *at,
 	k->env_flags = c->fl_env;
 	x->out = flags_at(c);
 	x->patch = at;
-	x->ip_mask = ipsize == 2 ? 0xFFFF : !c->code64 || ipsize == 4 ? 0xFFFFFFFF : UINT64_MAX;
+	note_mask(c, x, ipsize);
 }
 
 /* A direct exit. */
@@ -340,6 +346,7 @@ static void direct(struct emitter *c, unsigned n, unsigned ipsize)
 	uint8_t *out = NULL;
 
 	if (!patched(c, x)) {
+		note_mask(c, x, ipsize);
 		flags_save(c);
 		load_ip(c, x->off, ipsize);
 		if (far_exits(c))

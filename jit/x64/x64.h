@@ -291,7 +291,7 @@ struct emitter {
 
 #define X_COUNT X_R10 /* cpu->insns - cpu->insns_limit */
 /*
- * Where instructions are counted, loops look for requests once in so many: the longest that a request of another thread waits, some 10 us, or 1 ms of
+ * Where instructions are counted, loops look for requests once in so many: the longest that a request of another thread waits, by estimate some 10 us, or 1 ms of
  * instructions that miss the host's caches. Those that C code raises are seen at once.
  */
 #define COUNT_SLICE 32768

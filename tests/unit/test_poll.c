@@ -116,18 +116,21 @@ static void *kick(void *p)
 	return NULL;
 }
 
-static void put(struct fix *f, const struct loop *l, uint64_t at[PLACES])
+/* @page_end: so that the conditional branch is the last of its page, and what is behind it another block's page */
+static void put(struct fix *f, const struct loop *l, bool page_end, uint64_t at[PLACES])
 {
 	unsigned n = fix_code(f, CODE, l->body) + 1, all;
+	uint64_t code = page_end ? CODE + PAGE_SIZE - n : CODE;
 
-	fix_wr(f, CODE + n - 1, (uint8_t)-n, 1);
-	all = n + fix_code(f, CODE + n, l->rest) + 2;
-	fix_wr(f, CODE + all - 2, 0xEB, 1);
-	fix_wr(f, CODE + all - 1, (uint8_t)-all, 1);
-	at[HEAD] = CODE;
-	at[SECOND] = CODE + (l->code64 && l->body[1] == '8' && l->body[0] == '4' ? 4 : 3);
-	at[REST] = CODE + n;
-	at[JUMP] = CODE + all - 2;
+	fix_code(f, code, l->body);
+	fix_wr(f, code + n - 1, (uint8_t)-n, 1);
+	all = n + fix_code(f, code + n, l->rest) + 2;
+	fix_wr(f, code + all - 2, 0xEB, 1);
+	fix_wr(f, code + all - 1, (uint8_t)-all, 1);
+	at[HEAD] = code;
+	at[SECOND] = code + (l->code64 && l->body[1] == '8' && l->body[0] == '4' ? 4 : 3);
+	at[REST] = code + n;
+	at[JUMP] = code + all - 2;
 }
 
 static void check(struct jit *j, const struct loop *l, const uint64_t place[PLACES])
@@ -151,9 +154,10 @@ static void check(struct jit *j, const struct loop *l, const uint64_t place[PLAC
 START_TEST(left_anywhere)
 {
 	const struct loop *l = &loops[(unsigned)_i % ARRAY_SIZE(loops)];
-	struct jit_options opt = {.accel = ways[(unsigned)_i / ARRAY_SIZE(loops)].accel, .cache_bytes = 1 << 20,
-		.opts_off = ways[(unsigned)_i / ARRAY_SIZE(loops)].opts_off};
+	struct jit_options opt = {.accel = ways[(unsigned)_i / ARRAY_SIZE(loops) % ARRAY_SIZE(ways)].accel, .cache_bytes = 1 << 20,
+		.opts_off = ways[(unsigned)_i / ARRAY_SIZE(loops) % ARRAY_SIZE(ways)].opts_off};
 	struct fix *f = l->code64 ? fix_long("max", 0) : fix_prot(0);
+	bool page_end = (unsigned)_i / ARRAY_SIZE(loops) / ARRAY_SIZE(ways);
 	struct kicker k = {f->cpu, false};
 	struct vcpu *c = f->cpu;
 	pthread_t thread;
@@ -163,9 +167,9 @@ START_TEST(left_anywhere)
 
 	ck_assert_int_eq(jit_new(&j, c, &opt, &e), VM_OK);
 	jit_count_insns(j, true);
-	put(f, l, place);
+	put(f, l, page_end, place);
 	vcpu_update(c);
-	c->rip = CODE;
+	c->rip = place[HEAD];
 	c->insns = 0;
 	c->gpr[GPR_RAX] = c->gpr[GPR_RBX] = 0;
 	c->gpr[GPR_RCX] = c->gpr[GPR_RSI] = c->gpr[12] = 64;
@@ -199,7 +203,7 @@ START_TEST(faults)
 	} forms[] = {
 		{"8B 16 83 C6 04 83 C7 01 39 C7 75 F4", 0},
 		{"83 C6 04 83 C7 01 8B 56 FC 39 C7 75 F3", 2},
-		{"83 C6 04 39 C7 8B 56 FC FF C7 75 F4", 2}, /* the comparison is the only place: DEC and INC keep CF */
+		{"83 C6 04 39 C7 8B 56 FC FF C7 75 F4", 2}, /* the comparison is the last place: DEC and INC keep CF */
 		{"FF C7 8B 16 83 C6 04 FF C3 75 F5", 1},
 	};
 	const unsigned rounds = 50;
@@ -238,7 +242,7 @@ int main(void)
 	SRunner *r = srunner_create(s);
 	int bad;
 
-	tcase_add_loop_test(t, left_anywhere, 0, ARRAY_SIZE(loops) * ARRAY_SIZE(ways));
+	tcase_add_loop_test(t, left_anywhere, 0, 2 * ARRAY_SIZE(loops) * ARRAY_SIZE(ways));
 	tcase_add_loop_test(t, faults, 0, ARRAY_SIZE(ways));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
