@@ -294,13 +294,19 @@ static int8_t left_at(const struct emitter *c, int32_t off, int32_t *at, unsigne
 
 static void note_left(struct emitter *c)
 {
-	int32_t at = (int32_t)c->ir->start_off;
+	const struct ir_block *ir = c->ir;
+	int32_t at = (int32_t)ir->start_off;
 	unsigned k = 0;
 
 	for (unsigned i = 0; i < c->nsites; i++)
 		c->site[i].left = left_at(c, c->site[i].off, &at, &k);
-	for (unsigned i = 0; i < c->nop_sites; i++)
-		c->op_site[i].left = left_at(c, c->op_site[i].off, &at, &k);
+	for (unsigned i = 0; i < c->nop_sites; i++) {
+		struct x64_op_site *s = &c->op_site[i];
+
+		s->left = left_at(c, s->off, &at, &k);
+		if (s->ends && c->x->count_last) /* counted before the call (helper_site()) */
+			s->left = (int8_t)(s->left + (int)ir->ninsns);
+	}
 }
 
 /* Sites to where the code has them. */
@@ -377,7 +383,7 @@ static bool x64_compile(void *priv, struct block *blk, const struct ir_block *ir
 		blk->code = NULL;
 		return false;
 	}
-	if (counts(c))
+	if (ir->mode & MODE_ICOUNT)
 		note_left(c);
 	put_sites(c);
 	make_for_eval(c);

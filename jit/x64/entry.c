@@ -147,7 +147,7 @@ void count_now(struct emitter *c)
 
 void count_first(struct emitter *c)
 {
-	c->count_off = (int32_t)c->ir->start_off;
+	c->count_off = c->x->count_last ? INT32_MAX : (int32_t)c->ir->start_off;
 	if (counts(c) && c->poll_at == NO_POLL)
 		count_now(c);
 }

@@ -341,11 +341,11 @@ static unsigned evaluate(struct vcpu *cpu, struct x64_frame *f)
  * If the block is left, with exit @x, its count is put right by @left (x64_site.left). Else loops are to see at once what C code has asked
  * for: often it is what the guest waits for next.
  */
-static unsigned counted(struct vcpu *cpu, const struct x64 *me, int left, unsigned x)
+static unsigned counted(struct vcpu *cpu, int left, unsigned x)
 {
 	bool done = x != 1 + RUN_FAULT && x != 1 + RUN_ONE; /* the instruction is */
 
-	if (x && cpu->mode & MODE_ICOUNT && !me->count_last)
+	if (x && cpu->mode & MODE_ICOUNT)
 		cpu->insns -= (uint64_t)(int64_t)(left - done);
 	else if (UNLIKELY(cpu->req))
 		cpu->insns_limit = cpu->insns;
@@ -354,10 +354,10 @@ static unsigned counted(struct vcpu *cpu, const struct x64 *me, int left, unsign
 
 unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 {
-	return counted(cpu, f->x, f->site->left, slow(cpu, f));
+	return counted(cpu, f->site->left, slow(cpu, f));
 }
 
 unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)
 {
-	return counted(cpu, f->x, f->op_site->left, evaluate(cpu, f));
+	return counted(cpu, f->op_site->left, evaluate(cpu, f));
 }

@@ -141,6 +141,38 @@ START_TEST(fault)
 }
 END_TEST
 
+/* mov eax,[esi]; mov ebx,[esi-8]; hlt, ESI = 4: the first access is at the start of memory, which is there, the second at its end, which is not. */
+#define PD 0x8000u
+
+START_TEST(wrap)
+{
+	struct jit_options opt = {.accel = ways[_i].accel, .cache_bytes = 1 << 20, .opts_off = ways[_i].opts_off};
+	struct fix *f = fix_prot(0);
+	struct vcpu *c = f->cpu;
+	struct jit *j;
+	struct err e;
+
+	fix_wr(f, PD, 0x83, 4); /* the first 4 MB as they are; the last are not present */
+	ck_assert_int_eq(h_mov_cr_to(c, 4, CR4_PSE, 0), EXIT_NONE);
+	ck_assert_int_eq(h_mov_cr_to(c, 3, PD, 0), EXIT_NONE);
+	ck_assert_int_eq(h_mov_cr_to(c, 0, CR0_PG | CR0_PE | CR0_NE, 0), EXIT_NONE);
+	fix_wr(f, 4, 0x12345, 4);
+	fix_wr(f, 0x20000 + 14 * 16, 0xF4, 1);
+	fix_code(f, CODE, "8B 06 8B 5E F8 F4");
+	c->rip = CODE;
+	c->gpr[GPR_RSI] = 4;
+	vcpu_update(c);
+	ck_assert_int_eq(jit_new(&j, c, &opt, &e), VM_OK);
+	ck_assert_int_eq(jit_run(j), JIT_HALTED);
+	ck_assert_uint_eq(c->rip, 0x20000 + 14 * 16 + 1);
+	ck_assert_uint_eq(c->gpr[GPR_RAX], 0x12345);
+	ck_assert_uint_eq(c->cr2, 0xFFFFFFFC);
+	ck_assert_uint_eq(fix_rd(f, c->gpr[GPR_RSP] + 4, 4), CODE + 2);
+	jit_free(j);
+	fix_free(f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("groups");
@@ -151,6 +183,7 @@ int main(void)
 	tcase_add_loop_test(t, memory, 0, ARRAY_SIZE(ways));
 	tcase_add_loop_test(t, device, 0, ARRAY_SIZE(ways));
 	tcase_add_loop_test(t, fault, 0, ARRAY_SIZE(faults));
+	tcase_add_loop_test(t, wrap, 0, ARRAY_SIZE(ways));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	bad = srunner_ntests_failed(r);
