@@ -380,24 +380,41 @@ bool lower_bmi(struct emitter *c, const struct ir_op *o)
 	return true;
 }
 
+/* Branches of what IDIV might fault on, to C: a dividend that is more than its lower half with a sign, a divisor of 0 or -1. Uses R11. */
+static void idiv_checks(struct emitter *c, unsigned w, unsigned a, struct cold *k)
+{
+	x_mov(&c->cb, 8, X_R11, X_RAX);
+	x_shifti(&c->cb, X_SAR, w, X_R11, 8 * w - 1);
+	x_alu(&c->cb, X_CMP, w, X_R11, X_RDX);
+	k->from = x_jcc_fwd(&c->cb, 5);
+	x_lea(&c->cb, w < 4 ? 4 : w, X_R11, &(struct x_mem){a, X_NONE, 0, 1});
+	x_alui(&c->cb, X_CMP, w, X_R11, 1);
+	k->from2 = x_jcc_fwd(&c->cb, 6);
+}
+
 /*
- * DIV: #DE when the high half is not below the divisor (which catches 0 too): then, and for the rarer IDIV, C does
- * the whole op and raises. Everything else is the host's DIV.
+ * DIV: #DE when the high half is not below the divisor (which catches 0 too): then C does the whole op and raises. IDIV: where the quotient
+ * surely fits. Everything else is the host's.
  */
 bool lower_div(struct emitter *c, const struct ir_op *o)
 {
+	bool is_signed = o->op == IR_DIVS;
 	unsigned a, n = c->ncold;
 	struct cold *k;
 
-	if (o->op != IR_DIVU || o->w == 1 || IR_KIND(o->a) == IR_KIND_IMM)
+	if (o->w == 1 || IR_KIND(o->a) == IR_KIND_IMM)
 		return false;
 	flags_lost(c);
-	a = use_spare(c, o->a, 0, X_R11);
+	a = is_signed ? use(c, o->a, 0) : use_spare(c, o->a, 0, X_R11);
 	k = new_cold(c, cold_eval);
 	k->op_site = eval_site(c, o);
-	x_alu(&c->cb, X_CMP, o->w, X_RDX, a);
-	k->from = x_jcc_fwd(&c->cb, 3);
-	x_rr(&c->cb, 0xF7, o->w, 6, a);
+	if (is_signed) {
+		idiv_checks(c, o->w, a, k);
+	} else {
+		x_alu(&c->cb, X_CMP, o->w, X_RDX, a);
+		k->from = x_jcc_fwd(&c->cb, 3);
+	}
+	x_rr(&c->cb, 0xF7, o->w, is_signed ? 7 : 6, a);
 	c->cold[n].join = c->cb.p;
 	/* the manual leaves all flags undefined: they are what they were */
 	return true;
