@@ -186,6 +186,8 @@ static unsigned lower_plain(struct emitter *c, const struct ir_op *o)
 			return n;
 		take_back(c, &m);
 	}
+	if (o->op == IR_SEXT && (n = fold_sign(c)))
+		return n;
 	if (x64_lower[o->op] && x64_lower[o->op](c, o) && !c->starved)
 		return 1;
 	take_back(c, &m);

@@ -35,6 +35,14 @@ struct x_mem gpr_mem(unsigned n)
 	return env_mem((int32_t)(offsetof(struct vcpu, gpr) + 8 * n) - VCPU_BIAS);
 }
 
+bool in_gpr_mem(ir_val v, struct x_mem *m)
+{
+	if (IR_KIND(v) != IR_KIND_G || host_of[IR_NUM(v) & 15] != X_NONE)
+		return false;
+	*m = gpr_mem(IR_NUM(v) & 15);
+	return true;
+}
+
 struct x_mem home_mem(unsigned t)
 {
 	return frame_mem((int32_t)(8 * t));

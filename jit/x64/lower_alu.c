@@ -40,6 +40,38 @@ static bool by_lea(struct emitter *c, const struct ir_op *o)
 	return true;
 }
 
+/* An operation on a guest register in memory, there: only where all of it is written, a part could not be forwarded to a load of the whole. */
+static bool binary_there(struct emitter *c, const struct ir_op *o, enum x_alu op)
+{
+	struct x_mem m;
+
+	if (o->w != 8 || o->d != o->a || !in_gpr_mem(o->d, &m))
+		return false;
+	if (is_imm32(o, o->b))
+		x_alu_mi(&c->cb, op, 8, &m, (int32_t)o->imm);
+	else
+		x_alu_mr(&c->cb, op, 8, &m, use_spare(c, o->b, o->imm, X_R11));
+	return true;
+}
+
+/* With a guest register in memory for the second operand. */
+static bool binary_from(struct emitter *c, const struct ir_op *o, enum x_alu op)
+{
+	struct x_mem m;
+	unsigned a, d;
+
+	if (!in_gpr_mem(o->b, &m))
+		return false;
+	a = use(c, o->a, o->imm);
+	d = def_from(c, o->d, o->w, o->a, a);
+	if (d != a)
+		copy(c, o->w, d, a, zeroes(o->d));
+	x_alu_rm(&c->cb, op, o->w, d, &m);
+	flags_after(c, o);
+	def_end(c, o->d, o->w, d);
+	return true;
+}
+
 bool lower_binary(struct emitter *c, const struct ir_op *o)
 {
 	bool commutes = o->op != IR_SUB && o->op != IR_SBB, imm = is_imm32(o, o->b);
@@ -51,6 +83,12 @@ bool lower_binary(struct emitter *c, const struct ir_op *o)
 	if (IR_KIND(o->a) == IR_KIND_IMM && IR_KIND(o->b) == IR_KIND_IMM)
 		return false;
 	flags_before(c, o);
+	if (binary_there(c, o, op)) {
+		flags_after(c, o);
+		return true;
+	}
+	if (binary_from(c, o, op))
+		return true;
 	if (!imm)
 		b = use_spare(c, o->b, o->imm, X_R11);
 	a = use(c, o->a, o->imm);
@@ -78,12 +116,23 @@ bool lower_binary(struct emitter *c, const struct ir_op *o)
 bool lower_cmp(struct emitter *c, const struct ir_op *o)
 {
 	bool imm = is_imm32(o, o->b), cmp = o->op == IR_CMP;
+	struct x_mem m;
 	unsigned a, b;
 
 	if (!o->fdef || IR_KIND(o->a) == IR_KIND_IMM)
 		return false;
 	flags_before(c, o);
-	if (imm) {
+	if (o->a == o->b && !cmp && in_gpr_mem(o->a, &m)) {
+		x_alu_mi(&c->cb, X_CMP, o->w, &m, 0); /* the same flags */
+	} else if (in_gpr_mem(o->a, &m) && o->a != o->b && (imm || IR_KIND(o->b) != IR_KIND_IMM)) {
+		compare_memory(c, o, &m);
+	} else if (in_gpr_mem(o->b, &m) && o->a != o->b) {
+		a = use_spare(c, o->a, 0, X_R11);
+		if (cmp)
+			x_alu_rm(&c->cb, X_CMP, o->w, a, &m);
+		else
+			x_rm(&c->cb, o->w == 1 ? 0x84 : 0x85, o->w, a, &m);
+	} else if (imm) {
 		a = use_spare(c, o->a, 0, X_R11);
 		if (cmp)
 			x_alui(&c->cb, X_CMP, o->w, a, (int32_t)o->imm);
@@ -105,6 +154,7 @@ bool lower_unary(struct emitter *c, const struct ir_op *o)
 {
 	uint32_t opc = o->op == IR_NOT || o->op == IR_NEG ? 0xF6 : 0xFE;
 	unsigned digit = o->op == IR_NOT ? 2 : o->op == IR_NEG ? 3 : o->op == IR_DEC, a, d;
+	struct x_mem m;
 
 	if (IR_KIND(o->a) == IR_KIND_IMM)
 		return false;
@@ -112,6 +162,11 @@ bool lower_unary(struct emitter *c, const struct ir_op *o)
 		return true;
 	if (o->op != IR_NOT)
 		flags_before(c, o);
+	if (o->w == 8 && o->d == o->a && in_gpr_mem(o->d, &m)) {
+		x_rm(&c->cb, opc | 1, 8, digit, &m);
+		flags_after(c, o);
+		return true;
+	}
 	a = use(c, o->a, 0);
 	d = def_from(c, o->d, o->w, o->a, a);
 	if (d != a)

@@ -8,10 +8,41 @@ static bool zeroes(ir_val d)
 	return IR_KIND(d) != IR_KIND_G;
 }
 
+static bool plain(ir_val v)
+{
+	return v == IR_NONE || (IR_KIND(v) == IR_KIND_G && host_reg(IR_NUM(v)) != X_NONE);
+}
+
+/* From a guest register in memory to one that is not, or a temporary. */
+static bool load_gpr(struct emitter *c, const struct ir_op *o, const struct x_mem *m)
+{
+	unsigned d;
+
+	if (IR_KIND(o->d) != IR_KIND_T && !plain(o->d))
+		return false;
+	d = def(c, o->d, o->w);
+	if (o->w < 4 && zeroes(o->d))
+		x_movzx_m(&c->cb, d, m, o->w);
+	else
+		x_load(&c->cb, o->w, d, m);
+	return true;
+}
+
 bool lower_mov(struct emitter *c, const struct ir_op *o)
 {
+	struct x_mem m;
 	unsigned a, d;
 
+	if (in_gpr_mem(o->a, &m) && load_gpr(c, o, &m))
+		return true;
+	if (o->w == 8 && in_gpr_mem(o->d, &m) && IR_KIND(o->a) != IR_KIND_IMM && IR_KIND(o->a) != IR_KIND_GH) {
+		x_store(&c->cb, 8, &m, use_spare(c, o->a, 0, X_R11));
+		return true;
+	}
+	if (IR_KIND(o->a) == IR_KIND_IMM && o->w >= 4 && in_gpr_mem(o->d, &m) && (o->w == 8 ? o->imm : (uint32_t)o->imm) == (int32_t)o->imm) {
+		x_store_imm(&c->cb, 8, &m, (int32_t)o->imm);
+		return true;
+	}
 	if (IR_KIND(o->a) == IR_KIND_IMM) {
 		d = def(c, o->d, o->w);
 		if (o->w >= 4)
@@ -33,8 +64,16 @@ bool lower_mov(struct emitter *c, const struct ir_op *o)
 
 bool lower_zext(struct emitter *c, const struct ir_op *o)
 {
-	unsigned a = use_spare(c, o->a, o->imm, X_R11), d;
+	struct x_mem m;
+	unsigned a, d;
 
+	if (o->w >= 4 && IR_KIND(o->d) != IR_KIND_GH && in_gpr_mem(o->a, &m)) {
+		d = def(c, o->d, o->w);
+		x_movzx_m(&c->cb, d, &m, o->aux);
+		def_end(c, o->d, o->w, d);
+		return true;
+	}
+	a = use_spare(c, o->a, o->imm, X_R11);
 	if (o->w >= 4 && !(IR_KIND(o->d) == IR_KIND_GH)) {
 		d = def(c, o->d, o->w);
 		x_movzx(&c->cb, d, a, o->aux);
@@ -48,34 +87,45 @@ bool lower_zext(struct emitter *c, const struct ir_op *o)
 	return true;
 }
 
+/* CWD, CDQ, CQO as lift_cwd() makes them, with temporary @t: the host's own, of the same registers. */
+unsigned fold_sign(struct emitter *c)
+{
+	const struct ir_op *ext = &c->ir->op[c->i], *sar = ext + 1, *mov = ext + 2;
+	ir_val t = ext->d;
+
+	if (c->i + 2 >= c->limit || IR_KIND(t) != IR_KIND_T || ext->a != IR_G(GPR_RAX) || ext->w != 8 || sar->op != IR_SARX || sar->w != 8 ||
+		sar->d != t || sar->a != t || IR_KIND(sar->b) != IR_KIND_IMM || sar->imm != 63 || mov->op != IR_MOV || mov->a != t ||
+		mov->d != IR_G(GPR_RDX) || mov->w != ext->aux || mov->w < 2 || used_later(c, c->i + 3, t))
+		return 0;
+	if (mov->w != 4)
+		codebuf_u8(&c->cb, mov->w == 8 ? 0x48 : 0x66);
+	codebuf_u8(&c->cb, 0x99);
+	return 3;
+}
+
 bool lower_sext(struct emitter *c, const struct ir_op *o)
 {
-	unsigned a = use_spare(c, o->a, o->imm, X_R11), d;
+	struct x_mem m;
+	unsigned a, d;
 
-	d = def(c, o->d, o->w);
-	x_movsx(&c->cb, o->w, d, a, o->aux);
+	if (o->aux < o->w && in_gpr_mem(o->a, &m)) {
+		d = def(c, o->d, o->w);
+		x_movsx_m(&c->cb, o->w, d, &m, o->aux);
+	} else {
+		a = use_spare(c, o->a, o->imm, X_R11);
+		d = def(c, o->d, o->w);
+		x_movsx(&c->cb, o->w, d, a, o->aux);
+	}
 	def_end(c, o->d, o->w, d);
 	return true;
 }
 
-static bool plain(ir_val v)
-{
-	return v == IR_NONE || (IR_KIND(v) == IR_KIND_G && host_reg(IR_NUM(v)) != X_NONE);
-}
-
 bool lower_lea(struct emitter *c, const struct ir_op *o)
 {
-	struct x_mem m = {X_NONE, X_NONE, o->m.scale, (int32_t)o->m.disp};
 	unsigned d, t;
 
-	if (o->op == IR_LEA && plain(o->d) && plain(o->m.base) && plain(o->m.index) && o->m.base != IR_NONE &&
-		o->m.asize >= 4 && o->m.disp == (int32_t)o->m.disp && o->w >= 2) {
-		m.base = (uint8_t)host_reg(IR_NUM(o->m.base));
-		if (o->m.index != IR_NONE)
-			m.index = (uint8_t)host_reg(IR_NUM(o->m.index));
-		x_lea(&c->cb, o->w < o->m.asize ? o->w : o->m.asize, host_reg(IR_NUM(o->d)), &m);
+	if (o->op == IR_LEA && emit_lea(c, o))
 		return true;
-	}
 	t = scratch(c);
 	emit_ea(c, &o->m, t, o->op == IR_LIN);
 	d = def_from(c, o->d, o->w, IR_NONE, t);

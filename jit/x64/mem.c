@@ -28,6 +28,28 @@ static unsigned part(struct emitter *c, ir_val v, unsigned spare)
 	return spare;
 }
 
+static bool in_host_reg(ir_val v)
+{
+	return IR_KIND(v) == IR_KIND_G && host_reg(IR_NUM(v)) != X_NONE;
+}
+
+bool emit_lea(struct emitter *c, const struct ir_op *o)
+{
+	bool twice = o->m.index == o->d; /* its register is not to be loaded with the base */
+	struct x_mem m = {X_NONE, X_NONE, o->m.scale, (int32_t)o->m.disp}, home;
+	unsigned d;
+
+	if (o->m.disp != m.disp || o->m.asize < 4 || o->m.base == IR_NONE || (o->w < 4 && !(in_host_reg(o->d) && in_host_reg(o->m.base))) ||
+		(IR_KIND(o->d) == IR_KIND_T && (twice || o->m.base == o->d)))
+		return false;
+	d = def(c, o->d, o->w);
+	m.base = (uint8_t)part(c, o->m.base, twice && !in_gpr_mem(o->d, &home) ? X_R11 : d);
+	m.index = (uint8_t)part(c, o->m.index, X_R11);
+	x_lea(&c->cb, o->w < o->m.asize ? o->w : o->m.asize, d, &m);
+	def_end(c, o->d, o->w, d);
+	return true;
+}
+
 /* d = base + index * scale + disp, in w bytes; uses R11 */
 static void sum(struct emitter *c, const struct ir_mem *m, unsigned d, unsigned w)
 {
@@ -345,7 +367,7 @@ static bool reads_temp(const struct ir_op *o, ir_val t)
 }
 
 /* Does anything behind op @i of this instruction, or the terminal, read temporary @t? */
-static bool used_later(const struct emitter *c, unsigned i, ir_val t)
+bool used_later(const struct emitter *c, unsigned i, ir_val t)
 {
 	for (; i < c->ir->nops && c->ir->op[i].op != IR_INSN; i++)
 		if (reads_temp(&c->ir->op[i], t))
@@ -399,8 +421,7 @@ unsigned fold_rmw(struct emitter *c)
 	return 3;
 }
 
-/* CMP or TEST with memory on the left: by a register or an immediate. */
-static void compare_memory(struct emitter *c, const struct ir_op *op, const struct x_mem *m)
+void compare_memory(struct emitter *c, const struct ir_op *op, const struct x_mem *m)
 {
 	int32_t imm = (int32_t)op->imm;
 
@@ -417,11 +438,6 @@ static void compare_memory(struct emitter *c, const struct ir_op *op, const stru
 		x_rm(&c->cb, op->w == 1 ? 0xF6 : 0xF7, op->w, 0, m);
 		codebuf_bytes(&c->cb, &imm, op->w == 8 ? 4 : op->w);
 	}
-}
-
-static bool in_host_reg(ir_val v)
-{
-	return IR_KIND(v) == IR_KIND_G && host_reg(IR_NUM(v)) != X_NONE;
 }
 
 /* LD and the extension of what it loaded, in one instruction. */

@@ -338,6 +338,7 @@ struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct c
 void cold_homes(struct emitter *c, const struct cold *k); /* temporaries to their homes, as they were at the branch */
 void get_high(struct emitter *c, unsigned d, unsigned n); /* AH CH DH BH to bits 7:0 of d */
 struct x_mem gpr_mem(unsigned n);
+bool in_gpr_mem(ir_val v, struct x_mem *m); /* is it a guest register that has no host register? @m: where it is */
 struct x_mem home_mem(unsigned t);
 unsigned use_spare(struct emitter *c, ir_val v, int64_t imm, unsigned spare);
 unsigned def_from(struct emitter *c, ir_val d, unsigned w, ir_val a, unsigned areg);
@@ -347,6 +348,8 @@ void flags_before(struct emitter *c, const struct ir_op *o);
 void flags_after(struct emitter *c, const struct ir_op *o);
 /* mem.c */
 void emit_ea(struct emitter *c, const struct ir_mem *m, unsigned d, bool linear);
+void compare_memory(struct emitter *c, const struct ir_op *op, const struct x_mem *m); /* CMP or TEST, @m on the left: by a register or an immediate */
+bool emit_lea(struct emitter *c, const struct ir_op *o); /* in one instruction, if that is possible */
 struct x_mem probe(struct emitter *c, const struct ir_op *o, unsigned kind, ir_val val, unsigned align);
 /* Into the slow path; it goes on at the site's join. For cold paths only. */
 void call_slow(struct emitter *c, const struct x64_site *s, enum x64_save save);
@@ -357,6 +360,8 @@ bool lower_st(struct emitter *c, const struct ir_op *o);
 void cold_eval(struct emitter *c, struct cold *k);
 unsigned fold_rmw(struct emitter *c); /* ops consumed from the current one: 0 or 3 */
 unsigned fold_load(struct emitter *c); /* the same: 0 or 2 */
+unsigned fold_sign(struct emitter *c); /* 0 or 3 */
+bool used_later(const struct emitter *c, unsigned i, ir_val t); /* is temporary @t read by op @i or behind it? */
 bool lower_stx(struct emitter *c, const struct ir_op *o);
 bool lower_segchk(struct emitter *c, const struct ir_op *o);
 bool lower_side(struct emitter *c, const struct ir_op *o);

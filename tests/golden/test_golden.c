@@ -8,9 +8,10 @@
  * behind it lie the cold paths. Addresses are written as @, jumps within the block as distances
  * from its start. All optional host features are masked, so that every host of a kind makes the
  * same code; the blocks with VEX instructions have a file of their own, compared where an x86-64
- * host has AVX2, and those for FEAT_AFP and LSE one, compared where an AArch64 host has them.
+ * host has AVX2, and those for FEAT_AFP and LSE one, compared where an AArch64 host has them. 64-bit
+ * code is shown for x86-64 hosts, which keep six of its registers in memory.
  */
-#include "tests/unit/ring0_fix.h"
+#include "tests/unit/long_fix.h"
 #include "jit/priv.h"
 #include <inttypes.h>
 
@@ -25,36 +26,54 @@
 
 struct golden {
 	const char *name, *bytes;
+	bool code64;
 };
 
 static const struct golden cases[] = {
-#define GOLDEN(name, bytes) {#name, bytes},
+#define GOLDEN(name, bytes) {#name, bytes, false},
 #define GOLDEN_AVX(name, bytes)
 #define GOLDEN_AFP(name, bytes)
+#define GOLDEN_64(name, bytes)
 #include "tests/golden/blocks.def"
 #undef GOLDEN
 #undef GOLDEN_AVX
 #undef GOLDEN_AFP
+#undef GOLDEN_64
 };
 #if defined(__x86_64__)
-static const struct golden avx_cases[] = {
+static const struct golden cases_64[] = {
 #define GOLDEN(name, bytes)
-#define GOLDEN_AVX(name, bytes) {#name, bytes},
+#define GOLDEN_AVX(name, bytes)
 #define GOLDEN_AFP(name, bytes)
+#define GOLDEN_64(name, bytes) {#name, bytes, true},
 #include "tests/golden/blocks.def"
 #undef GOLDEN
 #undef GOLDEN_AVX
 #undef GOLDEN_AFP
+#undef GOLDEN_64
+};
+static const struct golden avx_cases[] = {
+#define GOLDEN(name, bytes)
+#define GOLDEN_AVX(name, bytes) {#name, bytes, false},
+#define GOLDEN_AFP(name, bytes)
+#define GOLDEN_64(name, bytes)
+#include "tests/golden/blocks.def"
+#undef GOLDEN
+#undef GOLDEN_AVX
+#undef GOLDEN_AFP
+#undef GOLDEN_64
 };
 #elif defined(__aarch64__)
 static const struct golden afp_cases[] = {
 #define GOLDEN(name, bytes)
 #define GOLDEN_AVX(name, bytes)
-#define GOLDEN_AFP(name, bytes) {#name, bytes},
+#define GOLDEN_AFP(name, bytes) {#name, bytes, false},
+#define GOLDEN_64(name, bytes)
 #include "tests/golden/blocks.def"
 #undef GOLDEN
 #undef GOLDEN_AVX
 #undef GOLDEN_AFP
+#undef GOLDEN_64
 };
 #endif
 
@@ -67,6 +86,7 @@ static const struct {
 } sets[] = {
 	{cases, ARRAY_SIZE(cases), 0, "tests/golden/blocks-" HOST ".txt"},
 #if defined(__x86_64__)
+	{cases_64, ARRAY_SIZE(cases_64), 0, "tests/golden/blocks-" HOST "-64.txt"},
 	{avx_cases, ARRAY_SIZE(avx_cases), HOSTF_AVX | HOSTF_AVX2 | HOSTF_FMA,
 		"tests/golden/blocks-" HOST "-avx.txt"},
 #elif defined(__aarch64__)
@@ -123,7 +143,7 @@ static void normalise(FILE *out, const char *line, const struct listing *p)
 static void section(FILE *out, const struct golden *g, uint32_t host)
 {
 	struct jit_options opt = {.accel = ACCEL_JIT, .host_mask = ~host};
-	struct fix *f = fix_prot(0);
+	struct fix *f = g->code64 ? fix_long("max", 0) : fix_prot(0);
 	struct listing p = {0};
 	char *text, *line, *save;
 	struct jit *j;

@@ -543,7 +543,7 @@ static void adjust(struct gen *g, struct diff_case *c, struct enc *e, const stru
 		in->op[1].reg != in->mem.base && in->op[1].reg != in->mem.index)
 		c->gpr[in->op[1].reg] = (uint64_t)((int64_t)(gen_rnd(g) % 12000) - 6000);
 	if (sem_is(r, "div idiv") && chance(g, 60))
-		c->gpr[GPR_RDX] = chance(g, 50) ? gen_rnd(g) & 7 : (uint64_t)sign_extend(c->gpr[GPR_RAX] >> (8 * in->op[0].size - 1), 1);
+		c->gpr[GPR_RDX] = chance(g, 50) ? gen_rnd(g) & 7 : (uint64_t)((int64_t)c->gpr[GPR_RAX] >> 63);
 	if (sem_is(r, "jmp_near_ind call_near_ind") && in->op[0].kind == OPND_GPR)
 		c->gpr[in->op[0].reg] = code_target(g, seg_base(c, SEG_CS));
 	if (sem_is(r, "mov_sreg_to lar lsl verr verw arpl"))
