@@ -40,12 +40,15 @@ static bool by_lea(struct emitter *c, const struct ir_op *o)
 	return true;
 }
 
-/* An operation on a guest register in memory, there: only where all of it is written, a part could not be forwarded to a load of the whole. */
+/*
+ * An operation on a guest register in memory, there: only where all of it is written, a part could not be forwarded to a load of the whole. ADC
+ * and SBB to memory are slow.
+ */
 static bool binary_there(struct emitter *c, const struct ir_op *o, enum x_alu op)
 {
 	struct x_mem m;
 
-	if (o->w != 8 || o->d != o->a || !in_gpr_mem(o->d, &m))
+	if (o->w != 8 || o->d != o->a || op == X_ADC || op == X_SBB || !in_gpr_mem(o->d, &m))
 		return false;
 	if (is_imm32(o, o->b))
 		x_alu_mi(&c->cb, op, 8, &m, (int32_t)o->imm);
