@@ -10,6 +10,7 @@ static void load_ip_to(struct emitter *c, unsigned d, int64_t off, unsigned ipsi
 {
 	struct x_mem base = env_mem(ENV(ip_base));
 	uint64_t snip = snippet_key(SNIP_LOAD_BASE, 0, (uint8_t)d, 0, 0);
+	unsigned w = ipsize != 2 && (!c->code64 || ipsize == 4) ? 4 : 8;
 	uint8_t *from = c->cb.p;
 
 	if (!snippet_put(c->snippet, snip, &c->cb)) {
@@ -18,14 +19,12 @@ static void load_ip_to(struct emitter *c, unsigned d, int64_t off, unsigned ipsi
 	}
 	if (off != (int32_t)off) {
 		x_movi(&c->cb, 8, X_R14, (uint64_t)off);
-		x_lea(&c->cb, 8, d, &(struct x_mem){(uint8_t)d, X_R14, 0, 0});
+		x_lea(&c->cb, w, d, &(struct x_mem){(uint8_t)d, X_R14, 0, 0});
 	} else {
-		x_lea(&c->cb, 8, d, &(struct x_mem){(uint8_t)d, X_NONE, 0, (int32_t)off});
+		x_lea(&c->cb, w, d, &(struct x_mem){(uint8_t)d, X_NONE, 0, (int32_t)off});
 	}
 	if (ipsize == 2)
 		x_movzx(&c->cb, d, d, 2);
-	else if (!c->code64 || ipsize == 4)
-		x_mov(&c->cb, 4, d, d);
 }
 
 static void load_ip(struct emitter *c, int64_t off, unsigned ipsize)
