@@ -15,13 +15,13 @@ enum jit_accel { ACCEL_JIT, ACCEL_INTERP, ACCEL_LOCKSTEP };
 /* Optimisations with a switch, `-accel jit,opt=-NAME`; docs/performance.md says what each gains. */
 enum {
 	JIT_OPT_FIND = 1,  /* what the jump cache lacks is looked up without leaving translated code */
-	JIT_OPT_FOLD = 2,  /* loads fold into the operation that uses them */
+	JIT_OPT_FOLD = 2,  /* loads fold into the operation that uses them, guest registers in memory are operands there, CDQ is CDQ */
 	JIT_OPT_GROUP = 4, /* one TLB probe for several accesses off one base */
 	JIT_OPT_LINK = 8,  /* direct links */
 	JIT_OPT_NEXT = 16, /* instructions that may change mode, RIP or mappings do not end the run of translated code */
 	JIT_OPT_STI = 32,  /* the instruction behind STI in the same block */
 	JIT_OPT_FLDCW = 64, /* FLDCW that unmasks nothing is the host's */
-	JIT_OPT_INLINE = 128, /* CLI, STI, PUSHF, POPF, STAC, CLAC of a kernel are host code */
+	JIT_OPT_INLINE = 128, /* CLI, STI, PUSHF, POPF, STAC, CLAC of a kernel and IDIV are host code */
 	JIT_OPT_WINDOW = 256, /* user programs that run for long reach memory by host mappings (mmu/window.h) */
 	JIT_OPT_WINDOW64 = 512, /* ... 64-bit programs, too */
 	JIT_OPT_WINDOW0 = 1024, /* ... code at CPL 0, too */

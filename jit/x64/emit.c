@@ -43,6 +43,11 @@ bool in_gpr_mem(ir_val v, struct x_mem *m)
 	return true;
 }
 
+bool in_memory(const struct emitter *c, ir_val v, struct x_mem *m)
+{
+	return !(c->x->opts_off & JIT_OPT_FOLD) && in_gpr_mem(v, m);
+}
+
 struct x_mem home_mem(unsigned t)
 {
 	return frame_mem((int32_t)(8 * t));

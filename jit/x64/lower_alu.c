@@ -48,7 +48,7 @@ static bool binary_there(struct emitter *c, const struct ir_op *o, enum x_alu op
 {
 	struct x_mem m;
 
-	if (o->w != 8 || o->d != o->a || op == X_ADC || op == X_SBB || !in_gpr_mem(o->d, &m))
+	if (o->w != 8 || o->d != o->a || op == X_ADC || op == X_SBB || !in_memory(c, o->d, &m))
 		return false;
 	if (is_imm32(o, o->b))
 		x_alu_mi(&c->cb, op, 8, &m, (int32_t)o->imm);
@@ -63,7 +63,7 @@ static bool binary_from(struct emitter *c, const struct ir_op *o, enum x_alu op)
 	struct x_mem m;
 	unsigned a, d;
 
-	if (!in_gpr_mem(o->b, &m))
+	if (!in_memory(c, o->b, &m))
 		return false;
 	a = use(c, o->a, o->imm);
 	d = def_from(c, o->d, o->w, o->a, a);
@@ -125,11 +125,11 @@ bool lower_cmp(struct emitter *c, const struct ir_op *o)
 	if (!o->fdef || IR_KIND(o->a) == IR_KIND_IMM)
 		return false;
 	flags_before(c, o);
-	if (o->a == o->b && !cmp && in_gpr_mem(o->a, &m)) {
+	if (o->a == o->b && !cmp && in_memory(c, o->a, &m)) {
 		x_alu_mi(&c->cb, X_CMP, o->w, &m, 0); /* the same flags */
-	} else if (in_gpr_mem(o->a, &m) && o->a != o->b && (imm || IR_KIND(o->b) != IR_KIND_IMM)) {
+	} else if (in_memory(c, o->a, &m) && o->a != o->b && (imm || IR_KIND(o->b) != IR_KIND_IMM)) {
 		compare_memory(c, o, &m);
-	} else if (in_gpr_mem(o->b, &m) && o->a != o->b) {
+	} else if (in_memory(c, o->b, &m) && o->a != o->b) {
 		a = use_spare(c, o->a, 0, X_R11);
 		if (cmp)
 			x_alu_rm(&c->cb, X_CMP, o->w, a, &m);
@@ -165,7 +165,7 @@ bool lower_unary(struct emitter *c, const struct ir_op *o)
 		return true;
 	if (o->op != IR_NOT)
 		flags_before(c, o);
-	if (o->w == 8 && o->d == o->a && in_gpr_mem(o->d, &m)) {
+	if (o->w == 8 && o->d == o->a && in_memory(c, o->d, &m)) {
 		x_rm(&c->cb, opc | 1, 8, digit, &m);
 		flags_after(c, o);
 		return true;
@@ -460,7 +460,7 @@ bool lower_div(struct emitter *c, const struct ir_op *o)
 	unsigned a, n = c->ncold;
 	struct cold *k;
 
-	if (o->w == 1 || IR_KIND(o->a) == IR_KIND_IMM)
+	if (o->w == 1 || IR_KIND(o->a) == IR_KIND_IMM || (is_signed && c->x->opts_off & JIT_OPT_INLINE))
 		return false;
 	flags_lost(c);
 	a = is_signed ? use(c, o->a, 0) : use_spare(c, o->a, 0, X_R11);

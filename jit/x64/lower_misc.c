@@ -33,13 +33,13 @@ bool lower_mov(struct emitter *c, const struct ir_op *o)
 	struct x_mem m;
 	unsigned a, d;
 
-	if (in_gpr_mem(o->a, &m) && load_gpr(c, o, &m))
+	if (in_memory(c, o->a, &m) && load_gpr(c, o, &m))
 		return true;
-	if (o->w == 8 && in_gpr_mem(o->d, &m) && IR_KIND(o->a) != IR_KIND_IMM && IR_KIND(o->a) != IR_KIND_GH) {
+	if (o->w == 8 && in_memory(c, o->d, &m) && IR_KIND(o->a) != IR_KIND_IMM && IR_KIND(o->a) != IR_KIND_GH) {
 		x_store(&c->cb, 8, &m, use_spare(c, o->a, 0, X_R11));
 		return true;
 	}
-	if (IR_KIND(o->a) == IR_KIND_IMM && o->w >= 4 && in_gpr_mem(o->d, &m) && (o->w == 8 ? o->imm : (uint32_t)o->imm) == (int32_t)o->imm) {
+	if (IR_KIND(o->a) == IR_KIND_IMM && o->w >= 4 && in_memory(c, o->d, &m) && (o->w == 8 ? o->imm : (uint32_t)o->imm) == (int32_t)o->imm) {
 		x_store_imm(&c->cb, 8, &m, (int32_t)o->imm);
 		return true;
 	}
@@ -67,7 +67,7 @@ bool lower_zext(struct emitter *c, const struct ir_op *o)
 	struct x_mem m;
 	unsigned a, d;
 
-	if (o->w >= 4 && IR_KIND(o->d) != IR_KIND_GH && in_gpr_mem(o->a, &m)) {
+	if (o->w >= 4 && IR_KIND(o->d) != IR_KIND_GH && in_memory(c, o->a, &m)) {
 		d = def(c, o->d, o->w);
 		x_movzx_m(&c->cb, d, &m, o->aux);
 		def_end(c, o->d, o->w, d);
@@ -93,7 +93,7 @@ unsigned fold_sign(struct emitter *c)
 	const struct ir_op *ext = &c->ir->op[c->i], *sar = ext + 1, *mov = ext + 2;
 	ir_val t = ext->d;
 
-	if (c->i + 2 >= c->limit || IR_KIND(t) != IR_KIND_T || ext->a != IR_G(GPR_RAX) || ext->w != 8 || sar->op != IR_SARX || sar->w != 8 ||
+	if (c->x->opts_off & JIT_OPT_FOLD || c->i + 2 >= c->limit || IR_KIND(t) != IR_KIND_T || ext->a != IR_G(GPR_RAX) || ext->w != 8 || sar->op != IR_SARX || sar->w != 8 ||
 		sar->d != t || sar->a != t || IR_KIND(sar->b) != IR_KIND_IMM || sar->imm != 63 || mov->op != IR_MOV || mov->a != t ||
 		mov->d != IR_G(GPR_RDX) || mov->w != ext->aux || mov->w < 2 || used_later(c, c->i + 3, t))
 		return 0;
@@ -108,7 +108,7 @@ bool lower_sext(struct emitter *c, const struct ir_op *o)
 	struct x_mem m;
 	unsigned a, d;
 
-	if (o->aux < o->w && in_gpr_mem(o->a, &m)) {
+	if (o->aux < o->w && in_memory(c, o->a, &m)) {
 		d = def(c, o->d, o->w);
 		x_movsx_m(&c->cb, o->w, d, &m, o->aux);
 	} else {

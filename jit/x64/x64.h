@@ -339,6 +339,7 @@ void cold_homes(struct emitter *c, const struct cold *k); /* temporaries to thei
 void get_high(struct emitter *c, unsigned d, unsigned n); /* AH CH DH BH to bits 7:0 of d */
 struct x_mem gpr_mem(unsigned n);
 bool in_gpr_mem(ir_val v, struct x_mem *m); /* is it a guest register that has no host register? @m: where it is */
+bool in_memory(const struct emitter *c, ir_val v, struct x_mem *m); /* the same, where instructions may have it as an operand (opt=-fold) */
 struct x_mem home_mem(unsigned t);
 unsigned use_spare(struct emitter *c, ir_val v, int64_t imm, unsigned spare);
 unsigned def_from(struct emitter *c, ir_val d, unsigned w, ir_val a, unsigned areg);
