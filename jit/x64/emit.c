@@ -35,9 +35,14 @@ struct x_mem gpr_mem(unsigned n)
 	return env_mem((int32_t)(offsetof(struct vcpu, gpr) + 8 * n) - VCPU_BIAS);
 }
 
+bool in_host_reg(ir_val v)
+{
+	return IR_KIND(v) == IR_KIND_G && host_of[IR_NUM(v) & 15] != X_NONE;
+}
+
 bool in_gpr_mem(ir_val v, struct x_mem *m)
 {
-	if (IR_KIND(v) != IR_KIND_G || host_of[IR_NUM(v) & 15] != X_NONE)
+	if (IR_KIND(v) != IR_KIND_G || in_host_reg(v))
 		return false;
 	*m = gpr_mem(IR_NUM(v) & 15);
 	return true;
@@ -455,7 +460,7 @@ unsigned use_spare(struct emitter *c, ir_val v, int64_t imm, unsigned spare)
 unsigned def_from(struct emitter *c, ir_val d, unsigned w, ir_val a, unsigned areg)
 {
 	bool copy_only = areg != X_R11 && c->busy >> areg & 1 && c->reg_t[areg] == 0xFF;
-	bool in_reg = IR_KIND(d) == IR_KIND_T || (IR_KIND(d) == IR_KIND_G && host_reg(IR_NUM(d)) != X_NONE);
+	bool in_reg = IR_KIND(d) == IR_KIND_T || in_host_reg(d);
 
 	if (copy_only && !in_reg && (w >= 4 || d == a || IR_KIND(d) == IR_KIND_GH))
 		return areg;

@@ -8,17 +8,12 @@ static bool zeroes(ir_val d)
 	return IR_KIND(d) != IR_KIND_G;
 }
 
-static bool plain(ir_val v)
-{
-	return v == IR_NONE || (IR_KIND(v) == IR_KIND_G && host_reg(IR_NUM(v)) != X_NONE);
-}
-
 /* From a guest register in memory to one that is not, or a temporary. */
 static bool load_gpr(struct emitter *c, const struct ir_op *o, const struct x_mem *m)
 {
 	unsigned d;
 
-	if (IR_KIND(o->d) != IR_KIND_T && !plain(o->d))
+	if (IR_KIND(o->d) != IR_KIND_T && !in_host_reg(o->d))
 		return false;
 	d = def(c, o->d, o->w);
 	if (o->w < 4 && zeroes(o->d))

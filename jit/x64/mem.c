@@ -28,11 +28,6 @@ static unsigned part(struct emitter *c, ir_val v, unsigned spare)
 	return spare;
 }
 
-static bool in_host_reg(ir_val v)
-{
-	return IR_KIND(v) == IR_KIND_G && host_reg(IR_NUM(v)) != X_NONE;
-}
-
 bool emit_lea(struct emitter *c, const struct ir_op *o)
 {
 	bool twice = o->m.index == o->d; /* its register is not to be loaded with the base */

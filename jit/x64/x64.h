@@ -338,6 +338,7 @@ struct cold *new_cold(struct emitter *c, void (*emit)(struct emitter *, struct c
 void cold_homes(struct emitter *c, const struct cold *k); /* temporaries to their homes, as they were at the branch */
 void get_high(struct emitter *c, unsigned d, unsigned n); /* AH CH DH BH to bits 7:0 of d */
 struct x_mem gpr_mem(unsigned n);
+bool in_host_reg(ir_val v); /* is it a guest register that has a host register? */
 bool in_gpr_mem(ir_val v, struct x_mem *m); /* is it a guest register that has no host register? @m: where it is */
 bool in_memory(const struct emitter *c, ir_val v, struct x_mem *m); /* the same, where instructions may have it as an operand (opt=-fold) */
 struct x_mem home_mem(unsigned t);
