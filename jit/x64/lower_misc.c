@@ -88,9 +88,9 @@ unsigned fold_sign(struct emitter *c)
 	const struct ir_op *ext = &c->ir->op[c->i], *sar = ext + 1, *mov = ext + 2;
 	ir_val t = ext->d;
 
-	if (c->x->opts_off & JIT_OPT_FOLD || c->i + 2 >= c->limit || IR_KIND(t) != IR_KIND_T || ext->a != IR_G(GPR_RAX) || ext->w != 8 || sar->op != IR_SARX || sar->w != 8 ||
-		sar->d != t || sar->a != t || IR_KIND(sar->b) != IR_KIND_IMM || sar->imm != 63 || mov->op != IR_MOV || mov->a != t ||
-		mov->d != IR_G(GPR_RDX) || mov->w != ext->aux || mov->w < 2 || used_later(c, c->i + 3, t))
+	if (c->x->opts_off & JIT_OPT_FOLD || c->i + 2 >= c->limit || IR_KIND(t) != IR_KIND_T || ext->a != IR_G(GPR_RAX) ||
+		ext->w != 8 || sar->op != IR_SARX || sar->w != 8 || sar->d != t || sar->a != t ||
+		IR_KIND(sar->b) != IR_KIND_IMM || sar->imm != 63 || mov->op != IR_MOV || mov->a != t || mov->d != IR_G(GPR_RDX) || mov->w != ext->aux || mov->w < 2 || used_later(c, c->i + 3, t))
 		return 0;
 	if (mov->w != 4)
 		codebuf_u8(&c->cb, mov->w == 8 ? 0x48 : 0x66);
