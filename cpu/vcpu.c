@@ -118,6 +118,7 @@ void vcpu_reset(struct vcpu *cpu, bool init)
 	cpu->dr6_pending = 0;
 	cpu->nmi_line = cpu->nmi_blocked = cpu->triple = false;
 	cpu->event.pending = false;
+	cpu->insn_ra = RADDR_NONE;
 	cpu->nchain = 0;
 	if (!init) {
 		cpu->xcr0 = 1;

@@ -216,6 +216,7 @@ struct vcpu {
 	uint8_t nchain;
 	bool x87_on_host;	  /* x87 instructions run on the host, which tells of none but a faulty one where it was */
 	struct spot from;	  /* where the transition in progress began */
+	raddr_t insn_ra;	  /* the instruction at RIP, about to fault, where who runs it knows; else RADDR_NONE */
 	struct history *history; /* trap log (ring0/history.h) */
 	struct feature_set features;
 	const struct cpu_model *model; /* cpuid.c */

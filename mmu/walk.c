@@ -28,13 +28,22 @@ struct ctx {
 	bool wide;	  /* 8-byte entries: PAE and 4-level */
 	bool lma;
 	uint64_t reserved; /* bits reserved in every entry */
+	const struct range *r; /* where the last entry lay; the next is mostly there, too */
 };
+
+/* As the walk begins, and when a device has been accessed, which may move what is where. */
+static void where_now(struct ctx *c)
+{
+	c->r = &c->mem->ranges[c->mem->hint];
+}
 
 /* Host address of the entry at @at if it is plain RAM (ROM too, to read), else NULL. */
 static uint8_t *entry_host(struct ctx *c, gpa_t at, bool write, raddr_t *ra)
 {
-	const struct range *r = space_lookup(c->mem, at);
+	const struct range *r = c->r;
 
+	if (UNLIKELY(at < r->start || at > r->last))
+		r = c->r = space_lookup(c->mem, at);
 	if (!r->reg || r->last - at < (c->wide ? 7 : 3))
 		return NULL;
 	if (r->reg->kind != REGION_RAM && (write || r->reg->kind != REGION_ROM))
@@ -61,6 +70,7 @@ static bool read_entry(struct ctx *c, gpa_t at, uint64_t *e, struct walk *out)
 		return true;
 	}
 	*e = space_read(c->mem, at, c->wide ? 8 : 4);
+	where_now(c);
 	return true;
 }
 
@@ -83,6 +93,7 @@ static bool write_entry(struct ctx *c, gpa_t at, uint64_t e, struct walk *out)
 		return false;
 	}
 	space_write(c->mem, at, e, c->wide ? 8 : 4);
+	where_now(c);
 	return true;
 }
 
@@ -189,6 +200,7 @@ static void ctx_init(struct ctx *c, const struct paging *pg, struct space *mem, 
 	c->pg = pg;
 	c->mem = mem;
 	c->mode = mode;
+	where_now(c);
 	c->lma = pg->efer & EFER_LMA;
 	c->wide = c->lma || (pg->cr4 & CR4_PAE);
 	c->reserved = 0;

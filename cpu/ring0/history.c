@@ -2,8 +2,8 @@
  * history.c - the trap log (history.h): writing entries and finding them again.
  *
  * It runs at every transition of the guest, so it copies and does nothing else; all decoding is the reader's. The
- * bytes of the instruction come from the TLB's execute entry, which has just been used, and from a walk only where that has
- * not all of them.
+ * bytes of the instruction come from the block that was run, or by the TLB's execute entry, and from a walk only where neither has all of
+ * them: translated code goes on for long without that entry.
  */
 #include "cpu/ring0/history.h"
 #include "cpu/mode.h"
@@ -97,9 +97,9 @@ const struct trap *history_trap(const struct history *h, uint64_t no)
 /*
  * Asking the host for the time costs as much as a system call of the guest's. Calls and returns are put down at the time the clock was
  * last asked, by a device, a timer, or here: by exceptions and interrupts, but not again before FRESH_INSNS instructions are
- * over, some microseconds, if they are counted.
+ * over, some ten microseconds, if they are counted.
  */
-#define FRESH_INSNS 5000
+#define FRESH_INSNS 30000
 
 static uint64_t history_time(struct vcpu *cpu, bool call)
 {
@@ -132,22 +132,31 @@ void history_add(struct vcpu *cpu, enum transition what, uint16_t a, uint64_t b)
 		h->seen(h->seen_opaque, cpu, s);
 }
 
-/* The bytes at CS:RIP, if the page's translation for execution is cached. */
-static void copy_bytes(const struct vcpu *cpu, struct trap *t)
+/* The bytes at CS:RIP in RAM, as far as the page goes, if whoever ran them says where, or the page's translation for execution is cached. */
+static const uint8_t *bytes_host(const struct vcpu *cpu)
 {
 	gla_t gla = cpu->seg[SEG_CS].base + cpu->rip;
-	unsigned left;
 	const struct tlb_entry *e;
 
-	t->nbytes = 0;
+	if (cpu->insn_ra != RADDR_NONE)
+		return cpu->mmu.ram->host + cpu->insn_ra;
 	if ((cpu->mode & MODE_CODE_MASK) != MODE_CODE64)
 		gla = (uint32_t)gla;
 	e = &cpu->mmu.tlb[cpu->cpl == 3 ? MMU_USER : MMU_SUP][tlb_index(gla)];
-	if (e->ex != TLB_TAG(gla))
-		return;
-	left = PAGE_SIZE - (gla & (PAGE_SIZE - 1));
-	t->nbytes = left < INSN_MAX_LEN ? left : INSN_MAX_LEN;
-	memcpy(t->bytes, (const void *)(uintptr_t)(gla + e->addend), t->nbytes);
+	return e->ex == TLB_TAG(gla) ? (const uint8_t *)(uintptr_t)(gla + e->addend) : NULL;
+}
+
+static void copy_bytes(struct vcpu *cpu, struct trap *t)
+{
+	const uint8_t *from = bytes_host(cpu);
+	unsigned left = PAGE_SIZE - ((cpu->seg[SEG_CS].base + cpu->rip) & (PAGE_SIZE - 1));
+
+	t->nbytes = !from ? 0 : left < INSN_MAX_LEN ? (uint8_t)left : INSN_MAX_LEN;
+	if (LIKELY(t->nbytes == INSN_MAX_LEN))
+		memcpy(t->bytes, from, INSN_MAX_LEN);
+	else if (from)
+		memcpy(t->bytes, from, left);
+	cpu->insn_ra = RADDR_NONE;
 }
 
 static void more_bytes(struct vcpu *cpu, struct trap *t)
@@ -209,8 +218,10 @@ struct trap *history_begin(struct vcpu *cpu, const struct event *e, uint64_t pri
 	const char *next;
 	struct trap *t;
 
-	if (h->off)
+	if (h->off) {
+		cpu->insn_ra = RADDR_NONE;
 		return NULL;
+	}
 	t = &h->trap[++h->ntraps & (HISTORY_TRAPS - 1)];
 	t->no = h->ntraps;
 	t->time = history_time(cpu, false);

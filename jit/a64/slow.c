@@ -177,6 +177,8 @@ unsigned a64_slow(struct vcpu *cpu, struct a64_frame *f)
 	x = access_slowly(cpu, f);
 	if (live && !x)
 		a64_fp_enter(f->x, cpu);
+	if (x == 1 + RUN_FAULT)
+		cpu->insn_ra = (f->site->blk->ra & PAGE_MASK) | (unsigned)f->site->off;
 	if (x)
 		a64_x87_out(cpu, f->site->x87_out);
 	if (x && f->site->inv)

@@ -354,7 +354,11 @@ static unsigned counted(struct vcpu *cpu, int left, unsigned x)
 
 unsigned x64_slow(struct vcpu *cpu, struct x64_frame *f)
 {
-	return counted(cpu, f->site->left, slow(cpu, f));
+	unsigned x = counted(cpu, f->site->left, slow(cpu, f));
+
+	if (x == 1 + RUN_FAULT)
+		cpu->insn_ra = (site_block(f->site)->ra & PAGE_MASK) | f->site->off;
+	return x;
 }
 
 unsigned x64_eval(struct vcpu *cpu, struct x64_frame *f)

@@ -36,6 +36,7 @@ static void faults(struct vcpu *c, unsigned n)
 		uint64_t v;
 
 		lin_read(c, 0x40000000, 8, MMU_USER, &v);
+		c->insn_ra = c->rip; /* as translated code says it: what it takes to find the instruction by itself is not to be measured here */
 		ring0_deliver(c);
 		c->insns += 20;
 		c->gpr[GPR_RSP] += 8; /* the error code */

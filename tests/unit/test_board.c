@@ -99,7 +99,7 @@ int main(void)
 	SRunner *r;
 	int failed;
 
-	tcase_set_timeout(t, 20);
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, shared_line);
 	tcase_add_test(t, floppy_types);
 	suite_add_tcase(s, t);

@@ -332,7 +332,7 @@ int main(void)
 	SRunner *r = srunner_create(s);
 	int bad;
 
-	tcase_set_timeout(t, 30);
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, every_row_has_a_case);
 	tcase_add_loop_test(t, every_case_interp, 0, ARRAY_SIZE(raises));
 	tcase_add_loop_test(t, every_case_jit, 0, ARRAY_SIZE(raises));

@@ -2,7 +2,7 @@
  * test_history.c - the trap log: what is written for exceptions, failed deliveries, interrupts, returns and control
  * registers, and that old entries are overwritten and not found again.
  */
-#include "ring0_fix.h"
+#include "long_fix.h"
 #include "cpu/ring0/history.h"
 
 static struct hist_rec newest(struct fix *f)
@@ -216,6 +216,46 @@ START_TEST(page_fault_walk)
 }
 END_TEST
 
+static void check_bytes(struct fix *f, uint64_t rip, const char *how)
+{
+	const struct trap *t = history_trap(f->cpu->history, f->cpu->history->ntraps);
+	uint8_t there[INSN_MAX_LEN];
+
+	space_read_buf(&f->mem, rip, there, sizeof(there));
+	ck_assert_ptr_nonnull(t);
+	ck_assert_msg(t->at.rip == rip && t->nbytes == INSN_MAX_LEN && !memcmp(t->bytes, there, INSN_MAX_LEN), "%s, at %lx: %u bytes, %02x %02x ... %02x",
+		how, (unsigned long)t->at.rip, t->nbytes, t->bytes[0], t->bytes[1], t->bytes[INSN_MAX_LEN - 1]);
+}
+
+/* The instruction's bytes, however it was run: in a page, near its end, across it; and those of the next fault are its own. */
+START_TEST(bytes)
+{
+	static const enum jit_accel accel[] = {ACCEL_INTERP, ACCEL_JIT, ACCEL_LOCKSTEP};
+	static const char *const name[] = {"interp", "jit", "lockstep"};
+	static const uint64_t at[] = {0x100000, 0x101FF3, 0x102FFA};
+	struct fix *f = fix_long("max", 0);
+	struct vcpu *c = f->cpu;
+
+	for (unsigned i = 0x100000; i < 0x104000; i++)
+		fix_wr(f, i, i * 7, 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(at); i++)
+		fix_code(f, at[i], "FF C0 8B 04 25 00 00 00 40 F4"); /* inc eax; mov eax,[0x40000000]; hlt */
+	for (unsigned a = 0; a < ARRAY_SIZE(accel); a++) {
+		for (unsigned i = 0; i < ARRAY_SIZE(at); i++) {
+			c->rip = at[i];
+			c->halted = 0;
+			ck_assert_int_eq(fix_run(f, accel[a]), 14);
+			check_bytes(f, at[i] + 2, name[a]);
+			c->rip = 0x103000 + i;
+			cpu_raise(c, CHECK_UD_UD, 0);
+			ck_assert_int_eq(ring0_deliver(c), EXIT_NONE);
+			check_bytes(f, 0x103000 + i, "raised from outside");
+		}
+	}
+	fix_free(f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("history");
@@ -230,6 +270,7 @@ int main(void)
 	tcase_add_test(t, triple_fault);
 	tcase_add_test(t, overwritten);
 	tcase_add_test(t, page_fault_walk);
+	tcase_add_test(t, bytes);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -209,7 +209,7 @@ int main(void)
 	SRunner *r;
 	int failed;
 
-	tcase_set_timeout(t, 20);
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, calls);
 	tcase_add_test(t, posts_in_order);
 	tcase_add_test(t, call_during_quit);

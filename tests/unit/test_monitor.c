@@ -427,7 +427,7 @@ int main(void)
 	SRunner *r;
 	int failed;
 
-	tcase_set_timeout(t, 20);
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, memory);
 	tcase_add_test(t, expressions);
 	tcase_add_test(t, of_scripts);
