@@ -68,6 +68,25 @@ static unsigned pick_context(const struct jit *j)
 	return old;
 }
 
+static void add_places(struct jit *j, unsigned i)
+{
+	const struct context_tables *t = &j->tables[i];
+	struct code_places *p = &j->places;
+
+	p->some |= j->ctx[i].some;
+	p->large_lo = t->large_lo < p->large_lo ? t->large_lo : p->large_lo;
+	p->large_hi = t->large_hi > p->large_hi ? t->large_hi : p->large_hi;
+	p->based |= j->ctx[i].cs_base != 0;
+}
+
+static void gather_places(struct jit *j)
+{
+	j->places = (struct code_places){.large_lo = UINT64_MAX};
+	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
+		if (j->ctx[i].id)
+			add_places(j, i);
+}
+
 static unsigned new_context(struct jit *j)
 {
 	struct vcpu *cpu = j->cpu;
@@ -86,6 +105,7 @@ static unsigned new_context(struct jit *j)
 	j->ctx[i] = (struct jit_context){.id = j->ctx_last_id, .mode = cpu->mode & ~MODE_SMAP, .cs_base = cpu->seg[SEG_CS].base,
 		.global = true, .root = paging_root(&cpu->mmu.pg)};
 	tables_reset(&j->tables[i], &cpu->mmu);
+	gather_places(j);
 	return i;
 }
 
@@ -117,13 +137,9 @@ static struct code_lines *lines_of(struct jit *j, gla_t gla)
 	return &j->lines[(page ^ page / JIT_LINES) % JIT_LINES];
 }
 
-/* Are IP values linear addresses wherever something is noted? */
-static bool bases_zero(const struct jit *j)
+static uint64_t some_bit(gla_t gla)
 {
-	for (unsigned i = 0; i < JIT_CONTEXTS; i++)
-		if (j->ctx[i].id && j->ctx[i].cs_base)
-			return false;
-	return true;
+	return BIT(gla >> 21 & 63);
 }
 
 /* The mapping of one 4 KiB page may have changed. */
@@ -148,15 +164,18 @@ static void forget_page(struct jit *j, gla_t page)
 /* INVLPG of @gla. A large page with code there, or a code segment whose IPs are other than linear addresses: it is as a flush. */
 static void flushed_page(struct jit *j, gla_t gla)
 {
-	bool zero = bases_zero(j), code = !zero;
+	const struct code_places *p = &j->places;
+	bool code = p->based;
 
+	if (!(p->some & some_bit(gla)) && (gla < p->large_lo || gla > p->large_hi) && !p->based)
+		return;
 	for (unsigned i = 0; i < JIT_CONTEXTS; i++) {
 		struct jit_context *c = &j->ctx[i];
 		struct context_tables *t = &j->tables[i];
 
 		if (!c->id)
 			continue;
-		c->stale |= !zero || (gla >= t->large_lo && gla <= t->large_hi);
+		c->stale |= p->based || (gla >= t->large_lo && gla <= t->large_hi);
 		if (c->global || c->root == paging_root(&j->cpu->mmu.pg))
 			code |= tables_changed(t, gla);
 	}
@@ -208,6 +227,8 @@ void context_note(struct jit *j, struct block *b)
 		c->root = paging_root(&cpu->mmu.pg);
 	}
 	tables_note(&j->tables[j->ctx_now], &cpu->mmu, gla, s, idx);
+	c->some |= some_bit(gla);
+	add_places(j, j->ctx_now);
 	/* cache_remove() finds the slot by the block's RAM address: both have the same page offset, or there is none */
 	if (slot == (b->ra & (PAGE_SIZE - 1))) {
 		j->fast[slot].tag = cpu->rip + cpu->jc_key;

@@ -26,6 +26,14 @@ struct jit_context {
 	bool stale;  /* there has been a flush: not in force until the page tables have been looked at */
 	gpa_t root; /* of the page tables when they were looked at last, or code of a page that is not global was noted */
 	uint64_t used;
+	uint64_t some; /* bit n: code was noted in 2 MiB whose number is n modulo 64 */
+};
+
+/* Where any context may have code: INVLPG is asked about at each page fault, and mostly about data. */
+struct code_places {
+	uint64_t some;		  /* as in struct jit_context */
+	gla_t large_lo, large_hi; /* large pages with code lie in here (inclusive) */
+	bool based;		  /* there is a code segment whose IP values are not linear addresses */
 };
 
 /* 64-byte lines of a linear page with code in the jump cache or in fast[]; no bit: of none */
@@ -76,6 +84,7 @@ struct jit {
 	struct ir_block ir;	  /* being translated */
 	struct jit_context ctx[JIT_CONTEXTS];
 	struct context_tables *tables; /* of each context */
+	struct code_places places;	/* of all contexts' code, or more */
 	unsigned ctx_now;
 	uint8_t ctx_last[JIT_CONTEXTS]; /* where one was found the last time: by mode and root, hashed */
 	uint64_t ctx_clock;

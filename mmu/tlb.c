@@ -133,8 +133,24 @@ static enum mmu_fill load(struct mmu *m, gla_t gla, enum mmu_access acc, enum mm
 	return t->ex == TLB_TAG(s->page) ? FILL_OK : FILL_SLOW;
 }
 
-static void note_fault(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx)
+/* @w, a walk that ended in a fault. Not as one copy, which might be a call of memcpy, with its vector registers. */
+static void note_fault(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx, const struct walk *w)
 {
+	struct walk *f = &m->fault.w;
+
+	f->why = w->why;
+	f->code = w->code;
+	f->gpa = w->gpa;
+	f->page_shift = w->page_shift;
+	f->r = f->w = f->x = f->need_c = false;
+	f->global = w->global;
+	f->user = w->user;
+	f->levels = w->levels;
+	for (unsigned i = 0; i < w->levels; i++) {
+		f->trace[i].at = w->trace[i].at;
+		f->trace[i].entry = w->trace[i].entry;
+		__asm__ volatile("" : : : "memory");
+	}
 	m->fault.gla = gla;
 	m->fault.acc = acc;
 	m->fault.idx = idx;
@@ -157,9 +173,7 @@ enum mmu_fill tlb_fill(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_i
 		return load(m, gla, acc, idx, &m->scratch);
 	if (m->scratch.need_c)
 		return FILL_SLOW;
-	/* walked again rather than copied: a copy might be a call of memcpy, with its vector registers */
-	walk_fast(&m->pg, m->mem, gla, acc, idx, &m->fault.w);
-	note_fault(m, gla, acc, idx);
+	note_fault(m, gla, acc, idx, &m->scratch);
 	return FILL_FAULT;
 }
 
@@ -177,8 +191,7 @@ enum mmu_fill tlb_fill_c(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu
 			m->tap->filled(m->tap->opaque, gla, w);
 		return load(m, gla, acc, idx, w);
 	}
-	m->fault.w = *w;
-	note_fault(m, gla, acc, idx);
+	note_fault(m, gla, acc, idx, w);
 	return FILL_FAULT;
 }
 

@@ -135,9 +135,11 @@ struct popped {
 
 static enum exit pop3(struct vcpu *cpu, const struct stack *st, unsigned osize, struct popped *p)
 {
-	TRY(stack_read(cpu, st, 0, osize, &p->ip));
-	TRY(stack_read(cpu, st, osize, osize, &p->cs));
-	return stack_read(cpu, st, 2 * osize, osize, &p->flags);
+	uint64_t v[3];
+
+	TRY(stack_read_row(cpu, st, 0, 3, osize, v));
+	*p = (struct popped){v[0], v[1], v[2]};
+	return EXIT_NONE;
 }
 
 static enum exit iret_real(struct vcpu *cpu, unsigned osize, struct stack *st)
@@ -235,11 +237,11 @@ static enum exit iret_outer(
 	struct vcpu *cpu, struct far_ret *r, const struct stack *st, unsigned osize, uint32_t flags)
 {
 	uint32_t mask = iret_flag_mask(cpu, osize);
-	uint64_t ss;
+	uint64_t v[2];
 
-	TRY(stack_read(cpu, st, 3 * osize, osize, &r->sp));
-	TRY(stack_read(cpu, st, 4 * osize, osize, &ss));
-	r->ss = ss;
+	TRY(stack_read_row(cpu, st, 3 * osize, 2, osize, v));
+	r->sp = v[0];
+	r->ss = v[1];
 	TRY(ret_check_ss(cpu, r));
 	TRY(ret_check_ip(cpu, r));
 	r->outer = true;

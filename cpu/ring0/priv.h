@@ -245,6 +245,8 @@ enum exit stack_push(
 enum exit stack_probe(struct vcpu *cpu, const struct stack *st, unsigned n, unsigned size);
 enum exit stack_read(
 	struct vcpu *cpu, const struct stack *st, unsigned off, unsigned size, uint64_t *v);
+/* stack_read_row() - @n values of @size bytes from @off bytes above the stack pointer on, in this order */
+enum exit stack_read_row(struct vcpu *cpu, const struct stack *st, unsigned off, unsigned n, unsigned size, uint64_t *v);
 void stack_set_sp(struct vcpu *cpu, uint64_t sp, unsigned asize);
 
 /* ---- deliveries; @soft: INT n, INT3, INTO ---- */

@@ -121,6 +121,37 @@ enum exit stack_read(
 	return lin_read(cpu, gla, size, st->idx, v);
 }
 
+/* Host address of @len bytes at stack pointer @sp where no load needs a look: as plain_room(). */
+static const uint8_t *plain_rest(const struct vcpu *cpu, const struct stack *st, uint64_t sp, unsigned len)
+{
+	gla_t gla = st->asize == 8 ? sp : (uint32_t)(st->ss.base + sp);
+	const struct tlb_entry *t = &cpu->mmu.tlb[st->idx][tlb_index(gla)];
+	uint64_t last = sp + len - 1;
+
+	if (st->idx == MMU_USER || (gla & (PAGE_SIZE - 1)) + len > PAGE_SIZE || t->rd != TLB_TAG(gla) ||
+		(st->asize != 8 && (sp < st->ss.rlo || last > st->ss.rhi || last > size_mask(st->asize))))
+		return NULL;
+	return (const uint8_t *)(uintptr_t)(gla + t->addend);
+}
+
+enum exit stack_read_row(struct vcpu *cpu, const struct stack *st, unsigned off, unsigned n, unsigned size, uint64_t *v)
+{
+	const uint8_t *at = plain_rest(cpu, st, (st->sp + off) & size_mask(st->asize), n * size);
+
+	for (unsigned i = 0; i < n; i++) {
+		v[i] = 0;
+		if (!at)
+			TRY(stack_read(cpu, st, off + i * size, size, &v[i]));
+		else if (size == 8)
+			memcpy(&v[i], at + i * 8, 8);
+		else if (size == 4)
+			memcpy(&v[i], at + i * 4, 4);
+		else
+			memcpy(&v[i], at + i * 2, 2);
+	}
+	return EXIT_NONE;
+}
+
 void stack_set_sp(struct vcpu *cpu, uint64_t sp, unsigned asize)
 {
 	gpr_merge(&cpu->gpr[GPR_RSP], sp, asize);

@@ -82,6 +82,7 @@ void x64_kill(void *priv, struct block *blk)
 	const uint8_t *lookup = x->stub.lookup[mode_code_size(blk->mode) == 8];
 	uint8_t *at = code_mem_rw(&x->mem, blk->code);
 
+	x->killed = true;
 	*at = 0xE9;
 	patch(x, at + 1, lookup);
 	if (xb->ret)

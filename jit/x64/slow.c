@@ -306,6 +306,15 @@ static enum exit eval(struct vcpu *cpu, struct x64_frame *f, const struct ir_op 
 	return eval_op(e, o);
 }
 
+/* Is the running block @b dead? The block itself has seldom been near lately, so it is not asked for nothing. */
+static bool died(struct x64 *x, const struct block *b)
+{
+	if (LIKELY(!x->killed))
+		return false;
+	x->killed = false;
+	return b->dead;
+}
+
 static unsigned evaluate(struct vcpu *cpu, struct x64_frame *f)
 {
 	const struct x64_op_site *s = f->op_site;
@@ -328,7 +337,7 @@ static unsigned evaluate(struct vcpu *cpu, struct x64_frame *f)
 		return x64_next(cpu) ? 0 : 1 + RUN_STOP;
 	}
 	/* The instruction is complete and has changed this very block (a string store, a push of a helper). */
-	if (s->last && s->blk->dead) {
+	if (s->last && died(f->x, s->blk)) {
 		set_rip(cpu, s->next_off);
 		return 1 + RUN_LOOKUP;
 	}

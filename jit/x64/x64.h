@@ -180,6 +180,7 @@ struct x64 {
 	unsigned nrefused;	/* of them it is not asked again for so many */
 	bool withheld;		/* the last host fault was of this kind */
 	bool astray;		/* ... as the stack of a far program is not near either */
+	bool killed;		/* a block has been, since somebody looked whether it was the one that runs */
 	bool count_last;	/* blocks count their instructions as they end */
 	bool lockstep;		/* compared with the interpreter: nothing whose bits the manual leaves open */
 };
