@@ -375,9 +375,9 @@ void i8254_set_gate(struct i8254 *p, unsigned n, int level)
 	pit_update(p, now);
 }
 
-int i8254_out(struct i8254 *p, unsigned n)
+int i8254_out(struct i8254 *p, unsigned n, uint64_t ns)
 {
-	uint64_t now = pit_now(p);
+	uint64_t now = ticks_at(ns);
 
 	sync_channel(&p->s.ch[n % 3], now);
 	return channel_out(&p->s.ch[n % 3], now);

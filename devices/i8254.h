@@ -55,8 +55,8 @@ struct i8254 *i8254_create(struct log *log, struct clock *clock, struct space *i
 /* i8254_set_gate() - drive GATE of counter @n (0..2); 0 and 1 are tied high on a PC. */
 void i8254_set_gate(struct i8254 *p, unsigned n, int level);
 
-/* i8254_out() - level of OUT of counter @n (0..2) now. */
-int i8254_out(struct i8254 *p, unsigned n);
+/* i8254_out() - level of OUT of counter @n (0..2) at @ns, what clock_now() has just said. */
+int i8254_out(struct i8254 *p, unsigned n, uint64_t ns);
 
 /* i8254_period() - ticks of one period of counter @n if it makes a square wave or rate now, else 0.
  */

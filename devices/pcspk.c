@@ -20,9 +20,10 @@
 static uint64_t pcspk_read(void *opaque, uint64_t off, unsigned size)
 {
 	struct pcspk *k = opaque;
-	unsigned refresh = (clock_now(k->clock) / REFRESH_NS) & 1;
+	uint64_t now = clock_now(k->clock); /* asked once: it is most of what the read costs */
+	unsigned refresh = (now / REFRESH_NS) & 1;
 
-	return k->s.port | refresh << 4 | (unsigned)i8254_out(k->pit, 2) << 5;
+	return k->s.port | refresh << 4 | (unsigned)i8254_out(k->pit, 2, now) << 5;
 }
 
 /* How much of [@from, @from + @len) the wave of period @period is high; all in ns, @from within a period */

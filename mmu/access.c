@@ -188,6 +188,9 @@ static void copy(void *to, const void *from, unsigned size)
 	case 4:
 		memcpy(to, from, 4);
 		break;
+	case 2:
+		memcpy(to, from, 2);
+		break;
 	default:
 		memcpy(to, from, size);
 	}

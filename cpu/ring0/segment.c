@@ -215,7 +215,16 @@ static enum exit load_ss(struct vcpu *cpu, uint16_t sel)
 	return EXIT_NONE;
 }
 
-static enum exit load_data(struct vcpu *cpu, unsigned seg, uint16_t sel)
+/* Does @seg hold what @sel and @d would put there? A kernel's entries and returns load the same again and again. */
+static bool holds_desc(const struct vcpu *cpu, unsigned seg, uint16_t sel, const struct desc *d)
+{
+	const struct seg *s = &cpu->seg[seg];
+
+	return s->sel == sel && s->base == (uint32_t)desc_base(d) && s->limit == desc_limit(d) && s->attr == desc_attr(d);
+}
+
+/* *same: the segment register has not changed */
+static enum exit load_data(struct vcpu *cpu, unsigned seg, uint16_t sel, bool *same)
 {
 	struct desc d;
 
@@ -237,12 +246,16 @@ static enum exit load_data(struct vcpu *cpu, unsigned seg, uint16_t sel)
 	if (!desc_present(&d))
 		return cpu_raise_desc(cpu, CHECK_NP_SEGMENT, sel, &d);
 	TRY(desc_set_accessed(cpu, &d));
-	seg_load_desc(cpu, seg, sel, &d);
+	*same = holds_desc(cpu, seg, sel, &d);
+	if (!*same)
+		seg_load_desc(cpu, seg, sel, &d);
 	return EXIT_NONE;
 }
 
 enum exit h_load_seg(struct vcpu *cpu, uint64_t seg, uint64_t sel, uint64_t lss)
 {
+	bool same = false;
+
 	sel &= 0xFFFF;
 	BUG_ON(seg >= SEG_COUNT || seg == SEG_CS);
 	if (is_real(cpu))
@@ -252,14 +265,14 @@ enum exit h_load_seg(struct vcpu *cpu, uint64_t seg, uint64_t sel, uint64_t lss)
 	else if (seg == SEG_SS)
 		TRY(load_ss(cpu, sel));
 	else
-		TRY(load_data(cpu, seg, sel));
+		TRY(load_data(cpu, seg, sel, &same));
 	/* MOV SS and POP SS inhibit interrupts and debug traps up to the end of the next
 	 * instruction; LSS does not. */
 	if (seg == SEG_SS && !lss && !(cpu->shadow & 2))
 		cpu->shadow = 2;
 	if (seg == SEG_SS)
 		mode_refresh(cpu);
-	else
+	else if (!same)
 		mode_seg_loaded(cpu, (unsigned)seg);
 	if (cpu->shadow)
 		vcpu_update_req(cpu);

@@ -49,6 +49,7 @@ struct a64_site {
 	uint8_t align;	       /* 16, 32: else #GP(0); 0: any address */
 	bool last;	       /* the op is the last of its instruction, and not of the block */
 	bool inv;	       /* C is the inverse of CF there */
+	uint8_t before;	       /* instructions of the block before this one */
 	uint32_t x87_out;      /* what struct vcpu's x87 registers lack there (x87_state.c), 0: nothing; and what they are to lack */
 	uint32_t x87_in;       /* again once C has run */
 	uint32_t join;	       /* where to go on: offset in the block's code */

@@ -229,6 +229,24 @@ static bool names_insns(const struct emitter *c)
 	return false;
 }
 
+/* Sites of one block are mostly in its order. */
+static void note_before(struct emitter *c)
+{
+	const struct ir_block *ir = c->ir;
+	int32_t at = (int32_t)ir->start_off;
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < c->nsites; i++) {
+		if (c->site[i].off < at) {
+			at = (int32_t)ir->start_off;
+			k = 0;
+		}
+		while (k < ir->ninsns && at < c->site[i].off)
+			at += ir->insns[k++].len;
+		c->site[i].before = (uint8_t)k;
+	}
+}
+
 /* What lives as long as the block, in one piece: the head, the sites, copies of the ops and instructions C may need. */
 static void make_priv(struct emitter *c)
 {
@@ -339,6 +357,8 @@ static bool a64_compile(void *priv, struct block *blk, const struct ir_block *ir
 		return false;
 	}
 	count_add(c);
+	if (ir->mode & MODE_ICOUNT)
+		note_before(c);
 	make_priv(c);
 	for (unsigned i = 0; i < blk->nexits; i++) {
 		struct a64_block *ab = blk->priv;

@@ -168,6 +168,16 @@ static unsigned access_slowly(struct vcpu *cpu, struct a64_frame *f)
 	return access_in_c(cpu, f, gla);
 }
 
+/* Blocks count their instructions as they end (term.c); one that is left at @s, with exit @x, does it here. */
+static unsigned counted(struct vcpu *cpu, const struct a64_site *s, unsigned x)
+{
+	bool done = x != 1 + RUN_FAULT && x != 1 + RUN_ONE; /* the instruction is */
+
+	if (x && s->blk->mode & MODE_ICOUNT)
+		cpu->insns += s->before + done;
+	return x;
+}
+
 unsigned a64_slow(struct vcpu *cpu, struct a64_frame *f)
 {
 	bool live = a64_fp_leave(cpu);
@@ -183,7 +193,7 @@ unsigned a64_slow(struct vcpu *cpu, struct a64_frame *f)
 		a64_x87_out(cpu, f->site->x87_out);
 	if (x && f->site->inv)
 		f->nzcv ^= NZCV_C; /* leaving: C is the carry */
-	return x;
+	return counted(cpu, f->site, x);
 }
 
 unsigned a64_eval(struct vcpu *cpu, struct a64_frame *f)
@@ -205,11 +215,11 @@ unsigned a64_eval(struct vcpu *cpu, struct a64_frame *f)
 	x = eval_op(e, s->op);
 	a64_flags_in(cpu);
 	if (x)
-		return 1 + (x == EXIT_FAULT ? RUN_FAULT : RUN_STOP);
+		return counted(cpu, s, 1 + (x == EXIT_FAULT ? RUN_FAULT : RUN_STOP));
 	/* The instruction is complete and has changed this very block (a string store, a push of a helper). */
 	if (s->blk->dead && s->last) {
 		set_rip(cpu, s, s->next_off);
-		return 1 + RUN_LOOKUP;
+		return counted(cpu, s, 1 + RUN_LOOKUP);
 	}
 	a64_x87_in(cpu, s->x87_in);
 	if (live)

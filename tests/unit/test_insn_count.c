@@ -1,6 +1,6 @@
 /*
  * test_insn_count.c - how many instructions a program took, however it left its blocks: the interpreter counts each, translated code by the
- * block, as it begins (the trap log) or as it ends (-icount). Where counting is not cheap (AArch64) it is by the block alone: docs/status.md.
+ * block, as it begins (the trap log on x86-64 hosts) or as it ends (-icount; AArch64 hosts).
  */
 #include "tests/unit/long_fix.h"
 #include "jit/priv.h"
@@ -30,8 +30,7 @@ static const struct {
 	uint32_t opts_off;
 } ways[] = {{ACCEL_INTERP, false, 0}, {ACCEL_JIT, false, 0}, {ACCEL_JIT, true, 0}, {ACCEL_JIT, true, JIT_OPT_NEXT}, {ACCEL_JIT, false, JIT_OPT_NEXT}};
 
-/* @exact: does the engine say how many, wherever blocks are left? */
-static uint64_t count(unsigned program, unsigned way, bool *exact)
+static uint64_t count(unsigned program, unsigned way)
 {
 	struct jit_options opt = {.accel = ways[way].accel, .cache_bytes = 1 << 20, .opts_off = ways[way].opts_off, .icount = ways[way].icount};
 	struct fix *f = fix_prot(0);
@@ -54,7 +53,6 @@ static uint64_t count(unsigned program, unsigned way, bool *exact)
 	while (jit_run(j) != JIT_HALTED)
 		__atomic_and_fetch(&c->req, ~REQ_KICK, __ATOMIC_SEQ_CST);
 	n = c->insns;
-	*exact = ways[way].accel == ACCEL_INTERP || jit_counts_cheaply(j);
 	jit_free(j);
 	fix_free(f);
 	return n;
@@ -62,13 +60,12 @@ static uint64_t count(unsigned program, unsigned way, bool *exact)
 
 START_TEST(counts)
 {
-	bool exact;
-	uint64_t n = count(_i, 0, &exact);
+	uint64_t n = count(_i, 0);
 
 	for (unsigned way = 1; way < ARRAY_SIZE(ways); way++) {
-		uint64_t got = count(_i, way, &exact);
+		uint64_t got = count(_i, way);
 
-		ck_assert_msg(got == n || !exact, "%s, way %u: %lu instructions, not %lu", programs[_i].name, way, got, n);
+		ck_assert_msg(got == n, "%s, way %u: %lu instructions, not %lu", programs[_i].name, way, got, n);
 	}
 }
 END_TEST
