@@ -28,6 +28,39 @@ START_TEST(kept_by_loads)
 }
 END_TEST
 
+/* The same selector once more: what its descriptor says by now, and rights that protected mode gives, whatever real mode had. */
+START_TEST(same_again)
+{
+	struct fix *f = fix_prot(0);
+	struct vcpu *c = f->cpu;
+	const struct seg *s = &c->seg[SEG_FS];
+	struct seg first;
+	uint32_t mode;
+
+	fix_gdt(f, S_RO, mk_seg(0x1000, 0xFFF, 0x00F1)); /* read-only */
+	ck_assert_int_eq(h_load_seg(c, SEG_FS, S_RO, 0), EXIT_NONE);
+	first = *s;
+	mode = c->mode;
+	ck_assert_uint_gt(s->wlo, s->whi);
+	ck_assert_int_eq(h_load_seg(c, SEG_FS, S_RO, 0), EXIT_NONE);
+	ck_assert(!memcmp(&first, s, sizeof(first)) && c->mode == mode);
+	fix_gdt(f, S_RO, mk_seg(0x1000, 0xFFE, 0x00F1));
+	ck_assert_int_eq(h_load_seg(c, SEG_FS, S_RO, 0), EXIT_NONE);
+	ck_assert_uint_eq(s->rhi, 0xFFE);
+	fix_gdt(f, S_RO, mk_seg(0, 0xFFFFF, 0xC0F3)); /* flat and writable */
+	ck_assert_int_eq(h_load_seg(c, SEG_FS, S_RO, 0), EXIT_NONE);
+	ck_assert(c->mode != mode && c->mode == mode_key(c) && s->whi == UINT32_MAX);
+	fix_gdt(f, S_RO, mk_seg(0x1000, 0xFFF, 0x00F1));
+	ck_assert_int_eq(h_load_seg(c, SEG_FS, S_RO, 0), EXIT_NONE);
+	ck_assert_int_eq(h_mov_cr_to(c, 0, CR0_NE, 0), EXIT_NONE);
+	ck_assert_uint_eq(s->whi, 0xFFF); /* there is no read-only segment in real mode */
+	ck_assert_int_eq(h_mov_cr_to(c, 0, CR0_PE | CR0_NE, 0), EXIT_NONE);
+	ck_assert_int_eq(h_load_seg(c, SEG_FS, S_RO, 0), EXIT_NONE);
+	ck_assert(!memcmp(&first, s, sizeof(first)) && c->mode == mode);
+	fix_free(f);
+}
+END_TEST
+
 /* An interrupt leaves SS null, SYSCALL leaves it flat: the handler's code is the same code, to be translated once. */
 START_TEST(one_key_in_long_mode)
 {
@@ -80,6 +113,7 @@ int main(void)
 	int bad;
 
 	tcase_add_test(t, kept_by_loads);
+	tcase_add_test(t, same_again);
 	tcase_add_test(t, one_key_in_long_mode);
 	tcase_add_test(t, gs_of_a_kernel);
 	suite_add_tcase(s, t);
