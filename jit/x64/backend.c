@@ -442,6 +442,7 @@ static void x64_flush(void *priv)
 	memset(x->refused, 0, sizeof(x->refused));
 	x->nrefused = 0;
 	x->flushes++;
+	x->killed = true;
 }
 
 static void x64_dump(void *priv, FILE *out)
