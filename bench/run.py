@@ -58,14 +58,35 @@ def programs(classes):
     return [CLASSES[c] for c in classes if CLASSES[c][0]]
 
 
+def boot(command, guest, timeout):
+    return expect.Vm(command.split() + ['-m', '384', '-display', 'none', '-serial', 'stdio', '-kernel', guest['kernel'],
+                                        '-initrd', guest['initrd'], '-drive',
+                                        f'file={guest["disk"]},format=raw,snapshot=on',
+                                        '-append', 'console=ttyS0 quiet disk=/dev/sda1'], timeout)
+
+
+def timed(vm, commands):
+    """[(workload, seconds, checksum)] of what the guest's shell is given, as it ends"""
+    begin, out = {}, []
+    vm.send('; '.join([*commands, 'echo @do""ne']))
+    while True:
+        vm.expect('@')
+        vm.expect('\n')
+        now = cpu_seconds(vm.proc.pid)
+        words = vm.out[:vm.seen].rstrip().rsplit(b'@', 1)[1].decode().split()
+        if words[0] == 'begin':
+            begin[words[1]] = now
+        elif words[0] == 'end':
+            out.append((words[1], now - begin[words[1]], words[2]))
+        elif words[0] == 'done':
+            return out
+
+
 def run_guest(command, guest, classes, timeout):
     """One boot and the workloads: {workload: (seconds, checksum)}, peak memory in KiB"""
     start = time.monotonic()
-    vm = expect.Vm(command.split() + ['-m', '384', '-display', 'none', '-serial', 'stdio', '-kernel', guest['kernel'],
-                                      '-initrd', guest['initrd'], '-drive',
-                                      f'file={guest["disk"]},format=raw,snapshot=on',
-                                      '-append', 'console=ttyS0 quiet disk=/dev/sda1'], timeout)
-    begin, out = {}, {}
+    vm = boot(command, guest, timeout)
+    out = {}
     try:
         vm.expect('guest ready')
         if 'boot' in classes:
@@ -73,18 +94,7 @@ def run_guest(command, guest, classes, timeout):
             out['boot-wall'] = (time.monotonic() - start, '')
         vm.expect('# ')
         runs = [f'{IN_GUEST[program]} {" ".join(works)}' for program, works in programs(classes)]
-        vm.send('; '.join([PREPARE, *runs, 'echo @do""ne']))
-        while True:
-            vm.expect('@')
-            vm.expect('\n')
-            now = cpu_seconds(vm.proc.pid)
-            words = vm.out[:vm.seen].rstrip().rsplit(b'@', 1)[1].decode().split()
-            if words[0] == 'begin':
-                begin[words[1]] = now
-            elif words[0] == 'end':
-                out[words[1]] = (now - begin[words[1]], words[2])
-            elif words[0] == 'done':
-                break
+        out.update((work, (seconds, checksum)) for work, seconds, checksum in timed(vm, [PREPARE, *runs]))
         peak = peak_kib(vm.proc.pid)
         vm.send('poweroff -f')
         vm.exit(0)

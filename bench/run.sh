@@ -1,13 +1,14 @@
 #!/bin/sh
 # run.sh - how fast are we? Boots the same guests, of both widths, under Dragoman, under QEMU's TCG, and runs the same
 # programs natively, in turns, and times the boot and the workloads from outside by markers on the serial line.
-# Usage: sh bench/run.sh [--class NAME,...] [--repeat N] [--arch i386|amd64] [--accel OPTIONS] [--qemu VERSION,...] [--ref COMMAND]
+# Usage: sh bench/run.sh [--class NAME,...] [--repeat N] [--arch i386|amd64] [--accel OPTIONS] [--qemu VERSION,...] [--ref COMMAND] [--twin COMMAND]
 #   --class   of boot wall integer calls memory strings x87 sse os newcode devices real (default: all); real needs root.
 #             toggle besides: code patched between four variants; and avx, where all sides have AVX2 and FMA: --ref "QEMU -accel tcg -cpu max -nic none"
 #   --repeat  default 5          --arch   default: both
 #   --accel   what to give Dragoman for -accel, default jit
 #   --qemu    which versions of QEMU to compare with, of 7.2 and 10: the host's if it is that, else Debian's packages, unpacked (peer.sh);
 #             default: the host's alone, whichever it is
+#   --twin    a second way to run Dragoman, a command: both run at once on one processor, and how they differ is told to a percent (twins.py)
 #   --ref     how to compare, a command with QEMU for QEMU's program; default "QEMU -accel tcg -nic none"
 # Writes build/bench.csv and build/bench.svg and prints medians, ratios and geometric means by class.
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -18,15 +19,17 @@ arches="i386 amd64"
 accel=jit
 ref="QEMU -accel tcg -nic none"
 qemus=host
+twin=
 [ "$(id -u)" = 0 ] || { classes=${classes%,real}; say "not root: no real programs"; }
 while [ $# -gt 0 ]; do
 	case $1 in
-	-h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	-h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	--class) classes=$2 ;;
 	--repeat) repeats=$2 ;;
 	--arch) arches=$2 ;;
 	--accel) accel=$2 ;;
 	--qemu) qemus=$2 ;;
+	--twin) twin=$2 ;;
 	--ref) ref=$2 ;;
 	*) die "unknown option: $1 (--help lists them)" ;;
 	esac
@@ -94,6 +97,10 @@ for arch in $arches; do
 	set -- "$@" --guest "$g"
 done
 set -- "$@" dragoman="$DRAGOMAN -accel $accel"
+if [ -n "$twin" ]; then
+	python3 "$root/bench/twins.py" --repeats "$repeats" --class "$classes" "$@" twin="$twin"
+	exit
+fi
 for q in $(echo "$qemus" | tr , ' '); do
 	r=$(reference "$q") || exit 1
 	set -- "$@" "$r"

@@ -1,6 +1,7 @@
 /*
  * translate_cost.c - what a guest instruction costs to be translated: the code of a 64-bit ELF program (CODE=FILE in the environment, this
- * one by default), block behind block, once; the least of ROUNDS, ns of this host. For the soft TLB, or with WINDOW=1 for a window. With ROUNDS=1 for valgrind --tool=callgrind.
+ * one by default), block behind block, once; the least of ROUNDS, ns of this host. With WINDOW=1 for a window, else for the soft TLB; with
+ * COUNT=1 instructions are counted. With ROUNDS=1 for valgrind --tool=callgrind.
  */
 #define _GNU_SOURCE
 #include "tests/unit/long_fix.h"
@@ -44,7 +45,7 @@ static double now(void)
 /* All of it, each page beginning with a block; what no processor would run is left out. */
 static void translate_all(struct jit *j, unsigned size)
 {
-	uint32_t mode = j->cpu->mode | (getenv("WINDOW") ? MODE_WIN : 0);
+	uint32_t mode = j->cpu->mode | (getenv("WINDOW") ? MODE_WIN : 0) | (getenv("COUNT") ? MODE_ICOUNT : 0);
 	const uint8_t *ram = j->cpu->mmu.ram->host;
 
 	for (raddr_t ra = AT; ra < AT + size;) {
