@@ -65,11 +65,13 @@ def talk(machine, port, end):
     one.type('')
     one.expect('guest# ')
     one.ask('echo sum $((20 + 1)) on $(tty)', 'sum 21 on /dev/')
-    one.ask("stty -F /dev/ttyS1 -echo; setsid sh </dev/ttyS1 >/dev/ttyS1 2>&1 & echo start''ed", 'started')
+    # said by the new shell, with the line open: what comes before that Linux drops as it opens it
+    one.ask("T=$(tty); stty -F /dev/ttyS1 -echo; setsid sh -c \"echo start''ed >$T; exec sh\" </dev/ttyS1 >/dev/ttyS1 2>&1 &", 'started')
     # no machine waits for a caller (wait=off); when one has gone, the next is heard
     for n in (1, 2):
         with socket.create_connection(('127.0.0.1', port)) as s:
             two = Line('tcp', s.fileno(), end)
+            two.ask('', 'guest# ')
             two.ask(f'echo call {n}: $((40 + {n})) by $(cat /proc/sys/kernel/ostype)', f'call {n}: {40 + n} by Linux')
             two.ask('seq 1 5000 | tail -c 20000 | md5sum', subprocess.check_output(
                 'seq 1 5000 | tail -c 20000 | md5sum', shell=True, text=True).split()[0])
