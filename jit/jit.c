@@ -187,8 +187,8 @@ void jit_dump_info(const struct jit *j, FILE *out)
 	fprintf(out, "single by interp   %" PRIu64 "\n", s->ones);
 	fprintf(out, "blocks dropped by writes %" PRIu64 " (%" PRIu64 " times one came back), cache flushes %" PRIu64 "\n", s->smc, s->again,
 		s->flushes);
-	fprintf(out, "TLB fills          %" PRIu64 ", flushes %" PRIu64 ", page flushes %" PRIu64 "\n",
-		m->fills, m->flushes, m->page_flushes);
+	fprintf(out, "TLB fills          %" PRIu64 " (and %" PRIu64 " came back), flushes %" PRIu64 ", page flushes %" PRIu64 "\n",
+		m->fills, m->returns, m->flushes, m->page_flushes);
 	if (j->be->dump)
 		j->be->dump(j->be_priv, out);
 	if (j->profile)

@@ -18,18 +18,13 @@ struct span {
 	bool watched;
 };
 
-static bool permitted(const struct tlb_side *s, enum mmu_access acc)
-{
-	return acc == MMU_READ ? s->may_read : acc == MMU_WRITE ? s->may_write : s->may_exec;
-}
-
 /* The entry that translates @gla for @acc, or NULL with m->fault filled. */
 static const struct tlb_side *side_for(struct mmu *m, gla_t gla, enum mmu_access acc,
 	enum mmu_idx idx)
 {
 	const struct tlb_side *s = &m->side[idx][tlb_index(gla)];
 
-	if (s->page == (gla & PAGE_MASK) && permitted(s, acc))
+	if (s->page == (gla & PAGE_MASK) && tlb_permits(s, acc))
 		return s;
 	return tlb_fill_c(m, gla, acc, idx) == FILL_FAULT ? NULL : s;
 }

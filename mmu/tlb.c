@@ -97,6 +97,49 @@ static void note_local(struct mmu *m, unsigned i, enum mmu_idx idx)
 		m->nlocal[idx] = TLB_LIST + 1;
 }
 
+/* What entry @i holds makes way for @page. */
+static void make_victim(struct mmu *m, unsigned i, enum mmu_idx idx, gla_t page)
+{
+	const struct tlb_side *s = &m->side[idx][i];
+
+	if (s->page == TLB_INVALID || s->page == page)
+		return;
+	m->victim[idx][i % TLB_VICTIMS] = *s;
+	m->victims[idx] |= BIT(i % TLB_VICTIMS);
+}
+
+/* @t and @s have got a page: tags and what else depends on where it lies. Return: may the fast path do @acc? */
+static enum mmu_fill entered(struct mmu *m, struct tlb_entry *t, const struct tlb_side *s, enum mmu_access acc)
+{
+	t->addend = s->ra == RADDR_NONE ? 0 : (uint64_t)(uintptr_t)m->ram->host + s->ra - s->page;
+	set_tags(m, t, s);
+	if (acc == MMU_READ)
+		return t->rd == TLB_TAG(s->page) ? FILL_OK : FILL_SLOW;
+	if (acc == MMU_WRITE)
+		return t->wr == TLB_TAG(s->page) ? FILL_OK : FILL_SLOW;
+	return t->ex == TLB_TAG(s->page) ? FILL_OK : FILL_SLOW;
+}
+
+/*
+ * Is the page of @gla a victim that allows @acc? It changes places with what has its entry, which has been on the list of
+ * local ones, if it is one, since it was loaded: flushes that empty the list drop all victims.
+ */
+static bool take_victim(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx)
+{
+	unsigned i = tlb_index(gla), n = i % TLB_VICTIMS;
+	const struct tlb_side *v = &m->victim[idx][n];
+	struct tlb_side was;
+
+	if (!(m->victims[idx] >> n & 1) || v->page != (gla & PAGE_MASK) || !tlb_permits(v, acc))
+		return false;
+	was = *v;
+	m->victims[idx] &= ~BIT(n);
+	make_victim(m, i, idx, was.page);
+	m->side[idx][i] = was;
+	m->returns++;
+	return true;
+}
+
 static enum mmu_fill load(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx,
 	const struct walk *w)
 {
@@ -104,6 +147,7 @@ static enum mmu_fill load(struct mmu *m, gla_t gla, enum mmu_access acc, enum mm
 	struct tlb_entry *t = &m->tlb[idx][i];
 	struct tlb_side *s = &m->side[idx][i];
 
+	make_victim(m, i, idx, gla & PAGE_MASK);
 	if (!w->global)
 		note_local(m, i, idx);
 	s->page = gla & PAGE_MASK;
@@ -115,22 +159,16 @@ static enum mmu_fill load(struct mmu *m, gla_t gla, enum mmu_access acc, enum mm
 	s->may_exec = w->x;
 	s->page_shift = w->page_shift;
 	s->watched = page_watched(m, s->page);
-	t->addend = s->ra == RADDR_NONE ? 0 : (uint64_t)(uintptr_t)m->ram->host + s->ra - s->page;
 	if (s->ra != RADDR_NONE && m->ram->together && UNLIKELY(!m->ram->together[s->ra / HOST_HUGE])) {
 		m->ram->together[s->ra / HOST_HUGE] = true;
 		host_map_together(m->ram->host + (s->ra & ~(raddr_t)(HOST_HUGE - 1)));
 	}
-	set_tags(m, t, s);
 	m->used[idx] = true;
 	m->globals[idx] |= w->global;
 	m->fills++;
 	if (w->page_shift > PAGE_SHIFT)
 		note_large(m, gla, w->page_shift);
-	if (acc == MMU_READ)
-		return t->rd == TLB_TAG(s->page) ? FILL_OK : FILL_SLOW;
-	if (acc == MMU_WRITE)
-		return t->wr == TLB_TAG(s->page) ? FILL_OK : FILL_SLOW;
-	return t->ex == TLB_TAG(s->page) ? FILL_OK : FILL_SLOW;
+	return entered(m, t, s, acc);
 }
 
 /* @w, a walk that ended in a fault. Not as one copy, which might be a call of memcpy, with its vector registers. */
@@ -161,14 +199,15 @@ static bool known_device(const struct mmu *m, gla_t gla, enum mmu_access acc, en
 {
 	const struct tlb_side *s = &m->side[idx][tlb_index(gla)];
 
-	return s->page == (gla & PAGE_MASK) && s->ra == RADDR_NONE &&
-		(acc == MMU_READ ? s->may_read : acc == MMU_WRITE ? s->may_write : s->may_exec);
+	return s->page == (gla & PAGE_MASK) && s->ra == RADDR_NONE && tlb_permits(s, acc);
 }
 
 enum mmu_fill tlb_fill(struct mmu *m, gla_t gla, enum mmu_access acc, enum mmu_idx idx)
 {
 	if (log_on(m->log, LOG_MMU) || known_device(m, gla, acc, idx))
 		return FILL_SLOW;
+	if (take_victim(m, gla, acc, idx))
+		return entered(m, &m->tlb[idx][tlb_index(gla)], &m->side[idx][tlb_index(gla)], acc);
 	if (walk_fast(&m->pg, m->mem, gla, acc, idx, &m->scratch))
 		return load(m, gla, acc, idx, &m->scratch);
 	if (m->scratch.need_c)

@@ -21,6 +21,7 @@
 #define TLB_BITS 12
 #define TLB_SIZE (1u << TLB_BITS)
 #define TLB_LIST 1024
+#define TLB_VICTIMS 64 /* a table; no more, for they are the bits of a word */
 #define TLB_WRITERS_MANY 0xFFFFu
 #define TLB_INVALID 0xFFFull /* low bits set: equal to no page-aligned value */
 #define TLB_NO_TAG UINT64_MAX
@@ -65,6 +66,12 @@ struct windows;
 struct mmu {
 	struct tlb_entry tlb[MMU_IDX_COUNT][TLB_SIZE]; /* first: translated code addresses it by constant */
 	struct tlb_side side[MMU_IDX_COUNT][TLB_SIZE];
+	/*
+	 * Victims: what had to make way for another page, one for 64 entries. Of some forty pages that a kernel and its program use by turns two
+	 * fall to one entry in one boot of five, and each access would be a walk. They have no tags: those are found anew when they come back.
+	 */
+	struct tlb_side victim[MMU_IDX_COUNT][TLB_VICTIMS];
+	uint64_t victims[MMU_IDX_COUNT]; /* bit n: victim n is one */
 	bool used[MMU_IDX_COUNT];    /* table has had a fill since its last flush */
 	bool globals[MMU_IDX_COUNT]; /* a global page has been cached in it */
 	/* entries that have held a page that is not global since the last flush; more than TLB_LIST: not known which */
@@ -77,7 +84,7 @@ struct mmu {
 	struct log *log;
 	struct mmu_fault fault;
 	struct walk scratch; /* of the fill in progress: fault keeps the last failure */
-	uint64_t fills, flushes, page_flushes; /* info jit */
+	uint64_t fills, returns, flushes, page_flushes; /* info jit; returns: of victims */
 	/* armed data watchpoints, linear; set through mmu_set_watch(), which flushes */
 	struct { gla_t gla; unsigned len; bool on_read, on_write; } watch[MMU_WATCH_MAX];
 	unsigned nwatch;
@@ -120,6 +127,12 @@ enum mmu_fill {
 static inline unsigned tlb_index(gla_t gla)
 {
 	return (gla >> PAGE_SHIFT) & (TLB_SIZE - 1);
+}
+
+/* tlb_permits() - do the page's rights allow @acc, whatever tags are withheld? */
+static inline bool tlb_permits(const struct tlb_side *s, enum mmu_access acc)
+{
+	return acc == MMU_READ ? s->may_read : acc == MMU_WRITE ? s->may_write : s->may_exec;
 }
 
 /*

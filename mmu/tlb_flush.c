@@ -53,6 +53,7 @@ void tlb_flush(struct mmu *m, bool globals_too)
 	bool any = false;
 
 	for (unsigned idx = 0; idx < MMU_IDX_COUNT; idx++) {
+		m->victims[idx] = 0;
 		flush_table(m, idx, globals_too);
 		any |= m->used[idx];
 	}
@@ -71,6 +72,7 @@ static void flush_large(struct mmu *m, gla_t gla)
 	for (unsigned idx = 0; idx < MMU_IDX_COUNT; idx++) {
 		if (!m->used[idx])
 			continue;
+		m->victims[idx] = 0;
 		for (unsigned i = 0; i < TLB_SIZE; i++) {
 			const struct tlb_side *s = &m->side[idx][i];
 
@@ -86,9 +88,12 @@ void tlb_flush_page(struct mmu *m, gla_t gla)
 	gla_t page = gla & PAGE_MASK;
 	bool large = m->large && gla >= m->large_lo && gla <= m->large_hi;
 
-	for (unsigned idx = 0; idx < MMU_IDX_COUNT; idx++)
-		if (m->side[idx][tlb_index(gla)].page == page)
-			drop(m, idx, tlb_index(gla));
+	for (unsigned idx = 0, i = tlb_index(gla); idx < MMU_IDX_COUNT; idx++) {
+		if (m->side[idx][i].page == page)
+			drop(m, idx, i);
+		if (m->victim[idx][i % TLB_VICTIMS].page == page)
+			m->victims[idx] &= ~BIT(i % TLB_VICTIMS);
+	}
 	if (large)
 		flush_large(m, gla);
 	m->page_flushes++;

@@ -279,6 +279,13 @@ enum exit h_load_seg(struct vcpu *cpu, uint64_t seg, uint64_t sel, uint64_t lss)
 	return EXIT_NONE;
 }
 
+enum exit h_pop_seg(struct vcpu *cpu, uint64_t what, uint64_t sel, uint64_t unused)
+{
+	TRY(h_load_seg(cpu, what & 0xFF, sel, 0));
+	stack_set_sp(cpu, cpu->gpr[GPR_RSP] + (what >> 8 & 0xFF), (unsigned)(what >> 16));
+	return EXIT_NONE;
+}
+
 void seg_drop_inner(struct vcpu *cpu)
 {
 	static const uint8_t regs[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};

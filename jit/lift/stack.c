@@ -52,8 +52,7 @@ void lift_pop(struct lift *l)
 	ir_ld(l->b, n, t, &m);
 	if (o->kind == OPND_SEG) {
 		ir_emit_nf(l->b, IR_ZEXT, 8, t, t, IR_NONE)->aux = 2;
-		lift_do(l, HELPER_load_seg, IMM(o->reg), VAL(t), NO);
-		lift_sp_add(l, w);
+		lift_do(l, HELPER_pop_seg, IMM(o->reg | w << 8 | lift_stack_size(l) << 16), VAL(t), NO);
 		lift_resume(l);
 		return;
 	}

@@ -293,7 +293,9 @@ static enum site_end ends(const struct emitter *c, const struct ir_op *o)
 		return ENDS_NOT;
 	if (c->ir->term.kind == TERM_RIP)
 		return ENDS_RIP;
-	return c->ir->term.kind == TERM_STOP ? ENDS_STOP : ENDS_NOT;
+	if (c->ir->term.kind != TERM_STOP)
+		return ENDS_NOT;
+	return c->ir->term.soft ? ENDS_SOFT : ENDS_STOP;
 }
 
 struct x64_op_site *helper_site(struct emitter *c, const struct ir_op *o)

@@ -319,6 +319,7 @@ static unsigned evaluate(struct vcpu *cpu, struct x64_frame *f)
 {
 	const struct x64_op_site *s = f->op_site;
 	const struct ir_op *o = s->op;
+	uint32_t mode = cpu->mode;
 	bool live = cpu->fp_live && ((const struct x64_block *)s->blk->priv)->fp; /* whoever needs it next loads it */
 	enum exit x;
 
@@ -332,8 +333,10 @@ static unsigned evaluate(struct vcpu *cpu, struct x64_frame *f)
 	if (x)
 		return 1 + (x == EXIT_FAULT ? RUN_FAULT : RUN_STOP);
 	if (s->ends) {
-		if (s->ends == ENDS_STOP)
+		if (s->ends != ENDS_RIP)
 			set_rip(cpu, s->next_off);
+		if (s->ends == ENDS_SOFT && !cpu->req && cpu->mode == mode && !cpu->shadow)
+			return 0;
 		return x64_next(cpu) ? 0 : 1 + RUN_STOP;
 	}
 	/* The instruction is complete and has changed this very block (a string store, a push of a helper). */

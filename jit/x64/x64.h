@@ -68,8 +68,11 @@ struct x64_op_site {
 	uint8_t ends : 2;	/* enum site_end */
 };
 
-/* The op ends its block, and translated code goes on at cpu->rip if the run loop need not look: it has set that, or not. */
-enum site_end { ENDS_NOT, ENDS_RIP, ENDS_STOP };
+/*
+ * The op ends its block, and translated code goes on at cpu->rip if the run loop need not look: it has set that, or not. Soft: requests, mode
+ * and shadow are all that it may have changed.
+ */
+enum site_end { ENDS_NOT, ENDS_RIP, ENDS_STOP, ENDS_SOFT };
 
 /* A store's value when the slow path begins: a host register, its second byte, a temporary's home, a guest register in
  * memory, or the op's immediate. */

@@ -193,6 +193,27 @@ START_TEST(deep)
 }
 END_TEST
 
+/* A loop of POP FS of @other, then of S_KDATA */
+static void put_pops(struct run *r, uint8_t other)
+{
+	unsigned at = put(r, CODE, "\x43\x6A", 2);
+
+	fix_wr(r->f, at, other, 1);
+	at = put(r, at + 1, "\x0F\xA1\x6A\x10\x0F\xA1", 6);
+	put_loop(r, at, CODE);
+}
+
+START_TEST(pops_of_segments)
+{
+	struct run r = start(ways[_i].accel, ways[_i].opts_off);
+
+	put_pops(&r, 0); /* null */
+	ck_assert_uint_eq(result(&r, 100), 100);
+	ck_assert_uint_eq(r.f->cpu->seg[SEG_FS].sel, S_KDATA);
+	stop(&r);
+}
+END_TEST
+
 #if defined(__x86_64__)
 /* A loop over two pages in little more than one entry from C, calls and returns included. */
 START_TEST(stays_in_code)
@@ -212,6 +233,22 @@ START_TEST(stays_in_code)
 	ck_assert_uint_eq(result(&r, 100000), 100000);
 	ck_assert_uint_lt(r.j->st.entries - entries, 20);
 	ck_assert_uint_lt(r.j->st.finds - finds, 20);
+	stop(&r);
+}
+END_TEST
+
+/* Nor does the loop see what a POP of a segment register leads to, be the mode another or not. */
+START_TEST(pops_stay_in_code)
+{
+	static const uint8_t others[] = {0, S_UDATA};
+	struct run r = start(ACCEL_JIT, 0);
+	uint64_t entries;
+
+	put_pops(&r, others[_i]);
+	ck_assert_uint_eq(result(&r, 100), 100);
+	entries = r.j->st.entries;
+	ck_assert_uint_eq(result(&r, 10000), 10000);
+	ck_assert_uint_lt(r.j->st.entries - entries, 20);
 	stop(&r);
 }
 END_TEST
@@ -300,9 +337,11 @@ int main(void)
 	tcase_add_loop_test(t, returns_elsewhere, 0, ARRAY_SIZE(ways));
 	tcase_add_loop_test(t, changed_code, 0, ARRAY_SIZE(ways));
 	tcase_add_loop_test(t, deep, 0, ARRAY_SIZE(ways));
+	tcase_add_loop_test(t, pops_of_segments, 0, ARRAY_SIZE(ways));
 	tcase_add_loop_test(t, endless, 0, ARRAY_SIZE(ways) * ARRAY_SIZE(endless_code));
 #if defined(__x86_64__)
 	tcase_add_test(t, stays_in_code);
+	tcase_add_loop_test(t, pops_stay_in_code, 0, 2);
 #endif
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);

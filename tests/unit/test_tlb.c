@@ -310,6 +310,125 @@ START_TEST(flushes)
 }
 END_TEST
 
+#define FAR 0x1000000u /* so far apart pages share an entry */
+
+/* A page that made way for another comes back without a walk, with what its state allows then. */
+START_TEST(victims)
+{
+	struct fix *f = fix_new();
+	uint64_t fills;
+
+	space_write(&f->mem, PD + 4 * (FAR >> 22), PT | P | W | U, 4); /* the same table: 5000 and FAR + 5000 are one page */
+	map(f, 0x5000, 0x23000 | P | W | U);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(tlb_fill(&f->m, 0x5010, MMU_READ, MMU_USER), FILL_OK);
+		TAGS(f, 0x5000, MMU_USER, 1, 0, 1);
+		ck_assert_int_eq(tlb_fill(&f->m, FAR + 0x5010, MMU_READ, MMU_USER), FILL_OK);
+		TAGS(f, FAR + 0x5000, MMU_USER, 1, 0, 1);
+		ck_assert_ptr_eq((void *)(uintptr_t)(FAR + 0x5010 + ent(f, 0x5000, MMU_USER)->addend), f->ram.host + 0x23010);
+		ck_assert_uint_eq(f->m.fills, 2);
+		ck_assert_uint_eq(f->m.returns, 2 * i);
+	}
+	/* the first write is to set D, a victim or not */
+	ck_assert_int_eq(tlb_fill(&f->m, 0x5010, MMU_WRITE, MMU_USER), FILL_OK);
+	ck_assert_uint_eq(pte(f, 0x5000) & D, D);
+	TAGS(f, 0x5000, MMU_USER, 1, 1, 1);
+	ck_assert_uint_eq(f->m.fills, 3);
+	/* the tables of others are apart */
+	ck_assert_int_eq(tlb_fill(&f->m, FAR + 0x5010, MMU_READ, MMU_USER), FILL_OK);
+	ck_assert_int_eq(tlb_fill(&f->m, 0x5010, MMU_READ, MMU_SUP), FILL_OK);
+	ck_assert_uint_eq(f->m.fills, 4);
+	/* it became code, or ceased to be, or is watched, meanwhile */
+	f->ram.code[0x23] = 1;
+	tlb_protect_page(&f->m, 0x23000);
+	ck_assert_int_eq(tlb_fill(&f->m, 0x5010, MMU_WRITE, MMU_USER), FILL_SLOW);
+	TAGS(f, 0x5000, MMU_USER, 1, 0, 1);
+	ck_assert_int_eq(tlb_fill(&f->m, FAR + 0x5010, MMU_READ, MMU_USER), FILL_OK);
+	f->ram.code[0x23] = 0;
+	ck_assert_int_eq(tlb_fill(&f->m, 0x5010, MMU_WRITE, MMU_USER), FILL_OK);
+	TAGS(f, 0x5000, MMU_USER, 1, 1, 1);
+	ck_assert_uint_eq(f->m.fills, 4);
+	ck_assert_int_eq(tlb_fill(&f->m, FAR + 0x5010, MMU_READ, MMU_USER), FILL_OK);
+	f->ram.code[0x23] = 1;
+	tlb_protect_page(&f->m, 0x23000); /* by its note: a victim that came back is in it, too */
+	ck_assert_int_eq(tlb_fill(&f->m, 0x5010, MMU_READ, MMU_USER), FILL_OK);
+	TAGS(f, 0x5000, MMU_USER, 1, 0, 1);
+	fills = f->m.fills;
+	tlb_fill(&f->m, FAR + 0x5010, MMU_READ, MMU_USER);
+	mmu_set_watch(&f->m, 0, 0x5010, 1, true, true);
+	ck_assert_int_eq(tlb_fill(&f->m, 0x5010, MMU_READ, MMU_USER), FILL_SLOW);
+	ck_assert_uint_eq(f->m.fills, fills + 1);
+	fix_free(f);
+}
+END_TEST
+
+/* Is page 5000, which has made way, walked for again once @flush has been? */
+static void comes_back(uint32_t flags, void (*flush)(struct mmu *), bool walked)
+{
+	struct fix *f = fix_new();
+
+	space_write(&f->mem, PD + 4 * (FAR >> 22), PT | P | W | U, 4);
+	map(f, 0x5000, 0x23000 | P | W | U | flags);
+	for (unsigned i = 0; i < 2; i++)
+		tlb_fill(&f->m, FAR * i + 0x5000, MMU_READ, MMU_SUP);
+	map(f, 0x5000, 0x24000 | P | W | U | flags);
+	flush(&f->m);
+	ck_assert_int_eq(tlb_fill(&f->m, 0x5010, MMU_READ, MMU_SUP), FILL_OK);
+	ck_assert_ptr_eq((void *)(uintptr_t)(0x5010 + ent(f, 0x5000, MMU_SUP)->addend), f->ram.host + (walked ? 0x24010 : 0x23010));
+	ck_assert_uint_eq(f->m.returns, !walked);
+	tlb_flush(&f->m, false); /* it is on the list of what is to go now */
+	TAGS(f, 0x5000, MMU_SUP, (flags & G) != 0, 0, (flags & G) != 0);
+	fix_free(f);
+}
+
+static void no_flush(struct mmu *m)
+{
+}
+
+static void flush_it(struct mmu *m)
+{
+	tlb_flush_page(m, 0x5FFF);
+}
+
+static void flush_other(struct mmu *m)
+{
+	tlb_flush_page(m, 0x45000); /* its victim would be the same, its entry is not */
+}
+
+static void flush_local(struct mmu *m)
+{
+	tlb_flush(m, false);
+}
+
+static void flush_all(struct mmu *m)
+{
+	tlb_flush(m, true);
+}
+
+/* A large page of whose parts the entries know nothing any more. */
+static void flush_large(struct mmu *m)
+{
+	m->victim[MMU_SUP][5].page_shift = 22;
+	m->large = true;
+	m->large_lo = 0;
+	m->large_hi = BIT(22) - 1;
+	tlb_flush_page(m, 0x123000);
+}
+
+START_TEST(victim_flushes)
+{
+	comes_back(0, no_flush, false);
+	comes_back(G, no_flush, false);
+	comes_back(0, flush_other, false);
+	comes_back(0, flush_it, true);
+	comes_back(G, flush_it, true);
+	comes_back(0, flush_local, true);
+	comes_back(G, flush_local, true); /* which need not be */
+	comes_back(G, flush_all, true);
+	comes_back(0, flush_large, true);
+}
+END_TEST
+
 /* However many entries were filled, and whatever was in them before, a CR3 load drops the local ones and no other. */
 START_TEST(local_list)
 {
@@ -406,6 +525,8 @@ int main(void)
 	tcase_add_test(t, display);
 	tcase_add_test(t, watchpoints);
 	tcase_add_test(t, flushes);
+	tcase_add_test(t, victims);
+	tcase_add_test(t, victim_flushes);
 	tcase_add_test(t, local_list);
 	tcase_add_test(t, large_pages);
 	tcase_add_test(t, space_change_flushes);
