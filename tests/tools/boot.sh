@@ -15,7 +15,7 @@ command -v "$DRAGOMAN" >/dev/null || { say "no program $DRAGOMAN: build first"; 
 # Interpreted and compared runs take longer; a limit is there to end a hang, not to measure.
 case $ACCEL in
 jit) slow=1 ;;
-interp) slow=8 ;;
+interp) slow=16 ;;
 *) slow=20 ;;
 esac
 slow=$((slow * ${DRAGOMAN_SLOW:-1})) # a program that is emulated itself
